@@ -1,0 +1,260 @@
+"""Everything an operator may set: one TOML file and the environment, unknown keys refused.
+
+`BROKER__SECTION__KEY` in the environment goes over the file. A value whose key ends in `_file`
+is read from that file, so that secrets need not stand here. Only this module reads the
+environment.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from execution_broker.domain.errors import ConfigurationError
+from execution_broker.ports import registry
+
+_PREFIX: Final = "BROKER__"
+
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the configuration: a key that is not listed is refused."""
+
+
+class Http(Section, frozen=True):
+    """`listen` is host:port (port 0 takes a free one). `body_limit` in bytes."""
+
+    listen: str = "127.0.0.1:8080"
+    public_url: str | None = None
+    body_limit: Positive = 1 << 20
+    trusted_proxies: tuple[str, ...] = ()
+    public_reading: bool = True
+
+
+class DatabaseSection(Section, frozen=True):
+    """`url`: `sqlite` (in the data directory), `sqlite:///path`, or `postgresql://...`."""
+
+    url: str = "sqlite"
+
+
+class Negotiation(Section, frozen=True):
+    """Durations in seconds. `budget` is the most of each amount that one identity may hold in
+    unanswered offers; `requests_per_minute` the most it may ask."""
+
+    hold: Positive = 300
+    least_hold: Positive = 30
+    offers: Annotated[int, msgspec.Meta(ge=1, le=4)] = 4
+    duration: Positive = 7200
+    look_ahead: Positive = 86400
+    default_cores: Positive = 1
+    default_memory: Positive = 1
+    probe_wait: Annotated[float, msgspec.Meta(ge=0, le=2)] = 2.0
+    requests_per_minute: Positive = 600
+    budget: dict[str, Natural] = {}
+
+
+class Worker(Section, frozen=True):
+    """Seconds. `attempts`: failures in a row until a step is FAILED; `lapses`: lost leases."""
+
+    lease: Positive = 30
+    renewal: Positive = 10
+    poll: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    attempts: Positive = 5
+    lapses: Positive = 10
+    concurrency: Positive = 8
+    drain: Natural = 20
+
+
+class Upkeep(Section, frozen=True):
+    """How often, in seconds, and how long what has ended is kept."""
+
+    sweep: Positive = 10
+    report: Positive = 60
+    reconcile: Positive = 300
+    prolong: Positive = 10
+    purge: Positive = 3600
+    retention: Positive = 7 * 86400
+
+
+class Log(Section, frozen=True):
+    """`format` is `text` for people or `json` for machines."""
+
+    level: str = "INFO"
+    format: str = "text"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole configuration, checked. Plugin sections are converted to the plugin's struct:
+    `platforms` by the operator's name, as (entry point, config); the others by entry point."""
+
+    data_directory: Path
+    http: Http
+    database: DatabaseSection
+    negotiation: Negotiation
+    worker: Worker
+    upkeep: Upkeep
+    log: Log
+    platforms: dict[str, tuple[str, Any]]
+    data_kinds: dict[str, Any]
+    transfers: dict[str, Any]
+
+    @property
+    def retention(self) -> timedelta:
+        return timedelta(seconds=self.upkeep.retention)
+
+
+class _File(Section, frozen=True):
+    data_directory: str | None = None
+    http: Http = Http()
+    database: DatabaseSection = DatabaseSection()
+    negotiation: Negotiation = Negotiation()
+    worker: Worker = Worker()
+    upkeep: Upkeep = Upkeep()
+    log: Log = Log()
+    platforms: dict[str, dict[str, Any]] = {"local": {}}
+    data_kinds: dict[str, dict[str, Any]] = {}
+    transfers: dict[str, dict[str, Any]] = {}
+
+
+def load(file: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a file (or none) and the environment.
+
+    ConfigurationError names the key and the remedy, whatever is wrong.
+    """
+    environment = os.environ if environment is None else environment
+    values = _read_file(file) if file else {}
+    _overlay(values, environment)
+    _read_secrets(values, "")
+    parsed = _convert(values, _File, "")
+    if parsed.worker.renewal * 2 >= parsed.worker.lease:
+        raise ConfigurationError(
+            f"worker.renewal is {parsed.worker.renewal} s, too long for a lease of "
+            f"{parsed.worker.lease} s.",
+            "Make it less than half of worker.lease.",
+        )
+    return Settings(
+        data_directory=Path(parsed.data_directory or _default_directory(environment)).absolute(),
+        http=parsed.http,
+        database=parsed.database,
+        negotiation=parsed.negotiation,
+        worker=parsed.worker,
+        upkeep=parsed.upkeep,
+        log=parsed.log,
+        platforms={name: _platform(name, part) for name, part in parsed.platforms.items()},
+        data_kinds=_plugin_sections("data_kinds", parsed.data_kinds),
+        transfers=_plugin_sections("transfers", parsed.transfers),
+    )
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"The configuration {file} cannot be read: {error.strerror}.",
+            "Give the path of a TOML file that you may read.",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"The configuration {file} is not TOML: {error}.", "Correct that place."
+        ) from None
+
+
+def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for name, text in sorted(environment.items()):
+        if not name.startswith(_PREFIX):
+            continue
+        *sections, key = (part.lower() for part in name.removeprefix(_PREFIX).split("__"))
+        target = values
+        for section in sections:
+            target = target.setdefault(section, {})
+            if not isinstance(target, dict):
+                raise ConfigurationError(
+                    f"{name} goes below {section}, which is no section.", "Remove one of the two."
+                )
+        target[key] = _environment_value(text)
+
+
+def _environment_value(text: str) -> Any:
+    """TOML where it is TOML (numbers, lists, quoted text), else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _read_secrets(values: dict[str, Any], place: str) -> None:
+    for key, value in list(values.items()):
+        if isinstance(value, dict):
+            _read_secrets(value, f"{place}{key}.")
+        elif key.endswith("_file") and isinstance(value, str):
+            try:
+                values[key.removesuffix("_file")] = Path(value).read_text("utf-8").strip()
+            except OSError as error:
+                raise ConfigurationError(
+                    f"{place}{key}: {value} cannot be read: {error.strerror}.",
+                    "Give the path of a file that the broker may read.",
+                ) from None
+            del values[key]
+
+
+def _convert(values: object, type_: Any, place: str) -> Any:
+    try:
+        return msgspec.convert(values, type=type_, strict=False)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at `$")
+        key = (place + path.rstrip("`")).strip(".")
+        if text.startswith("Object contains unknown field"):
+            unknown = text.split("`")[1]
+            raise ConfigurationError(
+                f"{key}.{unknown}".strip(".") + " is not a key of the configuration.",
+                f"Known here are: {', '.join(_known_keys(type_, path))}.",
+            ) from None
+        raise ConfigurationError(f"{key or 'configuration'}: {text}.", "Correct it.") from None
+
+
+def _known_keys(type_: Any, path: str) -> list[str]:
+    for name in path.rstrip("`").strip(".").split("."):
+        fields = {f.name: f.type for f in msgspec.structs.fields(type_)}
+        if name not in fields:
+            break
+        type_ = fields[name]
+    return sorted(f.name for f in msgspec.structs.fields(type_))
+
+
+def _platform(name: str, section: Mapping[str, Any]) -> tuple[str, Any]:
+    """`plugin` names the entry point; without it the platform's name does."""
+    options = dict(section)
+    entry = str(options.pop("plugin", name))
+    try:
+        config = registry.plugin("platforms", entry).Config
+    except ConfigurationError as error:
+        raise ConfigurationError(f"platforms.{name}: {error.sentence}", error.remedy) from None
+    return entry, _convert(options, config, f"platforms.{name}")
+
+
+def _plugin_sections(
+    group: registry.Group, sections: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    installed = registry.plugins(group)
+    for name in sections:
+        if name not in installed:
+            known = ", ".join(sorted(installed))
+            raise ConfigurationError(
+                f"{group}.{name} is not an installed plugin.", f"Installed are: {known}."
+            )
+    return {
+        name: _convert(sections.get(name, {}), loaded.Config, f"{group}.{name}")
+        for name, loaded in installed.items()
+    }
+
+
+def _default_directory(environment: Mapping[str, str]) -> str:
+    home = environment.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return f"{home}/execution-broker"

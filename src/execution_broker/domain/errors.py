@@ -1,0 +1,139 @@
+"""Errors: a stable code, a sentence, and what to do about it.
+
+Only `api/app.py` knows which status code an error becomes.
+"""
+
+from typing import ClassVar
+
+from execution_broker.models.extensions import Fault
+from execution_broker.models.message import Message
+
+
+class BrokerError(Exception):
+    """Every error the broker raises on purpose.
+
+    `code` is stable and part of the problem type URI. `sentence` names the place of the fault,
+    `remedy` says what would make it work. Neither ever holds a secret.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, sentence: str, remedy: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.remedy}".strip()
+
+
+class ConfigurationError(BrokerError):
+    """The configuration cannot be used. The sentence begins with the key."""
+
+    code = "configuration"
+
+
+class MalformedBody(BrokerError):
+    """The bytes of a body are not what its Content-Type says."""
+
+    code = "malformed-body"
+
+
+class InvalidBody(BrokerError):
+    """A body breaks the published schema. `faults` holds a place and a reason for each."""
+
+    code = "invalid-body"
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        places = ", ".join(fault.place for fault in faults)
+        super().__init__(
+            f"The body breaks the schema at {places}.",
+            "Correct each fault listed and send it again.",
+        )
+        self.faults = faults
+
+
+class BodyTooLarge(BrokerError):
+    code = "body-too-large"
+
+
+class UnsupportedMedia(BrokerError):
+    """The Content-Type of the body is none we read."""
+
+    code = "unsupported-media"
+
+
+class NotAcceptable(BrokerError):
+    """The Accept header allows none of the types we write."""
+
+    code = "not-acceptable"
+
+
+class Unauthenticated(BrokerError):
+    """No identity, or one that does not hold."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(BrokerError):
+    code = "forbidden"
+
+
+class NotFound(BrokerError):
+    code = "not-found"
+
+
+class AlreadyExists(BrokerError):
+    code = "already-exists"
+
+
+class Conflict(BrokerError):
+    """Not possible in this phase. The remedy lists what is."""
+
+    code = "conflict"
+
+
+class TooMany(BrokerError):
+    """A budget or a rate of this identity is used up. `retry_after` in seconds."""
+
+    code = "too-many"
+
+    def __init__(self, sentence: str, remedy: str, retry_after: int) -> None:
+        super().__init__(sentence, remedy)
+        self.retry_after = retry_after
+
+
+class Unavailable(BrokerError):
+    """The broker cannot answer now, and lost nothing. `retry_after` in seconds."""
+
+    code = "unavailable"
+
+    def __init__(self, sentence: str, remedy: str = "", retry_after: int = 5) -> None:
+        super().__init__(sentence, remedy or "Try again in a few seconds.")
+        self.retry_after = retry_after
+
+
+class IllegalTransition(BrokerError):
+    """A phase was to follow another that it may not follow: a fault of ours, never written."""
+
+    code = "illegal-transition"
+
+
+class OutsideError(BrokerError):
+    """Something outside went wrong while a step acted. `message` is what its owner is told."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message.message or message.kind)
+        self.message = message
+
+
+class Permanent(OutsideError):
+    """Trying again cannot help: the step becomes FAILED at once."""
+
+    code = "permanent"
+
+
+class Transient(OutsideError):
+    """Trying again may help: the step is put back until its attempts are used up."""
+
+    code = "transient"

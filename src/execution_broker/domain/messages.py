@@ -1,0 +1,188 @@
+"""The one registry of messages: nothing else writes messages.
+
+Each has a stable URN, a level and a template; calling it with the template's values (and, for a
+refusal, a suggestion) makes a `Message`. The time is added when the message is stored.
+"""
+
+from string import Formatter
+from typing import Final
+
+from execution_broker.models.message import Level, Message
+
+_URN: Final = "urn:execution-broker:message:"
+
+REGISTRY: Final[dict[str, "Template"]] = {}
+
+
+class Template:
+    """A kind of message. `values` are the names its template needs."""
+
+    def __init__(self, name: str, level: Level, text: str) -> None:
+        self.kind = _URN + name
+        self.level: Level = level
+        self.text = text
+        self.values = frozenset(field for _, field, _, _ in Formatter().parse(text) if field)
+        REGISTRY[self.kind] = self
+
+    def __call__(self, **values: object) -> Message:
+        """The message with these values. Further values (`path`, `from_`, `to`) are kept as
+        suggestion: set `path` to `to` and the fault is gone. `from_` is written as `from`."""
+        texts = {name.rstrip("_"): str(value) for name, value in values.items()}
+        return Message(
+            kind=self.kind,
+            level=self.level,
+            template=self.text,
+            values=texts,
+            message=self.text.format_map(texts),
+        )
+
+
+# --- Negotiation: why a request got a NO, each with what would make it a YES -------------------
+
+UNKNOWN_KIND = Template(
+    "unknown-kind",
+    "ERROR",
+    "{place} has the kind {kind}, which no platform here offers. Known: {known}.",
+)
+MISSING_PART = Template(
+    "missing-part", "ERROR", "The request has no {part}. Add {part} to the request."
+)
+UNKNOWN_REFERENCE = Template(
+    "unknown-reference",
+    "ERROR",
+    "{place} refers to {reference}, which is no {target} of this request. Known: {known}.",
+)
+AMBIGUOUS_REFERENCE = Template(
+    "ambiguous-reference",
+    "ERROR",
+    "{place} refers to {reference}, a name that {count} components share. Use different names.",
+)
+REVERSED_RANGE = Template(
+    "reversed-range",
+    "ERROR",
+    "{place} asks for at least {min} and at most {max}. Swap them, or leave out one.",
+)
+BAD_VALUE = Template("bad-value", "ERROR", "{place} is {value}: {reason}.")
+NO_PLATFORM = Template(
+    "no-platform", "ERROR", "No platform can take requests now: {reason}. Try again later."
+)
+UNSUPPORTED_KIND = Template(
+    "unsupported-kind", "ERROR", "{platform} cannot run {place} of kind {kind}. It runs: {known}."
+)
+UNSUPPORTED_MODE = Template(
+    "unsupported-mode", "ERROR", "{platform} runs {kind} only in mode {known}, not {mode}."
+)
+UNSUPPORTED_FEATURE = Template(
+    "unsupported-feature",
+    "ERROR",
+    "{platform} does not offer {feature}, which {place} asks for. Leave it out.",
+)
+TOO_MUCH = Template(
+    "too-much",
+    "ERROR",
+    "{place} asks for {wanted} {units} of {resource}; {platform} can give a session {limit} at most.",
+)
+TOO_LONG = Template(
+    "too-long", "ERROR", "{place} asks for {wanted}; {platform} runs a session for {limit} at most."
+)
+NOT_ENOUGH_TIME = Template(
+    "not-enough-time",
+    "ERROR",
+    "The start window closes {missing} too early for {platform}: preparing takes {prepare}, and an offer is held for at least {hold}.",
+)
+NO_CAPACITY = Template(
+    "no-capacity", "ERROR", "{platform} has no room for this between {start} and {end}. {hint}"
+)
+TOO_EXPENSIVE = Template(
+    "too-expensive", "ERROR", "{type} on {platform} can come to {quoted}, more than {limit}."
+)
+TOO_SLOW = Template(
+    "too-slow", "ERROR", "{type} on {platform} is at least {quoted}, less than {limit}."
+)
+NOT_QUOTED = Template(
+    "not-quoted",
+    "ERROR",
+    "{platform} does not quote {type}, so the limit on it cannot be promised. Leave it out.",
+)
+NOT_ALLOWED = Template("not-allowed", "ERROR", "{place}: {reason}.")
+UNREACHABLE = Template("unreachable", "ERROR", "{place} at {location} cannot be read: {reason}.")
+BUDGET_USED = Template(
+    "budget-used",
+    "ERROR",
+    "You hold {held} {resource} in unanswered offers, and {limit} is the most. Accept or reject some, or wait until they expire.",
+)
+CAPPED = Template(
+    "capped", "WARN", "{place} asks for up to {wanted}; {platform} offers up to {limit}."
+)
+DEFAULTED = Template("defaulted", "INFO", "{place} was not given: {value} is assumed.")
+SIZE_ASSUMED = Template(
+    "size-assumed", "WARN", "The size of {place} is not known: {assumed} to stage it is assumed."
+)
+
+# --- The life of a session ----------------------------------------------------------------------
+
+STEP_FAILED = Template("step-failed", "ERROR", "{step} failed: {reason}.")
+STEP_GAVE_UP = Template("step-gave-up", "ERROR", "{step} failed {attempts} times, last: {reason}.")
+STEP_LOST = Template(
+    "step-lost", "ERROR", "{step} was given up after its workers were lost {lapses} times."
+)
+STARTED_LATE = Template(
+    "started-late", "WARN", "Started {late} later than promised; the end stays at {end}."
+)
+TOO_LATE = Template(
+    "too-late", "ERROR", "Preparation ended {late} after the promised end of the session."
+)
+TIME_ENDED = Template(
+    "time-ended", "WARN", "Stopped at the end of its time, {end}, before it had finished."
+)
+FINISHED = Template("finished", "INFO", "The executable finished after {elapsed}.")
+EXIT_STATUS = Template("exit-status", "ERROR", "The executable ended with status {status}. {hint}")
+LOST = Template("lost", "ERROR", "The executable is gone, and how it ended is not known. {hint}")
+CANCELLED_BY = Template("cancelled-by", "INFO", "Cancelled by {who}.")
+OFFER_EXPIRED = Template("offer-expired", "INFO", "The offer was not accepted before {expires}.")
+SIBLING_ACCEPTED = Template(
+    "sibling-accepted", "INFO", "Another offer of the same set was accepted."
+)
+RELEASE_FAILED = Template("release-failed", "ERROR", "Releasing {component} failed: {reason}.")
+BOOKING_PROLONGED = Template(
+    "booking-prolonged", "WARN", "Release is late: what is still held stays booked until {end}."
+)
+
+# --- Data ---------------------------------------------------------------------------------------
+
+STAGED = Template("staged", "INFO", "{file}: {size} bytes staged in {elapsed}.")
+REUSED = Template(
+    "reused", "INFO", "{file}: the content with sha256 {sha256} was here already and is reused."
+)
+PROGRESS = Template("progress", "INFO", "{done} of {total} {units}.")
+CHECKSUM_MISMATCH = Template(
+    "checksum-mismatch", "ERROR", "{file}: expected {algorithm} {expected}, found {found}."
+)
+SIZE_MISMATCH = Template(
+    "size-mismatch", "ERROR", "{file}: expected {expected} bytes, found {found}."
+)
+OTHER_CONTENT = Template(
+    "other-content",
+    "ERROR",
+    "{file} is here already with other content: expected {algorithm} {expected}, found {found}. Ask for replace to overwrite it.",
+)
+SOURCE_FAILED = Template("source-failed", "ERROR", "{location} could not be read: {reason}.")
+ADDRESS_REFUSED = Template(
+    "address-refused",
+    "ERROR",
+    "{location} is at {address}, a private address that is not allowed here. {remedy}",
+)
+NO_SPACE = Template("no-space", "ERROR", "{file} needs {needed} bytes and {free} are free.")
+OUTPUTS_TOO_LARGE = Template(
+    "outputs-too-large",
+    "WARN",
+    "The outputs are larger than the {limit} MiB that are kept: {dropped} were left out.",
+)
+OUTPUTS_KEPT = Template(
+    "outputs-kept", "INFO", "{count} outputs, {size} bytes in all, are kept until {until}."
+)
+OUTPUT_CUT = Template(
+    "output-cut",
+    "WARN",
+    "{stream} is longer than is kept: {dropped} bytes in its middle were left out.",
+)

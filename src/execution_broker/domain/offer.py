@@ -1,0 +1,61 @@
+"""An offer as the rules see it: where, when, how much, at what cost."""
+
+import msgspec
+
+from execution_broker.domain.amounts import Booking
+from execution_broker.domain.plan import Plan
+from execution_broker.models.component import Cost, Metric
+from execution_broker.models.message import Message
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What is promised. Stored with the session; times in whole epoch seconds.
+
+    The session starts somewhere in [start, latest] (both may be promised) and runs for `duration`
+    seconds. `start == latest` is a fixed start. `prepare` and `release` are the seconds before the
+    start and after the end. `storage` in GiB, by index; `outputs` in MiB, kept `retention` seconds.
+    """
+
+    start: int
+    latest: int
+    duration: int
+    prepare: int
+    release: int
+    compute_prepare: int
+    compute_release: int
+    cores: int
+    memory: int
+    storage: tuple[int, ...] = ()
+    outputs: int = 0
+    retention: int = 0
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """`expires` in whole epoch seconds.
+
+    Costs and metrics by component key; `session` has the sums.
+    """
+
+    platform: str
+    terms: Terms
+    expires: int
+    costs: dict[str, tuple[Cost, ...]]
+    metrics: dict[str, tuple[Metric, ...]]
+    bookings: tuple[Booking, ...]
+    messages: tuple[Message, ...] = ()
+
+
+class Yes(msgspec.Struct, frozen=True):
+    """One to four offers, best first, and the plan of each platform they are on."""
+
+    offers: tuple[Offer, ...]
+    plans: dict[str, Plan]
+
+
+class No(msgspec.Struct, frozen=True):
+    """Why not, and for each fault what would make it a YES."""
+
+    messages: tuple[Message, ...]
+
+
+Verdict = Yes | No

@@ -1,0 +1,137 @@
+"""The plan: the graph of steps that prepare, run and release a session, with their costs."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import cache
+from typing import Final
+
+import msgspec
+
+_URN: Final = "urn:execution-broker:step:"
+
+
+class StepKind(StrEnum):
+    """Every kind of step, by its URI."""
+
+    PROBE = _URN + "probe"
+    BEGIN = _URN + "begin"
+    PREPARE_STORAGE = _URN + "prepare-storage"
+    PREPARE_DATA = _URN + "prepare-data"
+    PREPARE_EXECUTABLE = _URN + "prepare-executable"
+    PREPARE_COMPUTE = _URN + "prepare-compute"
+    START = _URN + "start"
+    WATCH = _URN + "watch"
+    END = _URN + "end"
+    RELEASE_COMPUTE = _URN + "release-compute"
+    COLLECT = _URN + "collect"
+    RELEASE_EXECUTABLE = _URN + "release-executable"
+    RELEASE_DATA = _URN + "release-data"
+    RELEASE_STORAGE = _URN + "release-storage"
+    FINISH = _URN + "finish"
+    SWEEP = _URN + "sweep"
+    REPORT = _URN + "report"
+    RECONCILE = _URN + "reconcile"
+    PROLONG = _URN + "prolong"
+    PURGE = _URN + "purge"
+
+    @property
+    def word(self) -> str:
+        return self.value.removeprefix(_URN)
+
+
+PREPARES: Final = frozenset(
+    {
+        StepKind.PREPARE_STORAGE,
+        StepKind.PREPARE_DATA,
+        StepKind.PREPARE_EXECUTABLE,
+        StepKind.PREPARE_COMPUTE,
+    }
+)
+RELEASES: Final = frozenset(
+    {
+        StepKind.RELEASE_COMPUTE,
+        StepKind.COLLECT,
+        StepKind.RELEASE_EXECUTABLE,
+        StepKind.RELEASE_DATA,
+        StepKind.RELEASE_STORAGE,
+        StepKind.FINISH,
+    }
+)
+
+
+class PlannedStep(msgspec.Struct, frozen=True):
+    """`cost` in seconds. `needs`: keys of steps that must be COMPLETED before this one.
+    `after`: keys of steps that must have ended, in whatever way."""
+
+    key: str
+    kind: StepKind
+    component: str | None
+    cost: int
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Stored once for all offers of one offer set on one platform."""
+
+    steps: tuple[PlannedStep, ...]
+
+    def prepare_cost(self) -> int:
+        """Seconds from the start of preparation until everything is ready: the longest path."""
+        return _longest(self.steps, PREPARES)
+
+    def release_cost(self) -> int:
+        """Seconds from the end of the session until everything is gone."""
+        return _longest(self.steps, RELEASES)
+
+    def component_cost(self, component: str) -> int:
+        """Seconds that preparing one component takes, without what it waits for."""
+        return sum(s.cost for s in self.steps if s.component == component and s.kind in PREPARES)
+
+    def component_start(self, component: str) -> int:
+        """Seconds before the session's start at which preparing this component begins, counted
+        backwards through the graph so that everything is ready at the start."""
+        return _until_ready(self.steps, component)
+
+    def component_release(self, component: str) -> int:
+        """Seconds after the session's end by which this component is released."""
+        by_key = {step.key: step for step in self.steps}
+
+        @cache
+        def end(key: str) -> int:
+            step = by_key[key]
+            before = [end(k) for k in (*step.needs, *step.after) if by_key[k].kind in RELEASES]
+            return step.cost + max(before, default=0)
+
+        return max(
+            (end(s.key) for s in self.steps if s.component == component and s.kind in RELEASES),
+            default=0,
+        )
+
+
+def _longest(steps: Sequence[PlannedStep], kinds: frozenset[StepKind]) -> int:
+    """The longest path through the steps of these kinds: in sequence adds, parallel is the max."""
+    by_key = {step.key: step for step in steps if step.kind in kinds}
+
+    @cache
+    def end(key: str) -> int:
+        step = by_key[key]
+        before = (end(k) for k in (*step.needs, *step.after) if k in by_key)
+        return step.cost + max(before, default=0)
+
+    return max((end(key) for key in by_key), default=0)
+
+
+def _until_ready(steps: Sequence[PlannedStep], component: str) -> int:
+    by_key = {step.key: step for step in steps if step.kind in PREPARES}
+    followers: dict[str, list[str]] = {key: [] for key in by_key}
+    for step in by_key.values():
+        for key in step.needs:
+            if key in followers:
+                followers[key].append(step.key)
+
+    @cache
+    def remaining(key: str) -> int:
+        return by_key[key].cost + max((remaining(k) for k in followers[key]), default=0)
+
+    return max((remaining(s.key) for s in by_key.values() if s.component == component), default=0)

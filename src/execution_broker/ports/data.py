@@ -1,0 +1,128 @@
+"""The doors for data: kinds say where bytes are, transfers read them, a stage places them."""
+
+from collections.abc import AsyncIterator
+from enum import Enum
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+
+from execution_broker.models.executable import Checks
+from execution_broker.models.message import Message
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where bytes are and what they must look like. `location` is a URL, without secrets."""
+
+    location: str
+    name: str
+    checks: Checks = Checks()
+
+    @property
+    def scheme(self) -> str:
+        return self.location.partition(":")[0].lower()
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What a look at a source told: `size` in bytes where the source says it."""
+
+    size: int | None = None
+
+
+class DataKind(Protocol):
+    """One kind of data resource of the wire, found by entry point `execution_broker.data_kinds`."""
+
+    kind: ClassVar[str]
+    Config: ClassVar[type[msgspec.Struct]]
+
+    def __init__(self, config: Any) -> None: ...
+
+    async def locate(self, resource: Any) -> Source:
+        """Where the bytes of this resource are. May ask a registry outside; reads no data.
+
+        `resource` is the wire struct of this kind. Permanent when it names nothing that can be
+        had (the message says what is missing), Transient when asking failed. Repeatable.
+        """
+        ...
+
+
+class Transfer(Protocol):
+    """One way to read bytes, for the URL schemes it names.
+
+    Entry point group `execution_broker.transfers`.
+
+    Stateless and shared by concurrent steps. Neither errors nor logs may hold credentials.
+    """
+
+    schemes: ClassVar[frozenset[str]]
+    Config: ClassVar[type[msgspec.Struct]]
+
+    def __init__(self, config: Any) -> None: ...
+
+    async def look(self, source: Source) -> Looked:
+        """The size of a source without reading it. Permanent or Transient like `read`."""
+        ...
+
+    def read(self, source: Source) -> AsyncIterator[bytes]:
+        """The bytes, in chunks of at most 1 MiB, once from the start.
+
+        Permanent: forbidden, not there, not allowed here. Transient: anything that may pass.
+        Bounded by connect and inactivity timeouts, never by a total.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back connections. Idempotent."""
+        ...
+
+
+class Progress(Protocol):
+    """Told how far something is. Cheap: may be called for every chunk."""
+
+    def __call__(self, done: int, total: int | None, units: str) -> None: ...
+
+
+class Staged(msgspec.Struct, frozen=True):
+    """A file in place: absolute path, bytes, digest, and whether its content was here already."""
+
+    path: str
+    size: int
+    sha256: str
+    reused: bool
+    messages: tuple[Message, ...] = ()
+
+
+class Present(Enum):
+    """What to do when other content is in the place already."""
+
+    REFUSE = "refuse"
+    REPLACE = "replace"
+
+
+class Access(Enum):
+    """READ_ONLY only where the platform enforces it: then a hard link to the cache will do."""
+
+    READ_ONLY = "read-only"
+    READ_WRITE = "read-write"
+
+
+class Stage(Protocol):
+    """Puts the content of a source in place, verified. Given to platforms by the steps."""
+
+    async def put(
+        self,
+        source: Source,
+        target: Path,
+        *,
+        present: Present,
+        access: Access,
+        progress: Progress,
+    ) -> Staged:
+        """`target` holds the content when this returns; its parent directories are made.
+
+        Written under a temporary name beside it, size and digests checked, then renamed. Present
+        already: the same content passes; other content is Permanent unless `present` is REPLACE.
+        `access` says whether a hard link to the cache will do. Content known by sha256 comes from
+        the cache, without asking the source. Repeatable at any point.
+        """
+        ...
