@@ -6,8 +6,12 @@ from execution_broker.models.executable import Mode
 
 
 class ExecutableSupport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One kind of executable. `features` names optional parts of it that are honoured:
-    `parameters`, `requirements`, `checks`, ..."""
+    """One kind of executable. `modes` matter for the kinds that have a mode (notebooks).
+
+    `features` names the optional properties that are honoured: of notebooks `parameters`,
+    `requirements`, `checks`, `replace`; of containers `command`, `entrypoint`, `environment`,
+    `privileged`, `network`. What is asked for and not among them is refused.
+    """
 
     kind: str
     modes: tuple[Mode, ...] = ("BATCH",)
@@ -70,7 +74,8 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """A platform's report, stored as JSON on its row.
 
     `capacity`: amounts in all (cores, memory GiB, storage GiB, outputs MiB, ...).
-    `data`: the kinds of data resource it can stage, by URI; `schemes`: the URL schemes.
+    `data`: the kinds of data resource it can stage, by URI; `schemes`: the URL schemes that it
+    reads simple data and notebooks from (empty: any).
     `staged`: sha256 of content that is here already. `environment_here`: what executables need
     beside their own file is ready. `outputs`: MiB of results booked for each session, kept for
     `retention` seconds. `executable_after_compute`: the machine comes first (OpenStack).

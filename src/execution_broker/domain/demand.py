@@ -9,6 +9,7 @@ from execution_broker.models.executable import Executable
 from execution_broker.models.message import Message
 from execution_broker.models.resources import Data, SimpleCompute, SimpleStorage, SimpleVolume
 
+SESSION = "session"
 EXECUTABLE = "executable"
 COMPUTE = "compute"
 
@@ -22,8 +23,12 @@ def data_key(index: int) -> str:
     return f"data/{index}"
 
 
+def volume_key(index: int) -> str:
+    return f"volume/{index}"
+
+
 class Size(msgspec.Struct, frozen=True):
-    """At least `min`, at most `max` (None: as the platform likes). Whole units, min >= 0."""
+    """At least `min`, at most `max` (None: exactly `min`). Whole units, 1 <= min <= max."""
 
     min: int
     max: int | None = None

@@ -5,7 +5,7 @@ Only `api/app.py` knows which status code an error becomes.
 
 from typing import ClassVar
 
-from execution_broker.models.extensions import Fault
+from execution_broker.models.extensions import Account, Fault
 from execution_broker.models.message import Message
 
 
@@ -84,7 +84,13 @@ class NotFound(BrokerError):
 
 
 class AlreadyExists(BrokerError):
+    """The name is taken. `account` is the one that has it, where an account was asked for."""
+
     code = "already-exists"
+
+    def __init__(self, sentence: str, remedy: str = "", account: Account | None = None) -> None:
+        super().__init__(sentence, remedy)
+        self.account = account
 
 
 class Conflict(BrokerError):

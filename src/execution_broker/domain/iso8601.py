@@ -11,6 +11,7 @@ _DURATION: Final = re.compile(
     r"(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
 )
 _LONGEST: Final = timedelta(days=36500)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 OPEN: Final = ".."
 
 
@@ -32,7 +33,7 @@ def read_duration(text: str) -> timedelta:
             minutes=int(parts["minutes"] or 0),
             seconds=float(parts["seconds"] or 0),
         )
-    except OverflowError:
+    except (OverflowError, ValueError):  # more digits than Python reads
         length = timedelta.max
     if not length:
         raise ValueError("a duration must be longer than nothing; write for example PT1H")
@@ -48,6 +49,11 @@ def write_duration(length: timedelta) -> str:
     seconds = f"{rest.total_seconds():.6f}".rstrip("0").rstrip(".")
     text = "PT" + (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "")
     return text + (f"{seconds}S" if rest or text == "PT" else "")
+
+
+def write_seconds(seconds: int) -> str:
+    """A duration of whole seconds: `PT1M30S`."""
+    return write_duration(timedelta(seconds=seconds))
 
 
 def read_instant(text: str) -> datetime:
@@ -83,6 +89,8 @@ def read_interval(text: str, now: datetime) -> tuple[datetime, datetime | None]:
     if second in ("", OPEN):
         return start, None
     end = _after(start, read_duration(second)) if second[0] in "P-" else read_instant(second)
+    if end <= start == now:
+        raise ValueError("the interval is over already; move its end")
     if end <= start:
         raise ValueError("the interval ends before it starts; swap the two, or move the end")
     return start, end
@@ -90,6 +98,25 @@ def read_interval(text: str, now: datetime) -> tuple[datetime, datetime | None]:
 
 def write_interval(start: datetime, end: datetime) -> str:
     return f"{write_instant(start)}/{write_instant(end)}"
+
+
+def write_epoch(epoch: int) -> str:
+    """The instant of whole epoch seconds: `2026-01-31T12:00:00Z`."""
+    return write_instant(from_epoch(epoch))
+
+
+def write_epochs(start: int, end: int) -> str:
+    """The interval between two instants in whole epoch seconds."""
+    return f"{write_epoch(start)}/{write_epoch(end)}"
+
+
+def from_epoch(epoch: int) -> datetime:
+    return _EPOCH + timedelta(seconds=epoch)
+
+
+def to_epoch(instant: datetime) -> int:
+    """Whole epoch seconds, rounded up: no start before the instant is taken for one after it."""
+    return -((_EPOCH - instant) // timedelta(seconds=1))
 
 
 def _before(instant: datetime, length: timedelta) -> datetime:

@@ -26,7 +26,8 @@ class Template:
 
     def __call__(self, **values: object) -> Message:
         """The message with these values. Further values (`path`, `from_`, `to`) are kept as
-        suggestion: set `path` to `to` and the fault is gone. `from_` is written as `from`."""
+        suggestion: set `path` to `to` and the fault is gone; an empty `to` means to leave it out.
+        `from_` is written as `from`. A `path` alone says where the fault is."""
         texts = {name.rstrip("_"): str(value) for name, value in values.items()}
         return Message(
             kind=self.kind,
@@ -80,7 +81,7 @@ UNSUPPORTED_FEATURE = Template(
 TOO_MUCH = Template(
     "too-much",
     "ERROR",
-    "{place} asks for {wanted} {units} of {resource}; {platform} can give a session {limit} at most.",
+    "{place} asks for {wanted} {units} of {resource}; {platform} can give a session {limit} {units} at most.",
 )
 TOO_LONG = Template(
     "too-long", "ERROR", "{place} asks for {wanted}; {platform} runs a session for {limit} at most."
@@ -173,6 +174,10 @@ ADDRESS_REFUSED = Template(
     "{location} is at {address}, a private address that is not allowed here. {remedy}",
 )
 NO_SPACE = Template("no-space", "ERROR", "{file} needs {needed} bytes and {free} are free.")
+UNWRITABLE = Template("unwritable", "ERROR", "{file} cannot be put in its place: {reason}.")
+NOT_CACHED = Template(
+    "not-cached", "DEBUG", "{file} is in place, but not kept for other sessions: {reason}."
+)
 OUTPUTS_TOO_LARGE = Template(
     "outputs-too-large",
     "WARN",

@@ -1,6 +1,6 @@
 """The plan: the graph of steps that prepare, run and release a session, with their costs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from typing import Final
@@ -86,31 +86,41 @@ class Plan(msgspec.Struct, frozen=True):
 
     def component_cost(self, component: str) -> int:
         """Seconds that preparing one component takes, without what it waits for."""
-        return sum(s.cost for s in self.steps if s.component == component and s.kind in PREPARES)
+        return self.component_costs().get(component, 0)
 
     def component_start(self, component: str) -> int:
         """Seconds before the session's start at which preparing this component begins, counted
         backwards through the graph so that everything is ready at the start."""
-        return _until_ready(self.steps, component)
+        return self.component_starts().get(component, 0)
 
     def component_release(self, component: str) -> int:
         """Seconds after the session's end by which this component is released."""
-        by_key = {step.key: step for step in self.steps}
+        return self.component_releases().get(component, 0)
 
-        @cache
-        def end(key: str) -> int:
-            step = by_key[key]
-            before = [end(k) for k in (*step.needs, *step.after) if by_key[k].kind in RELEASES]
-            return step.cost + max(before, default=0)
+    def component_costs(self) -> dict[str, int]:
+        """`component_cost` of every component that is prepared."""
+        costs: dict[str, int] = {}
+        for step in self.steps:
+            if step.component is not None and step.kind in PREPARES:
+                costs[step.component] = costs.get(step.component, 0) + step.cost
+        return costs
 
-        return max(
-            (end(s.key) for s in self.steps if s.component == component and s.kind in RELEASES),
-            default=0,
-        )
+    def component_starts(self) -> dict[str, int]:
+        """`component_start` of every component that is prepared."""
+        return _latest(self.steps, PREPARES, _remaining(self.steps))
+
+    def component_releases(self) -> dict[str, int]:
+        """`component_release` of every component that is released."""
+        return _latest(self.steps, RELEASES, _ends(self.steps, RELEASES))
 
 
 def _longest(steps: Sequence[PlannedStep], kinds: frozenset[StepKind]) -> int:
     """The longest path through the steps of these kinds: in sequence adds, parallel is the max."""
+    return max(_ends(steps, kinds).values(), default=0)
+
+
+def _ends(steps: Sequence[PlannedStep], kinds: frozenset[StepKind]) -> Mapping[str, int]:
+    """When each step of these kinds ends, counted from the start of the first."""
     by_key = {step.key: step for step in steps if step.kind in kinds}
 
     @cache
@@ -119,10 +129,11 @@ def _longest(steps: Sequence[PlannedStep], kinds: frozenset[StepKind]) -> int:
         before = (end(k) for k in (*step.needs, *step.after) if k in by_key)
         return step.cost + max(before, default=0)
 
-    return max((end(key) for key in by_key), default=0)
+    return {key: end(key) for key in by_key}
 
 
-def _until_ready(steps: Sequence[PlannedStep], component: str) -> int:
+def _remaining(steps: Sequence[PlannedStep]) -> Mapping[str, int]:
+    """How long before everything is ready each preparation must begin."""
     by_key = {step.key: step for step in steps if step.kind in PREPARES}
     followers: dict[str, list[str]] = {key: [] for key in by_key}
     for step in by_key.values():
@@ -134,4 +145,14 @@ def _until_ready(steps: Sequence[PlannedStep], component: str) -> int:
     def remaining(key: str) -> int:
         return by_key[key].cost + max((remaining(k) for k in followers[key]), default=0)
 
-    return max((remaining(s.key) for s in by_key.values() if s.component == component), default=0)
+    return {key: remaining(key) for key in by_key}
+
+
+def _latest(
+    steps: Sequence[PlannedStep], kinds: frozenset[StepKind], seconds: Mapping[str, int]
+) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for step in steps:
+        if step.component is not None and step.kind in kinds:
+            found[step.component] = max(found.get(step.component, 0), seconds[step.key])
+    return found

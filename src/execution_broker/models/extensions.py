@@ -1,4 +1,6 @@
-"""Objects of our own beside the standard: accounts, results, problem documents."""
+"""Objects of our own beside the standard: accounts, results, platforms, health, problems."""
+
+from datetime import datetime
 
 from execution_broker.models.base import Wire
 
@@ -24,6 +26,39 @@ class ResultFile(Wire, frozen=True):
 
 class ResultList(Wire, frozen=True):
     results: tuple[ResultFile, ...] = ()
+
+
+class PlatformSummary(Wire, frozen=True):
+    """A place that can run sessions: the kind URIs it takes and its amounts in all, by name."""
+
+    name: str
+    description: str | None = None
+    reported: datetime | None = None
+    kinds: tuple[str, ...] = ()
+    amounts: dict[str, int] = {}
+
+
+class PlatformList(Wire, frozen=True):
+    platforms: tuple[PlatformSummary, ...] = ()
+
+
+class Liveness(Wire, frozen=True):
+    """The process answers; whether it can do anything is said by `Readiness`."""
+
+    alive: bool
+
+
+class ReadinessCheck(Wire, frozen=True):
+    """One thing that the broker needs. `fault` is told to the administrator alone."""
+
+    name: str
+    passed: bool
+    fault: str | None = None
+
+
+class Readiness(Wire, frozen=True):
+    ready: bool
+    checks: tuple[ReadinessCheck, ...] = ()
 
 
 class Problem(Wire, frozen=True):

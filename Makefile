@@ -1,0 +1,96 @@
+# Needs make, a Python of 3.11 or later with its venv module, and the package index.
+# Everything else is installed below this directory; `make clean` removes it again.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+# The Python for the virtual environments. Default: the first of these that is new enough.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$name && break; done)
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+UV_VERSION := 0.13.9
+
+BIN := .venv/bin
+PROJECT := .venv/.installed
+KERNEL := .venv-kernel/.installed
+
+.PHONY: help
+help:  ## This list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+.PHONY: demo
+demo: $(PROJECT) $(KERNEL)  ## A notebook with real data, from request to result
+	@$(BIN)/python examples/polar-motion/demo.py $(DEMO_ARGS)
+
+.PHONY: test
+test: $(PROJECT) $(KERNEL)  ## The tests; PYTEST_ARGS="..." is handed to pytest
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: coverage
+coverage: $(PROJECT)  ## Branch coverage of the rules, 95 % at least
+	$(BIN)/python -m pytest tests/domain --quiet --cov=execution_broker.domain --cov-branch \
+		--cov-report=term-missing:skip-covered --cov-fail-under=95
+
+.PHONY: check
+check: $(PROJECT)  ## Lint, format, types, import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: docs
+docs: $(PROJECT)  ## The documentation site, in site/
+	$(BIN)/mkdocs build --strict --quiet
+
+.PHONY: generate
+generate: $(PROJECT)  ## Write again what is committed and generated
+	$(BIN)/python docs/generate.py
+
+.PHONY: lock
+lock: .venv-lock/.installed  ## Pin the newest versions of everything, with hashes
+	.venv-lock/bin/uv pip compile $(LOCK_OPTIONS) --output-file requirements/dev.txt \
+		pyproject.toml --all-extras --group dev --group docs
+	.venv-lock/bin/uv pip compile $(LOCK_OPTIONS) --output-file requirements/kernel.txt \
+		requirements/kernel.in
+
+.PHONY: clean
+clean:  ## Remove everything that make made
+	rm -rf .venv .venv-kernel .venv-lock .demo site build dist .coverage .hypothesis \
+		.mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find src tests examples docs -name __pycache__ -prune -exec rm -rf {} +
+
+LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock"
+
+# A virtual environment is made anew when its lock changes; the stamp says that it is complete.
+
+$(PROJECT): .venv/.dependencies pyproject.toml
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dependencies: requirements/dev.txt
+	$(call virtual_environment,.venv,--require-hashes --requirement $<)
+
+$(KERNEL): requirements/kernel.txt
+	$(call virtual_environment,.venv-kernel,--require-hashes --requirement $<)
+
+.venv-lock/.installed:
+	$(call virtual_environment,.venv-lock,uv==$(UV_VERSION))
+
+define virtual_environment
+@if [ -z "$(PYTHON)" ]; then \
+	echo 'No Python of 3.11 or later with its venv module was found.' >&2; \
+	echo 'On Debian or Ubuntu: sudo apt-get install python3-venv' >&2; \
+	echo 'Elsewhere: make PYTHON=/path/to/python3.11 ...' >&2; \
+	exit 1; \
+fi
+@echo 'Installing $(1) (once, about a minute) ...'
+@$(PYTHON) -m venv --clear $(1)
+@$(1)/bin/python -m pip install --quiet $(2)
+@touch $@
+endef

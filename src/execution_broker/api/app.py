@@ -1,0 +1,125 @@
+"""The application: routes, what every answer carries, and which status each error becomes."""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Final
+from uuid import uuid4
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from structlog.typing import FilteringBoundLogger
+
+from execution_broker.api import problems, trace
+from execution_broker.api.endpoint import paths
+from execution_broker.api.identity import CHALLENGE
+from execution_broker.api.media import FORMATS, negotiate
+from execution_broker.api.needs import Services
+from execution_broker.api.openapi import document
+from execution_broker.api.routes import ROUTES
+from execution_broker.config import Http
+from execution_broker.domain.errors import (
+    AlreadyExists,
+    BodyTooLarge,
+    BrokerError,
+    Conflict,
+    Forbidden,
+    InvalidBody,
+    MalformedBody,
+    NotAcceptable,
+    NotFound,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMedia,
+)
+
+STATUS: Final[Mapping[type[BrokerError], HTTPStatus]] = {
+    MalformedBody: HTTPStatus.BAD_REQUEST,
+    InvalidBody: HTTPStatus.UNPROCESSABLE_ENTITY,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    AlreadyExists: HTTPStatus.CONFLICT,
+    Conflict: HTTPStatus.CONFLICT,
+    TooMany: HTTPStatus.TOO_MANY_REQUESTS,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""Any error that is not here is a fault of ours: 500."""
+
+
+def create_app(
+    services: Services,
+    http: Http,
+    log: FilteringBoundLogger,
+    *,
+    new_request_id: Callable[[], str] = lambda: uuid4().hex,
+) -> Starlette:
+    """The API over these services. It owns none of them: whoever made them ends them."""
+
+    async def fail(request: Request, error: Exception) -> Response:
+        identifier = trace.request_id(request.scope)
+        log.error("request.failed", request=identifier, method=request.method, exc_info=error)
+        problem = problems.of_status(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "Something went wrong here, not in the request.",
+            f"Tell the operator the request id {identifier}.",
+        )
+        return problems.respond(problem, _accept(request), trace.headers(request.scope))
+
+    app = Starlette(
+        routes=paths(ROUTES, services, http),
+        middleware=[Middleware(trace.Trace, log=log, new_request_id=new_request_id)],
+        exception_handlers={
+            **dict.fromkeys(STATUS, _answer_error),
+            HTTPException: _answer_status,
+            ClientDisconnect: _answer_nobody,
+            Exception: fail,
+        },
+    )
+    app.router.redirect_slashes = False
+    written = document(ROUTES)
+    app.state.documents = {format_: format_.write(written) for format_ in FORMATS}
+    return app
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BrokerError)
+    status = next(STATUS[base] for base in type(error).__mro__ if base in STATUS)
+    if isinstance(error, AlreadyExists) and error.account is not None:
+        chosen = negotiate(_accept(request))
+        return Response(chosen.format.write(error.account), status, None, chosen.media_type)
+    return problems.respond(problems.of_error(error, status), _accept(request), _headers(error))
+
+
+def _headers(error: BrokerError) -> dict[str, str]:
+    match error:
+        case Unauthenticated():
+            return {"WWW-Authenticate": CHALLENGE}
+        case TooMany() | Unavailable():
+            return {"Retry-After": str(error.retry_after)}
+        case BodyTooLarge():
+            return {"Connection": "close"}
+        case _:
+            return {}
+
+
+async def _answer_status(request: Request, error: Exception) -> Response:
+    """What the router says: 404, 405 and the like."""
+    assert isinstance(error, HTTPException)
+    detail = "There is nothing here." if error.status_code == HTTPStatus.NOT_FOUND else error.detail
+    problem = problems.of_status(error.status_code, detail)
+    return problems.respond(problem, _accept(request), error.headers)
+
+
+async def _answer_nobody(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+
+def _accept(request: Request) -> str | None:
+    return ", ".join(request.headers.getlist("accept")) or None

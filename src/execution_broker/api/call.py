@@ -1,0 +1,116 @@
+"""One call of one route: what a handler is given, and how it answers."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+from uuid import UUID
+
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from execution_broker.api.media import Representation, body_format
+from execution_broker.api.needs import Services
+from execution_broker.domain.errors import BodyTooLarge
+from execution_broker.domain.identity import Caller
+
+_BODY_SECONDS: Final = 30
+_LARGE: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`representation` is what the client accepts; `body_limit` in bytes."""
+
+    request: Request
+    services: Services
+    representation: Representation
+    caller: Caller | None
+    body_limit: int
+
+    @property
+    def identity(self) -> Caller:
+        """The caller of a route whose access rule demands one."""
+        assert self.caller is not None, "the access rule of this route admits nobody unknown"
+        return self.caller
+
+    @property
+    def uuid(self) -> UUID:
+        uuid: UUID = self.request.path_params["uuid"]
+        return uuid
+
+    def location(self, path: str) -> str:
+        """A reference without scheme and host, so that a client keeps those that it uses."""
+        return f"{self.request.scope.get('root_path', '')}{path}"
+
+    async def body(self) -> object:
+        """The plain values of the body.
+
+        UnsupportedMedia before a byte of it is read, BodyTooLarge as soon as it is, MalformedBody
+        if it is not what its Content-Type says; 408 if it takes too long to arrive.
+        """
+        headers = self.request.headers
+        format_ = body_format(headers.get("content-type"), headers.get("content-encoding"))
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                data = await self._receive()
+        except TimeoutError:
+            raise HTTPException(
+                HTTPStatus.REQUEST_TIMEOUT,
+                f"The body did not arrive within {_BODY_SECONDS} seconds.",
+                {"Connection": "close"},
+            ) from None
+        if len(data) > _LARGE:
+            return await anyio.to_thread.run_sync(format_.read, data)
+        return format_.read(data)
+
+    def answer(
+        self,
+        body: object,
+        status: HTTPStatus = HTTPStatus.OK,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """The body, a wire struct, in the format that the client accepts."""
+        chosen = self.representation
+        return Response(chosen.format.write(body), status, headers, chosen.media_type)
+
+    def answer_tagged(self, body: object, etag: str) -> Response:
+        """As `answer`, with an ETag; 304 without the body if the client has this one already."""
+        tag = self.tag(etag)
+        if holds(self.request.headers.get("if-none-match"), tag):
+            return Response(None, HTTPStatus.NOT_MODIFIED, {"ETag": tag})
+        return self.answer(body, headers={"ETag": tag})
+
+    def tag(self, etag: str) -> str:
+        """The ETag to send: two formats of one thing differ in bytes, so they differ in it."""
+        name = self.representation.format.name
+        return f'"{etag}"' if name == "json" else f'"{etag}-{name}"'
+
+    async def _receive(self) -> bytes:
+        announced = self.request.headers.get("content-length", "")
+        if announced.isdecimal() and (len(announced) > 18 or int(announced) > self.body_limit):
+            raise self._too_large()
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in self.request.stream():
+            size += len(chunk)
+            if size > self.body_limit:
+                raise self._too_large()
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(
+            f"The body has more than {self.body_limit} bytes.", "Send a smaller one."
+        )
+
+
+def holds(if_none_match: str | None, tag: str) -> bool:
+    """Whether an If-None-Match header names this (quoted) ETag."""
+    if if_none_match is None:
+        return False
+    given = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
+    return tag in given or "*" in given

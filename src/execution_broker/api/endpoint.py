@@ -1,0 +1,72 @@
+"""From the route table to Starlette: one endpoint per path, which admits before it calls."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as Path
+from starlette.types import Receive, Scope, Send
+
+from execution_broker.api.call import Call
+from execution_broker.api.identity import admit, identify
+from execution_broker.api.media import negotiate
+from execution_broker.api.needs import Services
+from execution_broker.api.routes import Route
+from execution_broker.config import Http
+
+_VARY: Final = "Accept, Authorization"
+
+
+def paths(table: Iterable[Route], services: Services, http: Http) -> list[Path]:
+    """What Starlette routes to. Every call of every route goes through its access rule."""
+    by_path: dict[str, dict[str, Route]] = {}
+    for route in table:
+        by_path.setdefault(route.path, {})[route.method] = route
+    return [
+        Path(path, _Endpoint(routes, services, http), name=path) for path, routes in by_path.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """All methods of one path."""
+
+    routes: Mapping[str, Route]
+    services: Services
+    http: Http
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._respond(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        method = request.method
+        if method == "OPTIONS":
+            return Response(None, HTTPStatus.NO_CONTENT, {"Allow": self._allowed()})
+        route = self.routes.get("GET" if method == "HEAD" else method)
+        if route is None:
+            raise HTTPException(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                f"This can be used with {self._allowed()} alone.",
+                {"Allow": self._allowed()},
+            )
+        return await self._serve(route, request)
+
+    async def _serve(self, route: Route, request: Request) -> Response:
+        accept = ", ".join(request.headers.getlist("accept")) if route.is_negotiated else None
+        representation = negotiate(accept or None)
+        caller = await identify(request.headers, self.services.identities)
+        admit(route.access, caller, public_reading=self.http.public_reading)
+        call = Call(request, self.services, representation, caller, self.http.body_limit)
+        response = await route.handler(call)
+        response.headers["Cache-Control"] = "no-cache" if caller is None else "no-store"
+        response.headers["Vary"] = _VARY
+        return response
+
+    def _allowed(self) -> str:
+        methods = {*self.routes, "OPTIONS", *(("HEAD",) if "GET" in self.routes else ())}
+        return ", ".join(sorted(methods))

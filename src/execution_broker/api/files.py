@@ -1,0 +1,84 @@
+"""Kept outputs and streams: bytes of somebody's execution, never to be run by a browser."""
+
+from http import HTTPStatus
+from mimetypes import MimeTypes
+from pathlib import Path
+from typing import Final
+
+import anyio.to_thread
+from starlette.responses import FileResponse, Response
+
+from execution_broker.api.call import Call, holds
+from execution_broker.api.needs import KeptFile, StreamView
+from execution_broker.domain.errors import NotFound
+
+TOTAL: Final = "X-Total-Length"
+
+_TYPES: Final = MimeTypes(filenames=())
+for _suffix, _type in {
+    ".fits": "application/fits",
+    ".fit": "application/fits",
+    ".h5": "application/x-hdf5",
+    ".hdf5": "application/x-hdf5",
+    ".ipynb": "application/x-ipynb+json",
+    ".log": "text/plain",
+    ".md": "text/markdown",
+    ".npy": "application/octet-stream",
+    ".parquet": "application/vnd.apache.parquet",
+    ".vot": "application/x-votable+xml",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+}.items():
+    _TYPES.add_type(_type, _suffix)
+
+_ENCODED: Final = {
+    "gzip": "application/gzip",
+    "bzip2": "application/x-bzip2",
+    "xz": "application/x-xz",
+}
+
+
+async def kept_file(call: Call, kept: KeptFile) -> Response:
+    """The file, whole or in the ranges asked for. Its ETag is its sha256.
+
+    NotFound if the file is no longer what was kept: better nothing than half an output.
+    """
+    tag = f'"{kept.sha256}"'
+    if holds(call.request.headers.get("if-none-match"), tag):
+        return Response(None, HTTPStatus.NOT_MODIFIED, {"ETag": tag})
+    try:
+        found = await anyio.to_thread.run_sync(Path.stat, kept.path)
+    except FileNotFoundError:
+        found = None
+    if found is None or found.st_size != kept.size:
+        raise NotFound(
+            f"The result {kept.name} is no longer kept here as it was recorded.",
+            "Ask its platform's operator, or run the session again.",
+        )
+    return FileResponse(
+        kept.path,
+        headers={"ETag": tag},
+        media_type=media_type(kept.name),
+        filename=kept.name,
+        stat_result=found,
+    )
+
+
+def stream(name: str, view: StreamView) -> Response:
+    """What is kept of a stream; a header tells how many bytes it had in all."""
+    return Response(
+        view.data,
+        headers={
+            TOTAL: str(view.total),
+            "Content-Disposition": f'attachment; filename="{name}"',
+        },
+        media_type="application/octet-stream",
+    )
+
+
+def media_type(name: str) -> str:
+    """By its name alone, the same on every machine."""
+    guess, encoding = _TYPES.guess_type(name.lower())
+    if encoding is not None:
+        return _ENCODED.get(encoding, "application/octet-stream")
+    return guess or "application/octet-stream"

@@ -1,0 +1,150 @@
+"""The handlers: each translates one call into one question to a service, and its answer back."""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from execution_broker.api import files
+from execution_broker.api.call import Call
+from execution_broker.api.media import Format
+from execution_broker.domain.errors import InvalidBody, NotFound
+from execution_broker.models.component import Component
+from execution_broker.models.extensions import (
+    AccountRequest,
+    Liveness,
+    PlatformList,
+    PlatformSummary,
+    Readiness,
+    ReadinessCheck,
+)
+from execution_broker.models.phases import SessionPhase
+from execution_broker.models.reading import Reading, read_request, read_struct, read_update
+
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+class Stream(StrEnum):
+    """The streams of an execution that are kept."""
+
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+async def request_offers(call: Call) -> Response:
+    offers = await call.services.offers.request(call.identity, await _reading(call))
+    return _see_other(call, "/offersets", offers)
+
+
+async def read_offers(call: Call) -> Response:
+    return call.answer(await call.services.offers.read(call.uuid, call.caller))
+
+
+async def execute_directly(call: Call) -> Response:
+    session = await call.services.sessions.direct(call.identity, await _reading(call))
+    if session.phase is SessionPhase.FAILED:
+        return call.answer(session, HTTPStatus.BAD_REQUEST)
+    return _see_other(call, "/sessions", session)
+
+
+async def read_session(call: Call) -> Response:
+    view = await call.services.sessions.read(call.uuid, call.caller)
+    return call.answer_tagged(view.session, view.etag)
+
+
+async def update_session(call: Call) -> Response:
+    update = read_update(await call.body())
+    if isinstance(update, tuple):
+        raise InvalidBody(update)
+    view = await call.services.sessions.update(call.uuid, call.identity, update)
+    return call.answer(view.session, headers={"ETag": call.tag(view.etag)})
+
+
+async def list_results(call: Call) -> Response:
+    return call.answer(await call.services.sessions.results(call.uuid, call.identity))
+
+
+async def fetch_result(call: Call) -> Response:
+    path: str = call.request.path_params["path"]
+    if any(part in ("", ".", "..") for part in path.split("/")) or "\0" in path:
+        raise NotFound("No result has this path.", "Use a path from the list of results.")
+    kept = await call.services.sessions.result(call.uuid, path, call.identity)
+    return await files.kept_file(call, kept)
+
+
+def read_stream(stream: Stream) -> Handler:
+    async def read(call: Call) -> Response:
+        view = await call.services.sessions.stream(call.uuid, stream, call.identity)
+        return files.stream(stream, view)
+
+    return read
+
+
+async def create_identity(call: Call) -> Response:
+    wanted = read_struct(await call.body(), AccountRequest)
+    if isinstance(wanted, tuple):
+        raise InvalidBody(wanted)
+    account = await call.services.identities.create(call.identity, wanted)
+    return call.answer(account, HTTPStatus.CREATED)
+
+
+async def list_platforms(call: Call) -> Response:
+    platforms = await call.services.status.platforms()
+    return call.answer(
+        PlatformList(
+            platforms=tuple(
+                PlatformSummary(
+                    name=platform.name,
+                    description=platform.description or None,
+                    reported=platform.reported_at,
+                    kinds=tuple(sorted(platform.kinds)),
+                    amounts=dict(platform.capacity),
+                )
+                for platform in platforms
+            )
+        )
+    )
+
+
+async def tell_liveness(call: Call) -> Response:
+    return call.answer(Liveness(alive=True))
+
+
+async def tell_readiness(call: Call) -> Response:
+    """What is wrong may name machines of the site: only the administrator reads that."""
+    told = call.caller is not None and call.caller.is_administrator
+    checks = tuple(
+        ReadinessCheck(
+            name=check.name, passed=check.fault is None, fault=check.fault if told else None
+        )
+        for check in await call.services.status.ready()
+    )
+    ready = all(check.passed for check in checks)
+    return call.answer(
+        Readiness(ready=ready, checks=checks),
+        HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+
+
+def read_document(format_: Format) -> Handler:
+    """The OpenAPI document, written once when the application is made."""
+
+    async def read(call: Call) -> Response:
+        written: bytes = call.request.app.state.documents[format_]
+        return Response(written, media_type=format_.types[0])
+
+    return read
+
+
+async def _reading(call: Call) -> Reading:
+    reading = read_request(await call.body())
+    if reading.faults:
+        raise InvalidBody(reading.faults)
+    return reading
+
+
+def _see_other(call: Call, collection: str, body: Component) -> Response:
+    assert body.meta is not None, "everything that is stored has its metadata"
+    location = call.location(f"{collection}/{body.meta.uuid}")
+    return call.answer(body, HTTPStatus.SEE_OTHER, {"Location": location})

@@ -1,0 +1,144 @@
+"""Content negotiation: which format a body comes in, and which one the answer goes out in.
+
+A format is one row of FORMATS: its media types (the first is its own, the others are aliases),
+its structured syntax suffix, a reader and a writer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from execution_broker.api import json_format, yaml_format
+from execution_broker.domain.errors import NotAcceptable, UnsupportedMedia
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """`read` gives plain values and raises MalformedBody; `write` takes wire structs."""
+
+    name: str
+    types: tuple[str, ...]
+    suffix: str
+    read: Callable[[bytes], object]
+    write: Callable[[object], bytes]
+
+
+JSON: Final = Format("json", ("application/json",), "+json", json_format.read, json_format.write)
+YAML: Final = Format(
+    "yaml",
+    ("application/yaml", "text/yaml", "application/x-yaml"),
+    "+yaml",
+    yaml_format.read,
+    yaml_format.write,
+)
+FORMATS: Final = (JSON, YAML)
+"""In the order of preference where a client has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """A format under the name that the client knows it by."""
+
+    format: Format
+    media_type: str
+
+
+_DEFAULT: Final = Representation(JSON, JSON.types[0])
+
+
+def negotiate(accept: str | None) -> Representation:
+    """What to answer in (RFC 9110, 12.5.1). NotAcceptable if the client takes none of ours.
+
+    Among equal quality values a type that is named goes before a wildcard, and JSON before YAML.
+    """
+    if accept is None or accept in ("*/*", "application/json"):
+        return _DEFAULT
+    ranges = [read for part in accept.split(",") if (read := _range(part)) is not None]
+    if not ranges:
+        return _DEFAULT
+    best, best_rank = _DEFAULT, (0.0, 0)
+    for format_ in FORMATS:
+        for media_type in format_.types:
+            specificity, quality = _match(media_type, format_, ranges)
+            if quality > 0 and (quality, specificity) > best_rank:
+                best, best_rank = Representation(format_, media_type), (quality, specificity)
+    if best_rank[0] == 0:
+        raise NotAcceptable(
+            "The Accept header allows none of the media types that are written here.",
+            f"Accept one of {_known()}.",
+        )
+    return best
+
+
+def negotiate_problem(accept: str | None) -> Representation:
+    """What to write a problem document in: as `negotiate`, JSON if nothing else will do."""
+    try:
+        format_ = negotiate(accept).format
+    except NotAcceptable:
+        format_ = JSON
+    return Representation(format_, f"application/problem{format_.suffix}")
+
+
+def body_format(content_type: str | None, content_encoding: str | None) -> Format:
+    """The format of a body. JSON if nothing is said; UnsupportedMedia if it is none of ours."""
+    if content_encoding not in (None, "", "identity"):
+        raise UnsupportedMedia(
+            "The body has a Content-Encoding, and none is read here.", "Send it uncompressed."
+        )
+    if content_type is None or content_type == "application/json":
+        return JSON
+    media_type, *parameters = (part.strip() for part in content_type.lower().split(";"))
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
+            raise UnsupportedMedia(
+                "The charset of the body is not UTF-8.", "Send UTF-8, which needs no charset."
+            )
+    for format_ in FORMATS:
+        if media_type in format_.types or media_type.endswith(format_.suffix):
+            return format_
+    raise UnsupportedMedia(
+        "The Content-Type of the body is none that is read here.", f"Send one of {_known()}."
+    )
+
+
+def _range(part: str) -> tuple[str, float] | None:
+    """A media range and its quality value; None if it is not one (and then it is ignored)."""
+    media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    quality = 1.0
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                quality = float(value)
+            except ValueError:
+                return None
+    if media_range == "*":
+        media_range = "*/*"
+    if "/" not in media_range or not 0 <= quality <= 1:
+        return None
+    return media_range, quality
+
+
+def _match(media_type: str, format_: Format, ranges: list[tuple[str, float]]) -> tuple[int, float]:
+    """How specific the most specific range for a media type is, and its quality value."""
+    best = (0, 0.0)
+    for media_range, quality in ranges:
+        specificity = _specificity(media_type, format_, media_range)
+        if specificity > best[0]:
+            best = specificity, quality
+    return best
+
+
+def _specificity(media_type: str, format_: Format, media_range: str) -> int:
+    if media_range == media_type:
+        return 4
+    if media_range.endswith(format_.suffix) and media_type == format_.types[0]:
+        return 3
+    if media_range == media_type.partition("/")[0] + "/*":
+        return 2
+    return 1 if media_range == "*/*" else 0
+
+
+def _known() -> str:
+    return ", ".join(name for format_ in FORMATS for name in format_.types)

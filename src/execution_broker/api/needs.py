@@ -1,0 +1,114 @@
+"""What the API needs of the services, as protocols, and nothing of how they do it.
+
+Every method is one short transaction. What can't be done is raised as a BrokerError.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from execution_broker.domain.identity import Caller
+from execution_broker.models.execution import ExecutionSession, OfferSetResponse
+from execution_broker.models.extensions import Account, AccountRequest, ResultList
+from execution_broker.models.reading import Reading
+from execution_broker.models.update import Update
+
+
+class View(Protocol):
+    """A session as one reader may see it. `etag` changes with everything in it, unquoted."""
+
+    @property
+    def session(self) -> ExecutionSession: ...
+    @property
+    def etag(self) -> str: ...
+
+
+class KeptFile(Protocol):
+    """A kept output on disk. `name` is what to save it as; `sha256` in hexadecimal."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+class StreamView(Protocol):
+    """What is kept of a stream, and how many bytes it had in `total`."""
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def total(self) -> int: ...
+
+
+class Check(Protocol):
+    """One thing that the broker needs to be ready; `fault` says what is wrong with it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def fault(self) -> str | None: ...
+
+
+class PlatformStatus(Protocol):
+    """`kinds`: URIs of what it can run and hold. `capacity`: amounts in all, by name."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def reported_at(self) -> datetime | None: ...
+    @property
+    def kinds(self) -> Collection[str]: ...
+    @property
+    def capacity(self) -> Mapping[str, int]: ...
+
+
+class Offers(Protocol):
+    async def request(self, caller: Caller, reading: Reading) -> OfferSetResponse: ...
+    async def read(self, uuid: UUID, caller: Caller | None) -> OfferSetResponse: ...
+
+
+class Sessions(Protocol):
+    async def direct(self, caller: Caller, reading: Reading) -> ExecutionSession:
+        """An ACCEPTED session, or a FAILED one that is not stored and says why."""
+        ...
+
+    async def read(self, uuid: UUID, caller: Caller | None) -> View: ...
+    async def update(self, uuid: UUID, caller: Caller, update: Update) -> View: ...
+    async def results(self, uuid: UUID, caller: Caller) -> ResultList: ...
+    async def result(self, uuid: UUID, path: str, caller: Caller) -> KeptFile: ...
+    async def stream(self, uuid: UUID, name: str, caller: Caller) -> StreamView: ...
+
+
+class Identities(Protocol):
+    async def authenticate(self, username: str, password: str) -> Caller:
+        """Who this is; Unauthenticated if the two do not hold."""
+        ...
+
+    async def create(self, caller: Caller, request: AccountRequest) -> Account:
+        """A new account; AlreadyExists, with the account, if the name is taken."""
+        ...
+
+
+class Status(Protocol):
+    async def ready(self) -> tuple[Check, ...]: ...
+    async def platforms(self) -> tuple[PlatformStatus, ...]: ...
+
+
+class Services(Protocol):
+    @property
+    def offers(self) -> Offers: ...
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def identities(self) -> Identities: ...
+    @property
+    def status(self) -> Status: ...

@@ -1,0 +1,49 @@
+"""Faults as RFC 9457 problem documents, in the format that the client accepts."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from starlette.responses import Response
+
+from execution_broker.api.media import negotiate_problem
+from execution_broker.domain.errors import BrokerError, InvalidBody
+from execution_broker.models.extensions import Problem
+
+TYPE: Final = "urn:execution-broker:problem:"
+
+
+def of_error(error: BrokerError, status: int) -> Problem:
+    """The problem that an error of ours is: its code makes the type, and its title."""
+    return Problem(
+        type=TYPE + error.code,
+        title=error.code.replace("-", " ").capitalize(),
+        status=status,
+        detail=error.sentence,
+        remedy=error.remedy or None,
+        faults=error.faults if isinstance(error, InvalidBody) else (),
+    )
+
+
+def of_status(status: int, detail: str | None = None, remedy: str | None = None) -> Problem:
+    """The problem that a bare status code is."""
+    phrase = HTTPStatus(status).phrase
+    return Problem(
+        type=TYPE + phrase.lower().replace(" ", "-"),
+        title=phrase.capitalize(),
+        status=status,
+        detail=detail,
+        remedy=remedy,
+    )
+
+
+def respond(
+    problem: Problem, accept: str | None, headers: Mapping[str, str] | None = None
+) -> Response:
+    chosen = negotiate_problem(accept)
+    return Response(
+        chosen.format.write(problem),
+        problem.status,
+        {"Cache-Control": "no-store", "Vary": "Accept, Authorization", **(headers or {})},
+        chosen.media_type,
+    )

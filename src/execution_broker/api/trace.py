@@ -1,0 +1,65 @@
+"""What every answer carries, and the request id that every log line of it carries."""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
+from structlog.typing import FilteringBoundLogger
+
+_SAFE: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_KEY: Final = "execution_broker.request_id"
+
+
+class Trace:
+    """ASGI middleware: a request id (the client's, if it is a short safe token), the headers that
+    every answer has, no body for HEAD, and one line in the log."""
+
+    def __init__(
+        self, app: ASGIApp, log: FilteringBoundLogger, new_request_id: Callable[[], str]
+    ) -> None:
+        self._app = app
+        self._log = log
+        self._new = new_request_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = scope[_KEY] = _given(scope) or self._new()
+        common = [(name.lower().encode(), text.encode()) for name, text in headers(scope).items()]
+        status = 0
+
+        async def send_on(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *common]
+            elif scope["method"] == "HEAD" and "body" in message:
+                message["body"] = b""
+            await send(message)
+
+        with bound_contextvars(request=request_id):
+            await self._app(scope, receive, send_on)
+            route = getattr(scope.get("route"), "path", None)
+            self._log.debug("request.answered", method=scope["method"], route=route, status=status)
+
+
+def headers(scope: Scope) -> dict[str, str]:
+    """The headers that every answer to this request carries."""
+    return {"X-Request-ID": request_id(scope), "X-Content-Type-Options": "nosniff"}
+
+
+def request_id(scope: Scope) -> str:
+    """The id of a request that has come through `Trace`."""
+    identifier: str = scope[_KEY]
+    return identifier
+
+
+def _given(scope: Scope) -> str | None:
+    fields: Any = scope["headers"]
+    for name, value in fields:
+        if name == b"x-request-id" and _SAFE.fullmatch(value):
+            return str(value, "ascii")
+    return None

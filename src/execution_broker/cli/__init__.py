@@ -1,0 +1,1 @@
+"""The command `broker`: for users through the client, for operators through the factory."""

@@ -1,0 +1,121 @@
+"""The options that describe a request, shared by every command that makes one."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpec
+
+import typer
+
+from execution_broker.cli.context import At
+from execution_broker.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from execution_broker.client.client import Request
+
+P = ParamSpec("P")
+
+_PANEL = "Request by flags"
+
+
+def _flag(help_: str, *names: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, help=help_, metavar=metavar, rich_help_panel=_PANEL)
+
+
+File = Annotated[
+    str | None,
+    typer.Argument(metavar="[FILE]", help="Request in YAML or JSON; - is the standard input."),
+]
+Notebook = Annotated[
+    str | None, _flag("Notebook to run: a URL, or a file that is here.", metavar="URL")
+]
+Mode = Annotated[
+    Literal["INTERACTIVE", "BATCH"] | None,
+    _flag("Use it in a browser, or let it run from top to bottom."),
+]
+Cores = Annotated[str | None, _flag("Cores: the least, or least-most.", metavar="N[-N]")]
+Memory = Annotated[str | None, _flag("Memory in GiB: the least, or least-most.", metavar="N[-N]")]
+Storage = Annotated[str | None, _flag("Storage for the data in GiB.", metavar="N[-N]")]
+Data = Annotated[
+    list[str] | None,
+    _flag(
+        "Data to stage, with what is known of it: ,name= ,size= (bytes) ,sha256= ,md5= ,adler32=. "
+        "May be repeated.",
+        metavar="URL[,KEY=..]",
+    ),
+]
+Mount = Annotated[
+    list[str] | None,
+    _flag(
+        "Where data (by its file name) or `storage` appears. May be repeated.",
+        metavar="NAME=PATH",
+    ),
+]
+Start = Annotated[
+    str | None,
+    _flag("When it may start, as an ISO 8601 interval: ../PT6H.", metavar="INTERVAL"),
+]
+Duration = Annotated[
+    str | None, _flag("How long it must last, in ISO 8601: PT2H.", metavar="DURATION")
+]
+MaxCost = Annotated[
+    list[str] | None,
+    _flag(
+        "The most it may cost: monetary=, energy=, carbon=, or a URI. May be repeated.",
+        metavar="TYPE=VALUE",
+    ),
+]
+
+
+def asking(
+    command: Callable[Concatenate[At, "Request", P], Exit],
+) -> Callable[Concatenate[At, P], Exit]:
+    """A command that is given a request, made from a file or from flags."""
+    options = inspect.signature(_request).parameters
+
+    def run(at: At, /, *args: Any, **given: Any) -> Exit:
+        request = _request(**{name: given.pop(name) for name in options})
+        return command(at, request, *args, **given)
+
+    functools.update_wrapper(run, command)
+    first, _, *own = inspect.signature(command).parameters.values()
+    parameters = [first, *options.values(), *own]
+    named = [p.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for p in parameters]
+    run.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+    return run
+
+
+def _request(
+    file: File = None,
+    notebook: Notebook = None,
+    mode: Mode = None,
+    cores: Cores = None,
+    memory: Memory = None,
+    storage: Storage = None,
+    data: Data = None,
+    mount: Mount = None,
+    start: Start = None,
+    duration: Duration = None,
+    max_cost: MaxCost = None,
+) -> "Request":
+    from execution_broker.cli import requests
+
+    flags = requests.Flags(
+        notebook=notebook,
+        mode=mode,
+        cores=cores,
+        memory=memory,
+        storage=storage,
+        data=tuple(data or ()),
+        mounts=tuple(mount or ()),
+        start=start,
+        duration=duration,
+        max_costs=tuple(max_cost or ()),
+    )
+    if file is None:
+        return requests.from_flags(flags)
+    if flags != requests.Flags():
+        raise requests.BadRequest(
+            f"The request is in {file} and in flags.", "Give a file or flags, not both."
+        )
+    return requests.from_file(file)

@@ -1,0 +1,282 @@
+"""What every command shares: how to reach a broker, how to write, and how to fail.
+
+A command says `@connected` and gets an `At` as its first argument; its options for address and
+credentials come from here, so that they are the same everywhere.
+"""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Final, ParamSpec
+from urllib.parse import urlsplit
+
+import typer
+
+from execution_broker.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from execution_broker.cli.rendering.words import Here
+    from execution_broker.client import BrokerClient
+    from execution_broker.models.reading import UnknownKind
+
+P = ParamSpec("P")
+
+DEFAULT_URL: Final = "http://127.0.0.1:8080"
+ADMINISTRATOR: Final = "admin"
+_PANEL: Final = "Connection"
+
+Url = Annotated[
+    str, typer.Option(help="Address of the broker.", envvar="BROKER_URL", rich_help_panel=_PANEL)
+]
+User = Annotated[
+    str | None,
+    typer.Option(help="Who asks.", envvar="BROKER_USER", rich_help_panel=_PANEL),
+]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="File with the password (or set BROKER_PASSWORD). For a server on this machine, "
+        "the administrator's is found by itself.",
+        envvar="BROKER_PASSWORD_FILE",
+        rich_help_panel=_PANEL,
+    ),
+]
+Password = Annotated[str | None, typer.Option(envvar="BROKER_PASSWORD", hidden=True)]
+DataDirectory = Annotated[Path | None, typer.Option(envvar="BROKER__DATA_DIRECTORY", hidden=True)]
+DataHome = Annotated[Path | None, typer.Option(envvar="XDG_DATA_HOME", hidden=True)]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")]
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where to write. `out` for answers, `err` for notes and errors."""
+
+    out: "Console"
+    err: "Console"
+    json: bool
+
+    def here(self) -> "Here":
+        from execution_broker.cli.rendering.words import Here
+
+        return Here(now=datetime.now(UTC))
+
+    def write_json(self, value: object) -> None:
+        """The whole value, to be read by people and machines."""
+        import msgspec
+
+        typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+    def write_json_line(self, value: object) -> None:
+        """The whole value on one line, for what comes again and again."""
+        import msgspec
+
+        typer.echo(msgspec.json.encode(value))
+
+
+@dataclass(frozen=True)
+class At(Output):
+    """The same, and a broker to ask."""
+
+    client: "BrokerClient"
+
+
+def output(json: bool) -> Output:
+    return Output(_console(sys.stdout), _console(sys.stderr), json)
+
+
+@contextmanager
+def guarded(json: bool) -> Iterator[Output]:
+    """Errors of ours become one line, a next action and an exit code: never a traceback."""
+    from execution_broker.cli import failing
+    from execution_broker.domain.errors import BrokerError
+
+    where = output(json)
+    try:
+        yield where
+    except BrokerError as error:
+        if json:
+            failing.tell_json(error)
+        else:
+            failing.tell(error, where.err)
+        raise typer.Exit(failing.exit_of(error)) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+def connected(command: Callable[Concatenate[At, P], Exit]) -> Callable[..., None]:
+    """A command that asks a broker. It answers with its exit code."""
+    return _command(command, _connection)
+
+
+def connected_as_administrator(
+    command: Callable[Concatenate[At, P], Exit],
+) -> Callable[..., None]:
+    """The same for a command that has a `--password-file` of its own."""
+    return _command(command, _administrator_connection)
+
+
+def read_password(file: Path) -> str:
+    """The password in a file, without the end of its line."""
+    from execution_broker.cli.requests import BadRequest
+
+    try:
+        return file.read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise BadRequest(
+            f"The password file {file} cannot be read: {reason}.", "Give one that you may read."
+        ) from None
+
+
+def ask_password(what: str) -> str:
+    """A password from the terminal, without echo."""
+    return _prompt(what, confirmation_prompt=False)
+
+
+def ask_new_password(what: str) -> str:
+    """The same, asked for twice."""
+    return _prompt(what, confirmation_prompt=True)
+
+
+def examples(*lines: str) -> str:
+    """What `--help` shows at its end: whole commands, ready to be copied."""
+    return "\n\n".join(("Example:" if len(lines) == 1 else "Examples:", *lines))
+
+
+def _prompt(what: str, *, confirmation_prompt: bool) -> str:
+    from execution_broker.cli.requests import BadRequest
+
+    if not sys.stdin.isatty():
+        raise BadRequest(
+            f"The {what} is not given, and there is no terminal to ask for it.",
+            "Give --password-file, or set BROKER_PASSWORD.",
+        )
+    answer: str = typer.prompt(
+        what, hide_input=True, confirmation_prompt=confirmation_prompt, err=True
+    )
+    return answer
+
+
+def _connection(
+    url: Url = DEFAULT_URL,
+    user: User = None,
+    password_file: PasswordFile = None,
+    password: Password = None,
+    data_directory: DataDirectory = None,
+    data_home: DataHome = None,
+    json: Json = False,
+) -> tuple[str, str | None, str | None, bool]:
+    if password_file:
+        return url, _named(user, password_file), read_password(password_file), json
+    if password is None and user in (None, ADMINISTRATOR):
+        password = _local_administrator(url, data_directory, data_home)
+        user = ADMINISTRATOR if password else user
+    if user and password is None:
+        password = ask_password(f"password of {user}")
+    return url, user, password, json
+
+
+def _administrator_connection(
+    url: Url = DEFAULT_URL,
+    user: User = None,
+    admin_password_file: PasswordFile = None,
+    password: Password = None,
+    data_directory: DataDirectory = None,
+    data_home: DataHome = None,
+    json: Json = False,
+) -> tuple[str, str | None, str | None, bool]:
+    return _connection(url, user, admin_password_file, password, data_directory, data_home, json)
+
+
+def _named(user: str | None, password_file: Path) -> str:
+    from execution_broker.cli.requests import BadRequest
+
+    if user is None:
+        raise BadRequest(f"Nobody is named whose password {password_file} has.", "Give --user.")
+    return user
+
+
+def _command(
+    command: Callable[Concatenate[At, P], Exit],
+    connection: Callable[..., tuple[str, str | None, str | None, bool]],
+) -> Callable[..., None]:
+    options = inspect.signature(connection).parameters
+
+    def run(**given: Any) -> None:
+        with guarded(given["json"]) as where:
+            ours = {name: given.pop(name) for name in options}
+            url, user, password, json = connection(**ours)
+            from execution_broker.client import BrokerClient
+
+            with BrokerClient(url, user, password, notice=_notice(where)) as client:
+                at = At(out=where.out, err=where.err, json=json, client=client)
+                code = command(at, **given)  # type: ignore[call-arg]
+        if code is not Exit.DONE:
+            raise typer.Exit(code)
+
+    functools.update_wrapper(run, command)
+    own = list(inspect.signature(command).parameters.values())[1:]
+    _sign(run, [*own, *options.values()])
+    return run
+
+
+def _sign(function: Callable[..., None], parameters: list[inspect.Parameter]) -> None:
+    """Make Typer see these parameters: all by name, the order is that of the help."""
+    named = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    function.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+    function.__annotations__ = {p.name: p.annotation for p in named}
+
+
+def _local_administrator(
+    url: str, data_directory: Path | None, data_home: Path | None
+) -> str | None:
+    """The administrator's password of a server on this machine, if we may read it."""
+    if not _is_loopback(url):
+        return None
+    home = data_home or Path.home() / ".local" / "share"
+    file = (data_directory or home / "execution-broker") / "admin-password"
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _console(stream: Any) -> "Console":
+    """Colours and width only for a terminal; text from outside is never read as markup."""
+    from rich.console import Console
+
+    console = Console(file=stream, markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 200)
+    return console
+
+
+def _notice(where: Output) -> "Callable[[UnknownKind], None]":
+    """Says once of each kind that it is not shown."""
+    said: set[str] = set()
+
+    def say(unknown: "UnknownKind") -> None:
+        if unknown.kind not in said:
+            said.add(unknown.kind)
+            where.err.print(
+                f"Note: {unknown.place} has the kind {unknown.kind!r}, which is not known here.",
+                soft_wrap=True,
+            )
+
+    return say

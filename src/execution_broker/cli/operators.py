@@ -1,0 +1,175 @@
+"""Commands for operators: the server, its configuration, its plugins, its accounts."""
+
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from execution_broker.cli.context import (
+    At,
+    Json,
+    Output,
+    ask_new_password,
+    connected_as_administrator,
+    examples,
+    guarded,
+    read_password,
+)
+from execution_broker.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from execution_broker.config import Settings
+
+_PANEL: Final = "For operators"
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", envvar="BROKER_CONFIG", help="Configuration in TOML."),
+]
+CheckedFile = Annotated[
+    Path | None,
+    typer.Argument(metavar="[FILE]", envvar="BROKER_CONFIG", help="Configuration in TOML."),
+]
+Listen = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Listen here instead; port 0 takes a free one."),
+]
+NewPassword = Annotated[
+    Path | None,
+    typer.Option("--password-file", metavar="FILE", help="File with the new password."),
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the new account.")]
+
+identities = typer.Typer(help="Accounts of a broker.", no_args_is_help=True)
+configuration = typer.Typer(help="The configuration of a server.", no_args_is_help=True)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the commands with their examples."""
+    for group, name, command, lines in (
+        (
+            app,
+            "serve",
+            serve,
+            ("broker serve", "broker serve --config broker.toml --listen 127.0.0.1:9000"),
+        ),
+        (app, "plugins", plugins, ("broker plugins",)),
+        (app, "version", version, ("broker version",)),
+        (
+            identities,
+            "add",
+            connected_as_administrator(add_identity),
+            ("broker identity add dave", "broker identity add dave --password-file dave.txt"),
+        ),
+        (configuration, "check", check, ("broker config check broker.toml",)),
+    ):
+        register = group.command(name, epilog=examples(*lines), rich_help_panel=_PANEL)
+        register(command)
+    app.add_typer(identities, name="identity", rich_help_panel=_PANEL)
+    app.add_typer(configuration, name="config", rich_help_panel=_PANEL)
+
+
+def serve(config: ConfigFile = None, listen: Listen = None) -> None:
+    """Run a broker: the API and its workers in one process, until it is interrupted.
+
+    Without a configuration it keeps its data in your home directory, listens on 127.0.0.1:8080,
+    runs sessions on this machine, and writes the administrator's password to a file.
+    """
+    with guarded(json=False):
+        settings = _settings(config, listen)
+        from execution_broker.cli import serving
+
+        serving.serve(settings)
+
+
+def plugins(json: Json = False) -> None:
+    """List what is installed: platforms, kinds of data, transfers. All are found alike."""
+    from execution_broker.cli.plugins import installed, table
+
+    with guarded(json) as where:
+        found = installed()
+        if json:
+            where.write_json(found)
+        else:
+            where.out.print(table(found))
+
+
+def version(json: Json = False) -> None:
+    """Say which version this is."""
+    from execution_broker import __version__
+
+    with guarded(json) as where:
+        if json:
+            where.write_json({"version": __version__, "python": platform.python_version()})
+        else:
+            where.out.print(f"execution-broker {__version__} (Python {platform.python_version()})")
+
+
+def add_identity(at: At, name: Name, new_password_file: NewPassword = None) -> Exit:
+    """Add an account. Asks for its password, unless a file has it.
+
+    The administrator adds accounts: on the machine of a default server nothing else is needed,
+    elsewhere give --user and --admin-password-file.
+    """
+    if new_password_file is None:
+        password = ask_new_password(f"password of {name}")
+    else:
+        password = read_password(new_password_file)
+    account = at.client.create_identity(name, password)
+    if at.json:
+        at.write_json(account)
+    else:
+        at.out.print(f"Added {account.username} ({account.uuid}).")
+    return Exit.DONE
+
+
+def check(file: CheckedFile = None, json: Json = False) -> None:
+    """Check a configuration and the BROKER__ variables; say which key is wrong, and the remedy."""
+    with guarded(json) as where:
+        _show_settings(where, _settings(file, None))
+
+
+def _settings(file: Path | None, listen: str | None) -> "Settings":
+    """The configuration, checked; ConfigurationError names the key and the remedy."""
+    import msgspec
+
+    from execution_broker import config
+    from execution_broker.domain.errors import ConfigurationError
+
+    try:
+        settings = config.load(file)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"A plugin that is configured cannot be loaded: {error}.",
+            "Install what it needs; `broker plugins` lists them.",
+        ) from None
+    if listen is None:
+        return settings
+    http = msgspec.structs.replace(settings.http, listen=listen)
+    return msgspec.structs.replace(settings, http=http)
+
+
+def _show_settings(where: Output, settings: "Settings") -> None:
+    shown = {
+        "data_directory": str(settings.data_directory),
+        "listen": settings.http.listen,
+        "database": _without_password(settings.database.url),
+        "platforms": ", ".join(
+            f"{name} ({plugin})" for name, (plugin, _) in settings.platforms.items()
+        ),
+        "data_kinds": ", ".join(settings.data_kinds),
+        "transfers": ", ".join(settings.transfers),
+    }
+    if where.json:
+        where.write_json(shown)
+        return
+    where.out.print("The configuration is good.")
+    for name, value in shown.items():
+        where.out.print(f"  {name:<14} {value}", soft_wrap=True)
+
+
+def _without_password(url: str) -> str:
+    """A database URL without what stands before its host."""
+    scheme, mark, rest = url.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}"

@@ -1,0 +1,1 @@
+"""How answers look in a terminal. Pure: values and the time go in, text and tables come out."""

@@ -1,0 +1,99 @@
+"""An offer set: a table of offers, or the reasons for a NO and what would make it a YES."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from execution_broker.cli.rendering import words
+from execution_broker.cli.rendering.words import Here
+from execution_broker.models.component import Cost, Metric
+from execution_broker.models.execution import ExecutionSession, OfferSetResponse
+from execution_broker.models.message import Message
+from execution_broker.models.resources import Range
+
+
+def offerset(answer: OfferSetResponse, here: Here) -> RenderableType:
+    """The whole answer."""
+    messages = answer.meta.messages if answer.meta else ()
+    if answer.result == "NO" or not answer.offers:
+        return Group(Text("NO", style="bold red"), *reasons(messages))
+    notes = [message for message in messages if message.level in ("WARN", "ERROR")]
+    hints = [
+        Text.assemble((f"{number}  ", "bold"), f"broker accept {_uuid(offer)}")
+        for number, offer in enumerate(answer.offers, 1)
+    ]
+    parts: list[RenderableType] = [Text("YES", style="bold green"), table(answer.offers, here)]
+    return Group(*parts, *map(_note, notes), Text("Take one:"), *hints)
+
+
+def table(offers: Sequence[ExecutionSession], here: Here) -> Table:
+    """One row for each offer, the broker's favourite first."""
+    costs, metrics = _types([o.costs for o in offers]), _types([o.metrics for o in offers])
+    shown = Table("#", "starts", "lasts", "cores", "memory", box=None, header_style="bold")
+    for name in (*costs, *metrics):
+        shown.add_column(words.type_name(name))
+    shown.add_column("expires in")
+    for number, offer in enumerate(offers, 1):
+        available = offer.schedule.available if offer.schedule else None
+        shown.add_row(
+            str(number),
+            words.window(available.start if available else None, here),
+            words.duration(available.duration if available else None),
+            amount(offer.compute.cores if offer.compute else None),
+            amount(offer.compute.memory if offer.compute else None, " GiB"),
+            *(_quoted(offer.costs, name) for name in costs),
+            *(_quoted(offer.metrics, name) for name in metrics),
+            words.left(offer.expires, here),
+        )
+    return shown
+
+
+def amount(wanted: Range | None, units: str = "") -> str:
+    """`2`, or `2 – 8` where it is not settled."""
+    bounds = [] if wanted is None else [str(b) for b in (wanted.min, wanted.max) if b is not None]
+    return " – ".join(dict.fromkeys(bounds)) + units if bounds else "–"
+
+
+def reasons(messages: Sequence[Message]) -> list[Text]:
+    """Each reason for a NO, and under it what would take that reason away."""
+    lines: list[Text] = []
+    errors = [message for message in messages if message.level == "ERROR"]
+    for message in errors or messages:
+        lines.append(_note(message))
+        wish = suggestion(message)
+        if wish:
+            would = "it would be a YES with " if len(errors) == 1 else "this would fit with "
+            lines.append(Text.assemble("  → ", would, (wish, "bold")))
+    return lines or [Text("No reason was given.")]
+
+
+def suggestion(message: Message) -> str | None:
+    """`compute.cores.min = 2 (now 8)`, where the message says what to change."""
+    path, to, now = (message.values.get(name) for name in ("path", "to", "from"))
+    if path is None or to is None:
+        return None
+    place = words.plain(path).removeprefix("$.").strip("/").replace("/", ".")
+    return f"{place} = {words.plain(to)}" + (f" (now {words.plain(now)})" if now else "")
+
+
+def text_of(message: Message) -> str:
+    """What a message says; its kind where it says nothing."""
+    return words.plain(message.message or message.template or words.type_name(message.kind))
+
+
+def _note(message: Message) -> Text:
+    return Text(f"- {text_of(message)}")
+
+
+def _types(lists: Sequence[Sequence[Cost | Metric]]) -> list[str]:
+    return list(dict.fromkeys(value.type for values in lists for value in values if value.type))
+
+
+def _quoted(values: Sequence[Cost | Metric], name: str) -> str:
+    return next((words.bounds(value) for value in values if value.type == name), "–")
+
+
+def _uuid(offer: ExecutionSession) -> str:
+    return words.plain(offer.meta.uuid) if offer.meta and offer.meta.uuid else "?"

@@ -1,0 +1,141 @@
+"""The small words of the terminal: times, lengths, sizes, names. Nothing here trusts its text."""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+import msgspec
+from rich.text import Text
+
+from execution_broker.domain import iso8601
+from execution_broker.models.component import Cost, Metric
+from execution_broker.models.phases import ComponentPhase, SessionPhase
+
+
+class Here(msgspec.Struct, frozen=True):
+    """When and where the reader is. `zone` None is the zone of this machine."""
+
+    now: datetime
+    zone: tzinfo | None = None
+
+
+_STYLES: Final = {
+    "OFFERED": "cyan",
+    "ACCEPTED": "cyan",
+    "PREPARING": "blue",
+    "AVAILABLE": "green",
+    "RUNNING": "bold green",
+    "RELEASING": "blue",
+    "COMPLETED": "bold green",
+    "FAILED": "bold red",
+    "CANCELLED": "yellow",
+    "EXPIRED": "yellow",
+    "REJECTED": "yellow",
+}
+_UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+def plain(text: str) -> str:
+    """Text from outside on one line, without control characters that would steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def phase(value: SessionPhase | ComponentPhase | None) -> Text:
+    name = value.value if value else "?"
+    return Text(name, style=_STYLES.get(name, ""))
+
+
+def clock(instant: datetime, here: Here) -> str:
+    """`14:02:11`"""
+    return f"{instant.astimezone(here.zone):%H:%M:%S}"
+
+
+def moment(instant: datetime, here: Here) -> str:
+    """`14:02` today, `Tue 24 Nov 14:02` on another day, with the year in another year."""
+    there, today = instant.astimezone(here.zone), here.now.astimezone(here.zone)
+    if there.date() == today.date():
+        return f"{there:%H:%M}"
+    return f"{there:%a %d %b %H:%M}" if there.year == today.year else f"{there:%d %b %Y %H:%M}"
+
+
+def window(interval: str | None, here: Here) -> str:
+    """When something may start: `14:02 – 14:30`, or `14:02` where both are the same."""
+    if not interval:
+        return "–"
+    try:
+        start, end = iso8601.read_interval(interval, here.now)
+    except ValueError:
+        return plain(interval)
+    first = moment(start, here)
+    if end is None:
+        return f"{first} or later"
+    last = moment(end, here)
+    if last == first:
+        return first
+    same_day = start.astimezone(here.zone).date() == end.astimezone(here.zone).date()
+    return f"{first} – {end.astimezone(here.zone):%H:%M}" if same_day else f"{first} – {last}"
+
+
+def instant(text: str | None, here: Here) -> str:
+    """An instant of the wire, or the text itself where it is none."""
+    if not text:
+        return "–"
+    try:
+        return moment(iso8601.read_instant(text), here)
+    except ValueError:
+        return plain(text)
+
+
+def duration(text: str | None) -> str:
+    """A duration of the wire: `2 h 30 min`."""
+    if not text:
+        return "–"
+    try:
+        return length(iso8601.read_duration(text))
+    except ValueError:
+        return "none" if text in ("PT0S", "P0D") else plain(text)
+
+
+def length(span: timedelta) -> str:
+    """The two largest units: `4 min 58 s`, `2 h`, `3 d 4 h`."""
+    seconds = max(round(span.total_seconds()), 0)
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    parts = []
+    for name, size in units:
+        count, seconds = divmod(seconds, size)
+        if count or parts:
+            parts.append((count, name))
+    return " ".join(f"{count} {name}" for count, name in parts[:2] if count) or "0 s"
+
+
+def left(until: datetime | None, here: Here) -> str:
+    """How long until an instant, or `over`."""
+    if until is None:
+        return "–"
+    return length(aware(until) - here.now) if aware(until) > here.now else "over"
+
+
+def aware(instant: datetime) -> datetime:
+    """An instant without a zone is read as UTC."""
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def size(count: float) -> str:
+    """`3.2 MiB`"""
+    for unit in _UNITS[:-1]:
+        if count < 1024:
+            break
+        count /= 1024
+    else:
+        unit = _UNITS[-1]
+    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+
+
+def bounds(value: Cost | Metric) -> str:
+    """`0.1 – 0.12`, or one number where both are the same."""
+    numbers = [f"{bound:.4g}" for bound in (value.min, value.max) if bound is not None]
+    return " – ".join(dict.fromkeys(numbers)) or "–"
+
+
+def type_name(type_: str | None) -> str:
+    """The last word of a URI: `monetary`."""
+    return plain((type_ or "?").rsplit("/", 1)[-1].rsplit(":", 1)[-1])

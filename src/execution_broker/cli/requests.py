@@ -1,0 +1,199 @@
+"""From what was typed to a request: a YAML or JSON file, or flags for the simple case."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from execution_broker.api import json_format, yaml_format
+from execution_broker.domain.errors import BrokerError, MalformedBody
+from execution_broker.models import kinds
+from execution_broker.models.component import Cost, Metadata
+from execution_broker.models.executable import Checks, JupyterNotebook, Mode
+from execution_broker.models.execution import ExecutionRequest
+from execution_broker.models.resources import (
+    Range,
+    SimpleCompute,
+    SimpleData,
+    SimpleStorage,
+    SimpleVolume,
+)
+from execution_broker.models.schedule import RequestedSchedule, RequestedScheduleItem
+
+STANDARD_INPUT: Final = "-"
+_STORAGE: Final = "storage"
+_OPTION: Final = re.compile(r",(name|size|md5|sha256|adler32)=([^,]*)$")
+_RANGE: Final = re.compile(r"(\d+)(?:\s*(?:-|\.\.)\s*(\d+))?")
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_COSTS: Final = {
+    "monetary": kinds.COST_MONETARY,
+    "energy": kinds.COST_ENERGY,
+    "carbon": kinds.COST_CARBON,
+}
+
+
+class BadRequest(BrokerError):
+    """What was typed, or the file that was named, is no request."""
+
+    code = "bad-request"
+
+
+class Flags(msgspec.Struct, frozen=True, kw_only=True):
+    """The simple case as it was typed. `data`: `URL[,name=..,size=..,sha256=..]`."""
+
+    notebook: str | None = None
+    mode: Mode | None = None
+    cores: str | None = None
+    memory: str | None = None
+    storage: str | None = None
+    data: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    start: str | None = None
+    duration: str | None = None
+    max_costs: tuple[str, ...] = ()
+
+
+def from_file(file: str) -> dict[str, Any]:
+    """The plain values of a request file (`-`: standard input), sent to the broker as they are.
+
+    The broker is the judge of what is in them: an unknown kind is a NO with a reason.
+    """
+    place = "the standard input" if file == STANDARD_INPUT else file
+    try:
+        body = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
+        is_json = file.endswith(".json") or body.lstrip().startswith(b"{")
+        values = json_format.read(body) if is_json else yaml_format.read(body)
+    except OSError as error:
+        raise BadRequest(
+            f"The request {place} cannot be read: {error.strerror}.", "Give a YAML or JSON file."
+        ) from None
+    except MalformedBody as error:
+        raise BadRequest(
+            f"The request {place} cannot be sent. {error.sentence}", error.remedy
+        ) from None
+    if not isinstance(values, dict):
+        raise BadRequest(
+            f"The request {place} is not an object.",
+            "Begin it with `executable:`; see examples/ for whole ones.",
+        )
+    return values
+
+
+def from_flags(flags: Flags) -> ExecutionRequest:
+    """The request that the flags describe. BadRequest names the flag and how to write it."""
+    if not flags.notebook:
+        raise BadRequest(
+            "There is nothing to run.", "Name a request file, or a notebook with --notebook URL."
+        )
+    storage = _storage(flags.storage)
+    data = tuple(_data(text, bool(storage)) for text in flags.data)
+    return ExecutionRequest(
+        executable=JupyterNotebook(location=_location(flags.notebook), mode=flags.mode),
+        compute=_compute(flags),
+        storage=storage,
+        data=data,
+        schedule=_schedule(flags),
+        costs=tuple(_cost(text) for text in flags.max_costs),
+    )
+
+
+def _compute(flags: Flags) -> SimpleCompute | None:
+    if not (flags.cores or flags.memory or flags.mounts):
+        return None
+    return SimpleCompute(
+        cores=_range("--cores", flags.cores),
+        memory=_range("--memory", flags.memory),
+        volumes=tuple(_mount(text) for text in flags.mounts),
+    )
+
+
+def _range(flag: str, text: str | None) -> Range | None:
+    if text is None:
+        return None
+    found = _RANGE.fullmatch(text.strip())
+    if not found:
+        raise BadRequest(
+            f"{flag} is {text!r}, which is no number.", "Write the least, or least-most: 2 or 2-8."
+        )
+    least, most = found.groups()
+    return Range(min=int(least), max=int(most) if most else None)
+
+
+def _storage(text: str | None) -> tuple[SimpleStorage, ...]:
+    size = _range("--storage", text)
+    return (SimpleStorage(meta=Metadata(name=_STORAGE), size=size),) if size else ()
+
+
+def _data(text: str, in_storage: bool) -> SimpleData:
+    location, options = text, dict[str, str]()
+    while found := _OPTION.search(location):
+        options[found[1]] = found[2]
+        location = location[: found.start()]
+    size = options.get("size")
+    if size is not None and not size.isdecimal():
+        raise BadRequest(f"--data {text}: size={size} is no number.", "Write the size in bytes.")
+    checks = Checks(
+        size=int(size) if size else None,
+        md5=options.get("md5"),
+        sha256=options.get("sha256"),
+        adler32=options.get("adler32"),
+    )
+    return SimpleData(
+        meta=Metadata(name=options.get("name") or _file_name(location)),
+        location=_location(location),
+        storage=_STORAGE if in_storage else None,
+        checks=checks if options.keys() - {"name"} else None,
+    )
+
+
+def _mount(text: str) -> SimpleVolume:
+    name, _, path = text.partition("=")
+    if not name or not path:
+        raise BadRequest(
+            f"--mount {text!r} does not say what appears where.",
+            "Write name=path, for example catalogue.fits=/data/catalogue.fits.",
+        )
+    return SimpleVolume(resource=name, path=path)
+
+
+def _schedule(flags: Flags) -> RequestedSchedule | None:
+    if not (flags.start or flags.duration):
+        return None
+    return RequestedSchedule(
+        requested=RequestedScheduleItem(start=flags.start, duration=flags.duration)
+    )
+
+
+def _cost(text: str) -> Cost:
+    name, _, limit = text.rpartition("=")
+    try:
+        most = float(limit)
+    except ValueError:
+        name = ""
+    if not name or not most < float("inf"):
+        raise BadRequest(
+            f"--max-cost {text!r} does not say how much of what.",
+            f"Write type=value; known types: {', '.join(_COSTS)}, or a URI.",
+        )
+    return Cost(type=_COSTS.get(name, name), max=most)
+
+
+def _location(text: str) -> str:
+    """A URL as it is; the path of a file that is here as a file URL."""
+    if _URL.match(text):
+        return text
+    path = Path(text)
+    if not path.is_file():
+        raise BadRequest(
+            f"{text} is neither a URL nor a file that is here.",
+            "Write the whole URL, for example https://example.org/notebook.ipynb.",
+        )
+    return path.absolute().as_uri()
+
+
+def _file_name(location: str) -> str:
+    path = urlsplit(location).path if _URL.match(location) else location
+    return unquote(path.rstrip("/").rsplit("/", 1)[-1]) or "data"

@@ -1,0 +1,222 @@
+"""Commands for users: everything through the client, over HTTP."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+from uuid import UUID
+
+import typer
+
+from execution_broker.cli.asking import asking
+from execution_broker.cli.context import At, connected, examples
+from execution_broker.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from execution_broker.client.client import Request
+    from execution_broker.models.execution import ExecutionSession, OfferSetResponse
+
+_EXAMPLE: Final = "4f1c5a9e-8d0b-4b5e-9a55-0c8f5b7f2d11"
+
+Uuid = Annotated[UUID, typer.Argument(metavar="UUID", help="UUID of an offer or a session.")]
+Stderr = Annotated[bool, typer.Option("--stderr", help="The error output instead.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on until the session ends.")]
+Directory = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="DIR", help="Fetch them all to this directory."),
+]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the commands with their examples."""
+    commands: tuple[tuple[str, Callable[..., Exit], tuple[str, ...]], ...] = (
+        (
+            "request",
+            asking(request),
+            (
+                "broker request request.yaml",
+                "broker request --notebook https://example.org/fit.ipynb --mode BATCH --cores 2 "
+                "--data https://example.org/cat.fits,size=1048576 --duration PT30M",
+            ),
+        ),
+        ("accept", accept, (f"broker accept {_EXAMPLE}",)),
+        ("reject", reject, (f"broker reject {_EXAMPLE}",)),
+        ("cancel", cancel, (f"broker cancel {_EXAMPLE}",)),
+        ("status", status, (f"broker status {_EXAMPLE}", f"broker status --json {_EXAMPLE}")),
+        ("watch", watch, (f"broker watch {_EXAMPLE}",)),
+        ("logs", logs, (f"broker logs --follow {_EXAMPLE}", f"broker logs --stderr {_EXAMPLE}")),
+        (
+            "results",
+            results,
+            (f"broker results {_EXAMPLE}", f"broker results --output results/ {_EXAMPLE}"),
+        ),
+        (
+            "run",
+            asking(run),
+            (
+                "broker run request.yaml",
+                "broker run --notebook https://example.org/fit.ipynb --mode BATCH --cores 2-8",
+            ),
+        ),
+    )
+    for name, command, lines in commands:
+        register = app.command(name, epilog=examples(*lines), rich_help_panel="For users")
+        register(connected(command))
+
+
+def request(at: At, wanted: "Request") -> Exit:
+    """Ask for offers: where, when and at what cost something can run.
+
+    Each offer holds what it needs until it expires: accept one, and the others are given back.
+    A NO says why, and what would make it a YES.
+    """
+    answer = at.client.request(wanted)
+    if at.json:
+        at.write_json(answer)
+    else:
+        _show_offers(at, answer)
+    return Exit.NO if _is_no(answer) else Exit.DONE
+
+
+def accept(at: At, uuid: Uuid) -> Exit:
+    """Accept an offer: it becomes a session, and its siblings are given back."""
+    return _moved(at, at.client.accept(uuid), f"Follow it: broker watch {uuid}")
+
+
+def reject(at: At, uuid: Uuid) -> Exit:
+    """Give an offer back, with all that it holds."""
+    return _moved(at, at.client.reject(uuid))
+
+
+def cancel(at: At, uuid: Uuid) -> Exit:
+    """End a session, or an offer, now. What it used is released."""
+    return _moved(at, at.client.cancel(uuid))
+
+
+def status(at: At, uuid: Uuid) -> Exit:
+    """Show a session: phase, schedule, components, messages."""
+    from execution_broker.cli.rendering.session import session
+
+    seen = at.client.session(uuid)
+    if at.json:
+        at.write_json(seen)
+    else:
+        at.out.print(session(seen, at.here()))
+    return Exit.DONE
+
+
+def watch(at: At, uuid: Uuid) -> Exit:
+    """Follow a session until it ends; the exit code says how.
+
+    Live on a terminal; elsewhere one line for each change, or with --json the whole session on
+    one line each time. Interrupting it does not touch the session.
+    """
+    return _watch(at, str(uuid))
+
+
+def logs(at: At, uuid: Uuid, stderr: Stderr = False, follow: Follow = False) -> Exit:
+    """Write what a session has written: the first and the last of it, if it is very long."""
+    name: Final = "stderr" if stderr else "stdout"
+    parts: Iterator[bytes] = iter([at.client.stream(uuid, name)])
+    if follow:
+        parts = at.client.follow(uuid, name)
+    for part in parts:
+        if at.json:
+            at.write_json_line({"stream": name, "text": part.decode("utf-8", "replace")})
+        else:
+            sys.stdout.buffer.write(part)
+            sys.stdout.buffer.flush()
+    return Exit.DONE
+
+
+def results(at: At, uuid: Uuid, directory: Directory = None) -> Exit:
+    """List what is kept of a session's outputs, or fetch it, every file verified."""
+    from execution_broker.cli.fetching import fetch_all
+    from execution_broker.cli.rendering.results import results as table
+
+    listed = at.client.results(uuid)
+    if directory is not None:
+        fetch_all(at, str(uuid), listed.results, directory)
+    if at.json:
+        at.write_json(listed)
+    elif directory is None:
+        at.out.print(table(listed.results))
+    return Exit.DONE
+
+
+def run(at: At, wanted: "Request") -> Exit:
+    """Ask, accept the first offer, follow the session, list its results: all in one."""
+    answer = at.client.request(wanted)
+    if _is_no(answer):
+        if at.json:
+            at.write_json_line(answer)
+        else:
+            _show_offers(at, answer)
+        return Exit.NO
+    uuid = _uuid(answer.offers[0])
+    accepted = at.client.accept(uuid)
+    at.err.print(f"Accepted {uuid}, the first of {len(answer.offers)} offers.")
+    if at.json:
+        at.write_json_line(accepted)
+    code = _watch(at, uuid)
+    if code in (Exit.DONE, Exit.FAILED):
+        _list_results(at, uuid)
+    return code
+
+
+def _watch(at: At, uuid: str) -> Exit:
+    from execution_broker.cli.failing import exit_of_phase
+    from execution_broker.cli.watching import show
+
+    try:
+        last = show(at, at.client.watch(uuid))
+    except KeyboardInterrupt:
+        at.err.print(f"Not watched any more; the session goes on. End it: broker cancel {uuid}")
+        return Exit.INTERRUPTED
+    return exit_of_phase(last.phase)
+
+
+def _list_results(at: At, uuid: str) -> None:
+    from execution_broker.cli.rendering.results import results as table
+
+    listed = at.client.results(uuid)
+    if at.json:
+        at.write_json_line(listed)
+        return
+    at.out.print(table(listed.results))
+    if listed.results:
+        at.err.print(f"Fetch them: broker results {uuid} --output DIR")
+
+
+def _show_offers(at: At, answer: "OfferSetResponse") -> None:
+    from execution_broker.cli.rendering.offers import offerset
+
+    at.out.print(offerset(answer, at.here()))
+
+
+def _moved(at: At, session: "ExecutionSession", hint: str = "") -> Exit:
+    from execution_broker.cli.rendering.session import heading, plan
+    from execution_broker.domain.lifecycle import SESSION_ENDS
+
+    if at.json:
+        at.write_json(session)
+        return Exit.DONE
+    at.out.print(heading(session))
+    if session.phase not in SESSION_ENDS:
+        for line in plan(session, at.here()):
+            at.out.print(line)
+    if hint:
+        at.err.print(hint)
+    return Exit.DONE
+
+
+def _is_no(answer: "OfferSetResponse") -> bool:
+    return answer.result != "YES" or not answer.offers
+
+
+def _uuid(offer: "ExecutionSession") -> str:
+    from execution_broker.client import UnexpectedReply
+
+    if offer.meta is None or offer.meta.uuid is None:
+        raise UnexpectedReply("The broker made an offer without a UUID.", "Tell who runs it.")
+    return offer.meta.uuid

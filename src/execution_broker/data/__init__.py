@@ -1,0 +1,1 @@
+"""Leaves: one file per technology, with its kinds of data and its transfers."""

@@ -1,0 +1,272 @@
+"""Data behind http and https URLs.
+
+The httpx library logs whole URLs, with their secrets, at INFO: a logging setup keeps the loggers
+`httpx` and `httpcore` at WARNING.
+"""
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Annotated, ClassVar, Final
+
+import httpx
+import msgspec
+
+from execution_broker import __version__
+from execution_broker.data.addresses import Permissions, Resolve, system_resolve
+from execution_broker.data.naming import shown
+from execution_broker.domain import messages
+from execution_broker.domain.errors import Permanent, Transient
+from execution_broker.ports.data import Looked, Source
+
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+_HOPS: Final = 5
+_TRIED_ADDRESSES: Final = 4
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_PASSING: Final = frozenset({408, 425, 429})
+_HEAD_REFUSED: Final = frozenset({400, 403, 405, 501})
+_COMPLETE: Final = frozenset({200, 203})
+_EMPTY_RANGE: Final = 416
+_HEADERS: Final = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+    "User-Agent": f"execution-broker/{__version__}",
+}
+
+
+class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`allow`: private networks and hosts that may be read, besides all public addresses
+    (`10.1.0.0/16`, `127.0.0.1/32`, `localhost`). `ca`: certificates in PEM trusted besides those
+    of the system (`ca_file` in the configuration). Timeouts in seconds: to connect, and without
+    any byte. `connections`: the most at a time."""
+
+    allow: tuple[str, ...] = ()
+    allow_downgrade: bool = False
+    ca: str = ""
+    connect_timeout: Seconds = 5.0
+    inactivity_timeout: Seconds = 30.0
+    connections: Annotated[int, msgspec.Meta(gt=0)] = 32
+
+    def __post_init__(self) -> None:
+        Permissions(self.allow)
+        if self.ca:
+            try:
+                ssl.create_default_context(cadata=self.ca)
+            except ssl.SSLError:
+                raise ValueError("ca holds no certificate in PEM") from None
+
+
+class HttpTransfer:
+    """Reads http and https.
+
+    Every hop of a redirect is checked like the first URL. A connection is made to the very
+    address that was checked, and never used for a second request: no answer of a name server in
+    between can lead elsewhere. No cookies, no proxies, nothing from the environment.
+    """
+
+    schemes: ClassVar[frozenset[str]] = frozenset({"http", "https"})
+    Config: ClassVar[type[msgspec.Struct]] = HttpConfig
+
+    def __init__(self, config: HttpConfig, resolve: Resolve = system_resolve) -> None:
+        self._config = config
+        self._resolve = resolve
+        self._permissions = Permissions(config.allow)
+        trust = ssl.create_default_context()
+        if config.ca:
+            trust.load_verify_locations(cadata=config.ca)
+        self._client = httpx.AsyncClient(
+            verify=trust,
+            trust_env=False,
+            follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            limits=httpx.Limits(max_connections=config.connections, max_keepalive_connections=0),
+            timeout=httpx.Timeout(config.inactivity_timeout, connect=config.connect_timeout),
+        )
+
+    async def look(self, source: Source) -> Looked:
+        """Asks with HEAD, and where that is refused with a GET that reads nothing."""
+        with self._explained(source.location):
+            async with self._answer("HEAD", source.location, {}) as answer:
+                if answer.status_code not in _HEAD_REFUSED:
+                    _require_success(answer, source.location, _COMPLETE)
+                    return Looked(_length(answer))
+            async with self._answer("GET", source.location, {"Range": "bytes=0-0"}) as answer:
+                if answer.status_code in (HTTPStatus.PARTIAL_CONTENT, _EMPTY_RANGE):
+                    return Looked(_whole_length(answer))
+                _require_success(answer, source.location, _COMPLETE)
+                return Looked(_length(answer))
+
+    async def read(self, source: Source) -> AsyncIterator[bytes]:
+        """The body as it is sent: an encoding that was not asked for is left alone."""
+        with self._explained(source.location):
+            async with self._answer("GET", source.location, {}) as answer:
+                _require_success(answer, source.location, _COMPLETE)
+                expected, received = _length(answer), 0
+                async for chunk in answer.aiter_raw():
+                    received += len(chunk)
+                    yield chunk
+                if expected is not None and received != expected:
+                    raise _transient(
+                        source.location, f"it broke off after {received} of {expected} bytes"
+                    )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def _answer(
+        self, method: str, location: str, headers: dict[str, str]
+    ) -> AsyncIterator[httpx.Response]:
+        """The first answer that is no redirect, its body not read yet."""
+        url = httpx.URL(location)
+        for _ in range(1 + _HOPS):
+            answer = await self._send(method, url, headers)
+            try:
+                if answer.status_code not in _REDIRECTS:
+                    yield answer
+                    return
+                url = self._next(url, answer, location)
+            finally:
+                await answer.aclose()
+        raise _permanent(location, f"it redirects more than {_HOPS} times")
+
+    def _next(self, url: httpx.URL, answer: httpx.Response, location: str) -> httpx.URL:
+        if "Location" not in answer.headers:
+            raise _permanent(location, "it redirects to nowhere")
+        try:
+            following = url.join(answer.headers["Location"])
+        except ValueError:
+            raise _permanent(location, "it redirects to something that is no URL") from None
+        if (
+            url.scheme == "https"
+            and following.scheme == "http"
+            and not self._config.allow_downgrade
+        ):
+            raise Permanent(
+                messages.NOT_ALLOWED(
+                    place=shown(location),
+                    reason="it redirects from https to http, where anybody could change the"
+                    " content; the operator can permit it with transfers.http.allow_downgrade",
+                )
+            )
+        return following
+
+    async def _send(self, method: str, url: httpx.URL, headers: dict[str, str]) -> httpx.Response:
+        """Connects to the checked addresses in turn; the host's name stays in the Host header and
+        in what the certificate must prove."""
+        host = url.raw_host.decode("ascii")
+        if url.scheme not in self.schemes or not host:
+            raise _permanent(str(url), "only http and https URLs with a host can be read")
+        failure: httpx.TransportError | None = None
+        for address in await self._addresses(url, host):
+            request = self._client.build_request(
+                method,
+                url.copy_with(host=address),
+                headers={"Host": url.netloc.decode("ascii"), **_HEADERS, **headers},
+                extensions={"sni_hostname": host},
+            )
+            try:
+                return await self._client.send(request, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                failure = error
+        raise failure or _transient(str(url), f"the host {host} has no address")
+
+    async def _addresses(self, url: httpx.URL, host: str) -> tuple[str, ...]:
+        location = str(url)
+        try:
+            async with asyncio.timeout(self._config.connect_timeout):
+                found = await self._resolve(host, url.port or _DEFAULT_PORTS[url.scheme])
+        except UnicodeError:
+            raise _permanent(location, f"{host} is no host name") from None
+        except (OSError, TimeoutError):
+            raise _transient(location, f"the address of {host} could not be found") from None
+        addresses = self._permissions.sort(host, found)
+        if addresses.refused and not addresses.permitted:
+            raise Permanent(
+                messages.ADDRESS_REFUSED(
+                    location=shown(location),
+                    address=addresses.refused[0],
+                    remedy="The operator can permit it in transfers.http.allow.",
+                )
+            )
+        return addresses.permitted[:_TRIED_ADDRESSES]
+
+    @contextmanager
+    def _explained(self, location: str) -> Iterator[None]:
+        """Says in our words what the library raises: its own texts could hold parts of a URL."""
+        try:
+            yield
+        except httpx.InvalidURL:
+            raise _permanent(location, "it is no URL, or redirects to none") from None
+        except httpx.ConnectTimeout:
+            reason = f"no connection within {self._config.connect_timeout:g} s"
+            raise _transient(location, reason) from None
+        except httpx.PoolTimeout:
+            raise _transient(location, "too many transfers at the same time") from None
+        except httpx.TimeoutException:
+            reason = f"nothing came for {self._config.inactivity_timeout:g} s"
+            raise _transient(location, reason) from None
+        except httpx.ConnectError as error:
+            if _distrusted(error):
+                raise _permanent(
+                    location,
+                    "its certificate is not trusted; the operator can trust further ones with"
+                    " transfers.http.ca_file",
+                ) from None
+            raise _transient(location, "the connection failed") from None
+        except httpx.RequestError:
+            raise _transient(location, "the connection broke off") from None
+
+
+def _require_success(answer: httpx.Response, location: str, accepted: frozenset[int]) -> None:
+    status = answer.status_code
+    if status in accepted:
+        return
+    reason = f"the answer was {status} {_phrase(status)}".strip()
+    if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise _transient(location, reason)
+    raise _permanent(location, reason)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _length(answer: httpx.Response) -> int | None:
+    text = answer.headers.get("Content-Length", "")
+    return int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
+
+
+def _whole_length(answer: httpx.Response) -> int | None:
+    """The size of the whole behind a range: `bytes 0-0/1234`, or `bytes */0` when it is empty."""
+    found = re.fullmatch(
+        r"bytes .*/(\d{1,18})", answer.headers.get("Content-Range", ""), re.ASCII | re.IGNORECASE
+    )
+    return int(found[1]) if found else None
+
+
+def _distrusted(error: BaseException) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _permanent(location: str, reason: str) -> Permanent:
+    return Permanent(messages.SOURCE_FAILED(location=shown(location), reason=reason))
+
+
+def _transient(location: str, reason: str) -> Transient:
+    return Transient(messages.SOURCE_FAILED(location=shown(location), reason=reason))

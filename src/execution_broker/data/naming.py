@@ -1,0 +1,68 @@
+"""How sources are named: in a message for people, and as a file on a disk."""
+
+from hashlib import sha256
+from typing import Final
+from urllib.parse import unquote_to_bytes, urlsplit
+
+_LONGEST_NAME: Final = 200
+_LONGEST_SHOWN: Final = 300
+_ESCAPED: Final = frozenset("/\\%")
+
+
+def shown(location: str) -> str:
+    """A URL as it may stand in messages: without user, password, query and fragment.
+
+    Where it is unclear which part is a password, only the scheme is left.
+    """
+    scheme = location.partition(":")[0]
+    try:
+        parts = urlsplit(location)
+        port = parts.port
+    except ValueError:
+        return _printable(f"{scheme}://...")
+    authority = parts.netloc.rpartition("@")[2]
+    if port is not None and "@" not in parts.netloc and "@" in location:
+        return _printable(f"{scheme}://...")
+    return _printable(f"{parts.scheme}://{authority}{parts.path}")
+
+
+def file_name(name: str | None, location: str) -> str:
+    """The file name of a source: its given name, else the last part of its URL, made safe."""
+    return safe_name(name or _last_part(location) or "data")
+
+
+def safe_name(name: str) -> str:
+    """One path component that stands for this name, never empty, hidden, `.` or `..`.
+
+    Reversible: what is unsafe is written as in URLs (`a/b` is `a%2Fb`), so different names stay
+    different. A name longer than 200 bytes is cut and ends in a digest of the whole.
+    """
+    safe = "".join(_escape(c) if c in _ESCAPED or not c.isprintable() else c for c in name)
+    if safe.startswith("."):
+        safe = _escape(".") + safe[1:]
+    encoded = safe.encode()
+    if len(encoded) <= _LONGEST_NAME:
+        return safe or "%"
+    digest = sha256(encoded).hexdigest()[:32]
+    return encoded[: _LONGEST_NAME - 33].decode(errors="ignore") + "~" + digest
+
+
+def _last_part(location: str) -> str:
+    try:
+        path = urlsplit(location).path
+    except ValueError:
+        return ""
+    part = path.rstrip("/").rpartition("/")[2]
+    try:
+        return unquote_to_bytes(part).decode()
+    except UnicodeDecodeError:
+        return part
+
+
+def _escape(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode(errors="surrogatepass"))
+
+
+def _printable(text: str) -> str:
+    clean = "".join(c if c.isprintable() else "?" for c in text)
+    return clean if len(clean) <= _LONGEST_SHOWN else clean[: _LONGEST_SHOWN - 3] + "..."

@@ -1,0 +1,187 @@
+"""Costs and metrics: what the request bounds, and the least amounts that keep every bound (N6)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from execution_broker.domain.amounts import CORES
+from execution_broker.domain.demand import (
+    COMPUTE,
+    EXECUTABLE,
+    SESSION,
+    Demand,
+    Size,
+    data_key,
+    storage_key,
+    volume_key,
+)
+from execution_broker.domain.messages import NOT_QUOTED, TOO_EXPENSIVE, TOO_SLOW
+from execution_broker.domain.negotiation.site import Case
+from execution_broker.domain.quoting import Quote
+from execution_broker.models.component import Component, Cost, Metric
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """The most of a cost or the least of a metric that a component, or the session, may have.
+
+    `path` is the place of the limit in the request: `costs[0].max`, `compute.metrics[0].min`.
+    """
+
+    component: str
+    path: str
+    what: Literal["cost", "metric"]
+    type: str
+    limit: float
+
+
+def bounds_of(demand: Demand) -> tuple[Bound, ...]:
+    """Every bound of a demand. Half a range that bounds nothing is none."""
+    return tuple(_bounds_of(demand))
+
+
+def quoted(bound: Bound, quote: Quote) -> float | None:
+    """What is promised where the bound is; None if its type is not quoted there."""
+    if bound.what == "metric":
+        found = [m.min for m in quote.metrics.get(bound.component, ()) if m.type == bound.type]
+        return found[0] if found else None
+    known = {cost.type for cost in quote.costs[SESSION]}
+    costs = {cost.type: cost.max for cost in quote.costs.get(bound.component, ())}
+    return costs.get(bound.type, 0.0) if bound.type in known else None
+
+
+def is_kept(bound: Bound, quote: Quote) -> bool:
+    value = quoted(bound, quote)
+    if value is None:
+        return False
+    return value <= bound.limit if bound.what == "cost" else value >= bound.limit
+
+
+def settle(case: Case, quote_at: Callable[[Demand], Quote]) -> tuple[Bound, ...]:
+    """Raise the least of the demand until every bound is kept, at the least cost.
+
+    Costs grow with every amount and metrics with the cores, so the fewest cores that keep the
+    metrics are also the cheapest, and the easiest to find room for. The bounds returned are
+    relaxed like the demand.
+    """
+    bounds = _quoted_bounds(case, quote_at(case.demand))
+    bounds = _settle_metrics(case, quote_at, bounds)
+    return _settle_costs(case, quote_at(case.demand), bounds)
+
+
+def least_cores(
+    demand: Demand,
+    quote_at: Callable[[Demand], Quote],
+    bounds: Sequence[Bound],
+    low: int,
+    high: int,
+) -> int | None:
+    """The fewest cores in [low, high] that keep every bound on a metric."""
+    metrics = [bound for bound in bounds if bound.what == "metric"]
+
+    def is_enough(cores: int) -> bool:
+        quote = quote_at(msgspec.structs.replace(demand, cores=Size(cores)))
+        return all(is_kept(bound, quote) for bound in metrics)
+
+    return least_that(is_enough, low, high)
+
+
+def _bounds_of(demand: Demand) -> Iterator[Bound]:
+    yield from _bounds_at(SESSION, "", demand.costs, demand.metrics)
+    parts: list[tuple[str, str, Component]] = [
+        (EXECUTABLE, EXECUTABLE, demand.executable),
+        (COMPUTE, COMPUTE, demand.compute),
+    ]
+    for i, storage in enumerate(demand.storage):
+        parts.append((storage_key(i), f"storage[{i}]", storage.resource))
+    for i, data in enumerate(demand.data):
+        parts.append((data_key(i), f"data[{i}]", data.resource))
+    for i, volume in enumerate(demand.volumes):
+        parts.append((volume_key(i), f"{COMPUTE}.volumes[{i}]", volume.resource))
+    for key, place, component in parts:
+        yield from _bounds_at(key, f"{place}.", component.costs, component.metrics)
+
+
+def _bounds_at(
+    key: str, prefix: str, costs: Sequence[Cost], metrics: Sequence[Metric]
+) -> Iterator[Bound]:
+    for i, cost in enumerate(costs):
+        if cost.type and cost.max is not None:
+            yield Bound(key, f"{prefix}costs[{i}].max", "cost", cost.type, cost.max)
+    for i, metric in enumerate(metrics):
+        if metric.type and metric.min is not None:
+            yield Bound(key, f"{prefix}metrics[{i}].min", "metric", metric.type, metric.min)
+
+
+def _quoted_bounds(case: Case, quote: Quote) -> tuple[Bound, ...]:
+    kept = []
+    for bound in bounds_of(case.demand):
+        if quoted(bound, quote) is not None:
+            kept.append(bound)
+            continue
+        case.relax(
+            NOT_QUOTED(
+                platform=case.site.name,
+                type=bound.type,
+                path=bound.path,
+                from_=bound.limit,
+                to="",
+            )
+        )
+    return tuple(kept)
+
+
+def _settle_metrics(
+    case: Case, quote_at: Callable[[Demand], Quote], bounds: tuple[Bound, ...]
+) -> tuple[Bound, ...]:
+    """Enough cores for each metric in turn; where the request allows too few, say so: more cores
+    if the site has them, else less of the metric."""
+    site = case.site
+    limit = site.most(CORES, site.capability.limits.cores)
+    relaxed = []
+    for bound in bounds:
+        demand = case.demand
+        low, most = demand.cores.min, demand.cores.max or demand.cores.min
+        cores = least_cores(demand, quote_at, (bound,), low, limit)
+        if cores is not None and cores <= most:
+            case.change(cores=Size(cores, most))
+            relaxed.append(bound)
+            continue
+        best = msgspec.structs.replace(demand, cores=Size(most))
+        value = quoted(bound, quote_at(best)) or 0.0
+        fault = {
+            "type": bound.type,
+            "platform": site.name,
+            "quoted": value,
+            "limit": bound.limit,
+        }
+        if cores is None:
+            suggestion = {"path": bound.path, "from_": bound.limit, "to": value}
+            case.relax(TOO_SLOW(**fault, **suggestion), cores=Size(most))
+            relaxed.append(msgspec.structs.replace(bound, limit=value))
+        else:
+            suggestion = {"path": "compute.cores.max", "from_": most, "to": cores}
+            case.relax(TOO_SLOW(**fault, **suggestion), cores=Size(cores))
+            relaxed.append(bound)
+    return tuple(relaxed)
+
+
+def _settle_costs(case: Case, quote: Quote, bounds: tuple[Bound, ...]) -> tuple[Bound, ...]:
+    relaxed = []
+    for bound in bounds:
+        if bound.what == "cost" and not is_kept(bound, quote):
+            value = quoted(bound, quote) or 0.0
+            case.relax(
+                TOO_EXPENSIVE(
+                    type=bound.type,
+                    platform=case.site.name,
+                    quoted=value,
+                    limit=bound.limit,
+                    path=bound.path,
+                    from_=bound.limit,
+                    to=value,
+                )
+            )
+            bound = msgspec.structs.replace(bound, limit=value)
+        relaxed.append(bound)
+    return tuple(relaxed)

@@ -1,0 +1,223 @@
+"""Whether a site can do at all what is asked: kinds, optional parts, limits, and what is there."""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, UNITS
+from execution_broker.domain.capability import ExecutableSupport
+from execution_broker.domain.demand import COMPUTE, EXECUTABLE, Lookup, Size, data_key
+from execution_broker.domain.iso8601 import write_duration, write_seconds
+from execution_broker.domain.messages import (
+    CAPPED,
+    NOT_ALLOWED,
+    TOO_LONG,
+    TOO_MUCH,
+    UNREACHABLE,
+    UNSUPPORTED_FEATURE,
+    UNSUPPORTED_KIND,
+    UNSUPPORTED_MODE,
+)
+from execution_broker.domain.negotiation.site import Case
+from execution_broker.domain.negotiation.spreading import fit_storage
+from execution_broker.models.component import Component, LifecycleComponent
+from execution_broker.models.executable import Executable, JupyterNotebook, Mode
+from execution_broker.models.kinds import short
+from execution_broker.models.resources import SimpleData
+
+_IDENTITY: Final = {"location", "image", "mode"}
+_COMMON: Final = set(LifecycleComponent.__struct_fields__)
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+
+
+def fit(case: Case) -> None:
+    """Judge everything that does not depend on when: the demand is relaxed to what is possible."""
+    _fit_executable(case)
+    _fit_kinds(case)
+    _fit_locations(case)
+    limits = case.site.capability.limits
+    case.change(
+        cores=_fit_amount(case, CORES, case.demand.cores, limits.cores, "compute"),
+        memory=_fit_amount(case, MEMORY, case.demand.memory, limits.memory, "memory"),
+    )
+    fit_storage(case)
+    _fit_outputs(case)
+    _fit_duration(case)
+
+
+def _fit_executable(case: Case) -> None:
+    executable = case.demand.executable
+    supports = [s for s in case.site.capability.executables if s.kind == _kind(executable)]
+    if not supports:
+        known = {support.kind for support in case.site.capability.executables}
+        _refuse_kind(case, EXECUTABLE, executable, known)
+        return
+    mode = executable.mode or "INTERACTIVE" if isinstance(executable, JupyterNotebook) else None
+    used = _features(executable)
+    support = min(supports, key=lambda s: (len(used - s.features), mode not in (None, *s.modes)))
+    if mode and mode not in support.modes:
+        _refuse_mode(case, support, mode)
+    for feature in sorted(used - support.features):
+        place = f"{EXECUTABLE}.{feature}"
+        fault = UNSUPPORTED_FEATURE(
+            platform=case.site.name, feature=feature, place=EXECUTABLE, path=place, to=""
+        )
+        blank = getattr(type(executable)(), feature)
+        case.relax(
+            fault,
+            executable=msgspec.structs.replace(case.demand.executable, **{feature: blank}),
+        )
+
+
+def _refuse_mode(case: Case, support: ExecutableSupport, mode: Mode) -> None:
+    values = {
+        "platform": case.site.name,
+        "kind": short(support.kind),
+        "known": ", ".join(support.modes) or "none",
+        "mode": mode,
+        "path": f"{EXECUTABLE}.mode",
+    }
+    if not support.modes:
+        case.refuse(UNSUPPORTED_MODE(**values))
+        return
+    other = support.modes[0]
+    executable = msgspec.structs.replace(case.demand.executable, mode=other)
+    case.relax(UNSUPPORTED_MODE(**values, from_=mode, to=other), executable=executable)
+
+
+def _features(executable: Executable) -> set[str]:
+    """The optional parts that are asked for: neither absent nor empty."""
+    own = set(executable.__struct_fields__) - _COMMON - _IDENTITY
+    values = {name: getattr(executable, name) for name in own}
+    return {name for name, value in values.items() if value and value != type(value)()}
+
+
+def _fit_kinds(case: Case) -> None:
+    capability, demand = case.site.capability, case.demand
+    parts: list[tuple[str, Component, frozenset[str]]] = [
+        (COMPUTE, demand.compute, capability.compute)
+    ]
+    for index, storage in enumerate(demand.storage):
+        parts.append((f"storage[{index}]", storage.resource, capability.storage))
+    for index, data in enumerate(demand.data):
+        parts.append((f"data[{index}]", data.resource, capability.data))
+    for index, volume in enumerate(demand.volumes):
+        parts.append((f"compute.volumes[{index}]", volume.resource, capability.volumes))
+    for place, component, known in parts:
+        if _kind(component) not in known:
+            _refuse_kind(case, place, component, known)
+
+
+def _refuse_kind(case: Case, place: str, component: Component, known: Iterable[str]) -> None:
+    kind = short(_kind(component))
+    words = ", ".join(sorted(short(kind) for kind in known)) or "none"
+    case.refuse(
+        UNSUPPORTED_KIND(
+            platform=case.site.name, place=place, kind=kind, known=words, path=f"{place}.kind"
+        )
+    )
+
+
+def _kind(component: Component) -> str:
+    return str(component.__struct_config__.tag)
+
+
+def _fit_locations(case: Case) -> None:
+    """Schemes that are read here, and what a look at each location found."""
+    executable = case.demand.executable
+    if isinstance(executable, JupyterNotebook):
+        _fit_location(case, EXECUTABLE, EXECUTABLE, executable.location)
+    for index, data in enumerate(case.demand.data):
+        resource = data.resource
+        location = resource.location if isinstance(resource, SimpleData) else None
+        _fit_location(case, f"data[{index}]", data_key(index), location)
+
+
+def _fit_location(case: Case, place: str, key: str, location: str | None) -> None:
+    site = case.site
+    schemes = site.capability.schemes
+    if location is not None and schemes:
+        found = _SCHEME.match(location)
+        scheme = found[1].lower() if found else "none"
+        if scheme not in schemes:
+            reason = f"{site.name} reads the schemes {', '.join(sorted(schemes))}, not {scheme}"
+            path = f"{place}.location"
+            case.refuse(NOT_ALLOWED(place=path, reason=reason, path=path))
+    fault = site.lookups.get(key, Lookup()).fault
+    if fault is not None:
+        where = _without_secrets(location) if location else "its source"
+        case.refuse(UNREACHABLE(place=place, location=where, reason=fault, path=place))
+
+
+def _without_secrets(location: str) -> str:
+    """A URL without user and query: either may hold a secret, and answers are public."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "its location"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _fit_amount(case: Case, name: str, asked: Size, limit: int | None, resource: str) -> Size:
+    """The size within what one session can have here."""
+    most = case.site.most(name, limit)
+    place = f"{COMPUTE}.{name}"
+    if asked.min <= most:
+        if asked.max is None or asked.max <= most:
+            return asked
+        case.remarks.append(
+            CAPPED(place=place, wanted=asked.max, platform=case.site.name, limit=most)
+        )
+        return Size(asked.min, most)
+    values = {
+        "place": place,
+        "wanted": asked.min,
+        "units": UNITS[name],
+        "resource": resource,
+        "platform": case.site.name,
+        "limit": most,
+        "path": f"{place}.min",
+    }
+    if most < 1:
+        case.refuse(TOO_MUCH(**values))
+        return asked
+    case.relax(TOO_MUCH(**values, from_=asked.min, to=most))
+    return Size(most)
+
+
+def _fit_outputs(case: Case) -> None:
+    """A platform that keeps outputs has room for those of one session, or can take none."""
+    most = case.site.most(OUTPUTS, None)
+    if case.site.capability.outputs > most:
+        case.refuse(
+            TOO_MUCH(
+                place="the session",
+                wanted=case.site.capability.outputs,
+                units=UNITS[OUTPUTS],
+                resource="outputs",
+                platform=case.site.name,
+                limit=most,
+            )
+        )
+
+
+def _fit_duration(case: Case) -> None:
+    limit = case.site.capability.limits.duration
+    if limit is None or case.demand.duration <= timedelta(seconds=limit):
+        return
+    wanted, most = write_duration(case.demand.duration), write_seconds(limit)
+    place = "schedule.requested.duration"
+    fault = TOO_LONG(
+        place=place,
+        wanted=wanted,
+        platform=case.site.name,
+        limit=most,
+        path=place,
+        from_=wanted,
+        to=most,
+    )
+    case.relax(fault, duration=timedelta(seconds=limit))

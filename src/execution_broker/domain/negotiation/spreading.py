@@ -1,0 +1,117 @@
+"""Storage together: every resource takes from the same room, and holds the data staged in it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from execution_broker.domain.amounts import STORAGE, UNITS
+from execution_broker.domain.demand import Size, StorageDemand, data_key
+from execution_broker.domain.messages import CAPPED, NOT_ALLOWED, TOO_MUCH
+from execution_broker.domain.negotiation.site import Case
+from execution_broker.domain.planning import known_sizes
+
+_GIB: Final = 1 << 30
+
+
+def fit_storage(case: Case) -> None:
+    """Every storage holds its data, and all of it together is what one session can have."""
+    _hold_data(case)
+    most = case.site.most(STORAGE, case.site.capability.limits.storage)
+    excess = sum(part.size.min for part in case.demand.storage) - most
+    if excess > 0:
+        _reduce(case, excess, most)
+    else:
+        _cap(case, -excess, most)
+
+
+def spread(storage: Sequence[StorageDemand], extra: int) -> tuple[int, ...]:
+    """The least of each storage, and `extra` GiB shared out in order, each up to its most."""
+    sizes = []
+    for part in storage:
+        more = min(extra, (part.size.max or part.size.min) - part.size.min)
+        sizes.append(part.size.min + more)
+        extra -= more
+    return tuple(sizes)
+
+
+def is_adjustable(part: StorageDemand) -> bool:
+    """Whether the client said how large it must be, and may say otherwise."""
+    return not part.implied and part.resource.size is not None
+
+
+def _hold_data(case: Case) -> None:
+    """Raise each storage to what is known of its data; remember these floors."""
+    sizes = known_sizes(case.demand, case.site.lookups)
+    needs = [0] * len(case.demand.storage)
+    for index, data in enumerate(case.demand.data):
+        needs[data.storage] += sizes.get(data_key(index), 0)
+    case.floors = tuple(max(1, -(-need // _GIB)) for need in needs)
+    parts = []
+    for index, (part, floor) in enumerate(zip(case.demand.storage, case.floors, strict=True)):
+        size = part.size
+        if size.min < floor:
+            most = size.max or (size.min if is_adjustable(part) else floor)
+            if most < floor:
+                _refuse_small(case, index, size, floor)
+            size = Size(floor, size.max and max(size.max, floor))
+        parts.append(msgspec.structs.replace(part, size=size))
+    case.change(storage=tuple(parts))
+
+
+def _refuse_small(case: Case, index: int, size: Size, floor: int) -> None:
+    place = f"storage[{index}].size"
+    bound, asked = ("min", size.min) if size.max is None else ("max", size.max)
+    case.relax(
+        NOT_ALLOWED(
+            place=place,
+            reason=f"the data staged in it needs {floor} GiB",
+            path=f"{place}.{bound}",
+            from_=asked,
+            to=floor,
+        )
+    )
+
+
+def _reduce(case: Case, excess: int, most: int) -> None:
+    """Suggest to take the excess from the largest first, none below its floor."""
+    storage = list(case.demand.storage)
+    cuts: dict[int, int] = {}
+    for index in sorted(range(len(storage)), key=lambda i: -storage[i].size.min):
+        spare = storage[index].size.min - case.floors[index]
+        if is_adjustable(storage[index]) and spare > 0 and excess > 0:
+            cuts[index] = min(spare, excess)
+            excess -= cuts[index]
+    values = {
+        "place": "storage",
+        "wanted": sum(part.size.min for part in storage),
+        "units": UNITS[STORAGE],
+        "resource": "storage",
+        "platform": case.site.name,
+        "limit": most,
+    }
+    if excess > 0:
+        case.refuse(TOO_MUCH(**values, path="storage"))
+        return
+    for index, cut in sorted(cuts.items()):
+        least = storage[index].size.min
+        storage[index] = msgspec.structs.replace(storage[index], size=Size(least - cut))
+        path = f"storage[{index}].size.min"
+        case.relax(
+            TOO_MUCH(**values, path=path, from_=least, to=least - cut), storage=tuple(storage)
+        )
+
+
+def _cap(case: Case, extra: int, limit: int) -> None:
+    """Each storage up to what the others leave, and a remark where that is less than asked."""
+    parts = []
+    for index, part in enumerate(case.demand.storage):
+        most = part.size.min + extra
+        if part.size.max is not None and part.size.max > most:
+            place = f"storage[{index}].size"
+            case.remarks.append(
+                CAPPED(place=place, wanted=part.size.max, platform=case.site.name, limit=most)
+            )
+            part = msgspec.structs.replace(part, size=Size(part.size.min, most))
+        parts.append(part)
+    case.change(storage=tuple(parts))

@@ -1,0 +1,48 @@
+"""Reads amounts: at least one, the least not above the most, defaults where nothing is said."""
+
+from execution_broker.domain.demand import Size
+from execution_broker.domain.messages import BAD_VALUE, REVERSED_RANGE
+from execution_broker.domain.resolve.report import Report
+from execution_broker.models.resources import Range
+
+
+def read_size(report: Report, place: str, asked: Range | None, default: int, units: str) -> Size:
+    """The size asked for at `place`; a faulty one is reported and read as well as can be.
+
+    Without a least it is `default`, or the most where that is less.
+    """
+    if asked is None or (asked.min is None and asked.max is None):
+        report.assume(place, f"{default} {units}")
+        return Size(default)
+    if asked.min is None:
+        most = _at_least(report, f"{place}.max", asked.max, 1)
+        least = default if most is None else min(default, most)
+        report.assume(f"{place}.min", f"{least} {units}")
+        return Size(least, most)
+    least = max(asked.min, 1)
+    if asked.min < 1:
+        _at_least(report, f"{place}.min", asked.min, 1)
+    if asked.max is not None and 1 <= asked.max < least:
+        report.refuse(
+            REVERSED_RANGE(
+                place=place,
+                min=least,
+                max=asked.max,
+                path=f"{place}.max",
+                from_=asked.max,
+                to=least,
+            )
+        )
+        return Size(least, least)
+    return Size(least, _at_least(report, f"{place}.max", asked.max, least))
+
+
+def _at_least(report: Report, place: str, value: int | None, least: int) -> int | None:
+    """The value, or `least` for one that is not positive: a fault."""
+    if value is None or value >= 1:
+        return value
+    reason = "an amount must be at least 1"
+    report.refuse(
+        BAD_VALUE(place=place, value=value, reason=reason, path=place, from_=value, to=least)
+    )
+    return least

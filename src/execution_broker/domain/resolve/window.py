@@ -1,0 +1,127 @@
+"""Reads the schedule: in which window the session may start, and how long it must last (N5)."""
+
+import math
+import re
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+from execution_broker.domain.iso8601 import (
+    from_epoch,
+    read_duration,
+    read_interval,
+    to_epoch,
+    write_duration,
+    write_epochs,
+    write_seconds,
+)
+from execution_broker.domain.messages import BAD_VALUE
+from execution_broker.domain.resolve.report import Report, short
+from execution_broker.models.schedule import RequestedSchedule, RequestedScheduleItem
+
+_START: Final = "schedule.requested.start"
+_DURATION: Final = "schedule.requested.duration"
+_CENTURY: Final = 36525 * 86400
+_CALENDAR_UNITS: Final = re.compile(r"-?P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?P<rest>.*)")
+
+
+class Window(msgspec.Struct, frozen=True):
+    """Whole epoch seconds, half-open, never empty, not wholly past; whole seconds of duration."""
+
+    start: int
+    end: int
+    duration: timedelta
+
+
+def read_window(
+    report: Report, asked: RequestedSchedule | None, duration: int, look_ahead: int, now: int
+) -> Window:
+    """The window asked for, or the default one: from now on, for `look_ahead` seconds.
+
+    `duration` is the default one, in seconds. Faults are reported, and the default is returned.
+    """
+    item = (asked and asked.requested) or RequestedScheduleItem()
+    start, end = _read_start(report, item.start, look_ahead, now)
+    return Window(start, end, _read_duration(report, item.duration, duration))
+
+
+def _read_duration(report: Report, text: str | None, default: int) -> timedelta:
+    if text is None:
+        report.assume(_DURATION, write_seconds(default))
+        return timedelta(seconds=default)
+    try:
+        return timedelta(seconds=math.ceil(read_duration(text).total_seconds()))
+    except ValueError as error:
+        length = _repaired_duration(text) or timedelta(seconds=default)
+        _refuse(report, _DURATION, text, str(error), write_duration(length))
+        return length
+
+
+def _read_start(report: Report, text: str | None, look_ahead: int, now: int) -> tuple[int, int]:
+    default = now, now + look_ahead
+    if text is None:
+        report.assume(_START, write_epochs(*default))
+        return default
+    try:
+        first, last = read_interval(text, from_epoch(now))
+    except ValueError as error:
+        _refuse(report, _START, text, str(error), _repaired_interval(text, look_ahead, now))
+        return default
+    start = to_epoch(first)
+    end = max(start, now) + look_ahead if last is None else to_epoch(last)
+    if end <= now:
+        _refuse(report, _START, text, "it is over", write_epochs(start, now + look_ahead))
+        return default
+    if start > now + _CENTURY:
+        reason = "it is more than a century ahead"
+        _refuse(report, _START, text, reason, write_epochs(*default))
+        return default
+    if end <= start:
+        reason = "no whole second lies in it"
+        _refuse(report, _START, text, reason, write_epochs(start, start + 1))
+        return default
+    return start, min(end, now + 2 * _CENTURY)
+
+
+def _refuse(report: Report, place: str, text: str, reason: str, to: str) -> None:
+    value = short(text)
+    report.refuse(
+        BAD_VALUE(place=place, value=value, reason=reason, path=place, from_=value, to=to)
+    )
+
+
+def _repaired_duration(text: str) -> timedelta | None:
+    """The nearest length that can be had: without the minus, years and months as days."""
+    found = _CALENDAR_UNITS.fullmatch(text)
+    if not found:
+        return None
+    length = timedelta(days=365 * int(found[1] or 0) + 30 * int(found[2] or 0))
+    try:
+        if found["rest"]:
+            length += read_duration("P" + found["rest"])
+        return read_duration(write_duration(length))
+    except ValueError:
+        return None
+
+
+def _repaired_interval(text: str, look_ahead: int, now: int) -> str:
+    """The nearest interval that can be had: reversed ends are swapped, calendar units become
+    days, an instant alone becomes the start of one; else the default."""
+    first, _, second = text.partition("/")
+    alone = f"{first}/{write_seconds(look_ahead)}"
+    both = [f"{second}/{first}", f"{_repaired(first)}/{_repaired(second)}"] if second else []
+    for candidate in (*both, alone):
+        try:
+            start, end = read_interval(candidate, from_epoch(now))
+        except ValueError:
+            continue
+        first_second = to_epoch(start)
+        if end is not None and max(first_second, now) < to_epoch(end) <= now + _CENTURY:
+            return write_epochs(first_second, to_epoch(end))
+    return write_epochs(now, now + look_ahead)
+
+
+def _repaired(part: str) -> str:
+    length = _repaired_duration(part) if part.startswith(("P", "-")) else None
+    return write_duration(length) if length else part

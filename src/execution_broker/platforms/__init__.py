@@ -1,0 +1,1 @@
+"""Leaves: the places that can run sessions, found by their entry points."""

@@ -1,0 +1,55 @@
+"""What an operator may set for a local platform."""
+
+from typing import Annotated
+
+import msgspec
+
+from execution_broker.domain.capability import Limits, Price, Quality, Timings
+from execution_broker.models import kinds
+
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+
+
+class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All optional. What is None is found out from the machine.
+
+    `root`: where session directories go. `cores`, `memory` (GiB) and `storage` (GiB) are what is
+    offered in all; by default storage is what is free, less `reserve` (GiB) and the outputs.
+    `outputs_capacity` and `outputs` are MiB, in all and for each session; `outputs_files` is how
+    many files are kept of one session, for `retention` seconds.
+
+    `kernel_python` is a Python that has papermill and ipykernel. By default the platform makes an
+    environment with these and `packages` (requirement strings), from the package `index` (a URL;
+    by default what pip is configured for).
+
+    `environment` is added to the environment of every notebook: a proxy, certificates. No secrets.
+    `stream_limit`: bytes kept of the beginning and of the end of stdout and stderr, each.
+    `grace`: seconds that a stopped notebook has to save itself, and again to end; then it is killed.
+    """
+
+    root: str | None = None
+    cores: Positive | None = None
+    memory: Positive | None = None
+    storage: Natural | None = None
+    reserve: Natural = 5
+    outputs_capacity: Natural = 20480
+    outputs: Natural = 512
+    outputs_files: Positive = 10_000
+    retention: Natural = 7 * 86400
+    kernel_python: str | None = None
+    packages: tuple[str, ...] = ()
+    index: str | None = None
+    environment: dict[str, str] = {}
+    stream_limit: Positive = 1 << 20
+    grace: Annotated[float, msgspec.Meta(gt=0, le=60)] = 3.0
+    limits: Limits = Limits()
+    timings: Timings = Timings()
+    prices: tuple[Price, ...] = (
+        Price(type=kinds.COST_MONETARY),
+        Price(type=kinds.COST_ENERGY, per_core_hour=0.01, uncertainty=0.5),
+    )
+    qualities: tuple[Quality, ...] = (
+        Quality(type=kinds.METRIC_COMPUTE, min=1.0, max=1.0, per_core=True),
+    )
+    description: str = "This machine"

@@ -1,0 +1,142 @@
+"""Processes of this machine, as /proc shows them. Standard library only: the shim uses this.
+
+A process id alone names nothing for long: here a process is its id and the time it was started,
+and signals go through a descriptor of the process, so that they never reach a successor.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_PROC: Final = Path("/proc")
+_GONE: Final = frozenset("ZX")
+_ROUNDS: Final = 20
+
+
+@dataclass(frozen=True)
+class Process:
+    """`started` in clock ticks since the machine was booted."""
+
+    pid: int
+    parent: int
+    started: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process for good: no other process of any time has the same one."""
+
+    pid: int
+    started: int
+    boot: str
+
+
+def identity(pid: int) -> Identity | None:
+    """Who has this process id now."""
+    found = _process(pid)
+    return None if found is None else Identity(pid, found.started, _boot())
+
+
+def find(who: Identity) -> Process | None:
+    """The process, if it still runs. One that ended and waits to be noticed does not run."""
+    found = _process(who.pid)
+    if found is None or found.started != who.started or who.boot != _boot():
+        return None
+    return found
+
+
+def everything() -> list[Process]:
+    """All that runs on this machine."""
+    found = (_process(int(name)) for name in os.listdir(_PROC) if name.isdigit())
+    return [process for process in found if process is not None]
+
+
+def descendants(ancestors: Iterable[int]) -> list[Process]:
+    """The children of these process ids, their children, and so on, without themselves."""
+    children: dict[int, list[Process]] = {}
+    for process in everything():
+        children.setdefault(process.parent, []).append(process)
+    ahead, found = list(ancestors), dict[int, Process]()
+    while ahead:
+        for child in children.get(ahead.pop(), ()):
+            if child.pid not in found:
+                found[child.pid] = child
+                ahead.append(child.pid)
+    return list(found.values())
+
+
+def marked(marks: Mapping[str, str]) -> list[Process]:
+    """What was started with all these environment variables, and the descendants of that."""
+    wanted = {f"{name}={value}".encode() for name, value in marks.items()}
+    found = {p.pid: p for p in everything() if wanted <= environment(p)}
+    below = {p.pid: p for p in descendants(found)}
+    return [p for p in (found | below).values() if p.pid != os.getpid()]
+
+
+def environment(process: Process) -> set[bytes]:
+    """The environment it was started with; empty when it may not be seen."""
+    try:
+        return set((_PROC / str(process.pid) / "environ").read_bytes().split(b"\0"))
+    except OSError:
+        return set()
+
+
+def send(process: Process, number: signal.Signals) -> None:
+    """Signal this process and no other. One that is gone is fine, and one that is not ours."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:
+        return
+    try:
+        found = _process(process.pid)
+        if found is not None and found.started == process.started:
+            signal.pidfd_send_signal(descriptor, number)
+    except (ProcessLookupError, PermissionError):
+        return
+    finally:
+        os.close(descriptor)
+
+
+def kill(find_them: Callable[[], list[Process]]) -> None:
+    """Kill all that is found. They are frozen first, until no new one appears: what is frozen
+    cannot start another."""
+    frozen: dict[int, Process] = {}
+    for _ in range(_ROUNDS):
+        new = [p for p in find_them() if frozen.get(p.pid) != p]
+        if not new:
+            break
+        for process in new:
+            send(process, signal.SIGSTOP)
+            frozen[process.pid] = process
+    for process in frozen.values():
+        send(process, signal.SIGKILL)
+
+
+def kill_and_wait(find_them: Callable[[], list[Process]], seconds: float) -> bool:
+    """Kill until nothing is found any more; False when some of it stays for so long."""
+    until = time.monotonic() + seconds
+    while find_them():
+        kill(find_them)
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _process(pid: int) -> Process | None:
+    try:
+        text = (_PROC / str(pid) / "stat").read_text("utf-8", "replace")
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()
+    if len(fields) < 20 or fields[0] in _GONE:
+        return None
+    return Process(pid, int(fields[1]), int(fields[19]))
+
+
+def _boot() -> str:
+    return (_PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()

@@ -1,0 +1,253 @@
+"""The shim: runs one session, detached from the broker, and ends all of it.
+
+    python -m execution_broker.platforms.local.shim CONTROL-DIRECTORY
+
+It answers to nobody but the files in the control directory (`paths.Control`): a broker that is
+killed, restarted or replaced changes nothing. It runs the command of `spec.json` once, however
+often it is started; keeps the first and last bytes of its output; stops it at its deadline, on
+SIGTERM or when asked by file; kills every process that came of it, also those that detached
+themselves; and writes `exit.json` last, when nothing of it runs any more.
+
+Standard library only, so that it starts fast and stays small.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import resource
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from execution_broker.platforms.local import processes
+from execution_broker.platforms.local.files import read_json, write_json
+from execution_broker.platforms.local.paths import Control
+from execution_broker.platforms.local.streams import BoundedFile
+
+_STREAMS: Final = ("stdout", "stderr")
+_TICK: Final = 1.0
+_SWIFT: Final = 0.05
+_CHUNK: Final = 1 << 16
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_CANNOT_RUN: Final = 127
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Leave a shim behind, and say whether there is one: 0 once it has begun, or had."""
+    control = Control(Path(arguments[0]))
+    hear, say = os.pipe()
+    if os.fork():
+        os.close(say)
+        return 0 if os.read(hear, 1) else 1
+    os.close(hear)
+    os.setsid()
+    if not _alone(control):
+        os.write(say, b"1")
+        return 0
+    shim = Shim(control)
+    me = processes.identity(os.getpid())
+    assert me is not None
+    write_json(control.shim, asdict(me))
+    os.write(say, b"1")
+    os.close(say)
+    shim.run()
+    return 0
+
+
+class Shim:
+    """One thread, one loop: output, signals, children and time are all looked at in turn."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._spec: dict[str, Any] = read_json(control.spec) or {}
+        limit = int(self._spec["stream_limit"])
+        self._files = {name: BoundedFile(control.stream(name), limit) for name in _STREAMS}
+        self._pipes: dict[int, BoundedFile] = {}
+        self._selector = selectors.DefaultSelector()
+        self._main: int | None = None
+        self._status: int | None = None
+        self._asked = False
+        self._wake = _listen(self._on_term)
+        self._selector.register(self._wake, selectors.EVENT_READ)
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+    def run(self) -> None:
+        began = time.monotonic()
+        reason = "exited"
+        try:
+            if self._must_stop() is None:
+                self._start()
+            while self._status is None:
+                self._turn(_TICK)
+                stop = self._must_stop()
+                if stop is not None and self._status is None:
+                    reason = stop
+                    break
+        finally:
+            self._end_all()
+        for pipe in list(self._pipes):
+            while self._pump(pipe):
+                continue
+        totals = {name: file.total for name, file in self._files.items()}
+        seconds = round(time.monotonic() - began, 3)
+        write_json(
+            self._control.exit,
+            {"status": self._status, "reason": reason, "seconds": seconds, "outputs": totals},
+        )
+
+    def _start(self) -> None:
+        readers = {}
+        writers = {}
+        for name in _STREAMS:
+            readers[name], writers[name] = os.pipe()
+        self._main = os.fork()
+        if not self._main:
+            _become(self._spec, writers)
+        for name in _STREAMS:
+            os.close(writers[name])
+            os.set_blocking(readers[name], False)
+            self._pipes[readers[name]] = self._files[name]
+            self._selector.register(readers[name], selectors.EVENT_READ)
+
+    def _turn(self, patience: float) -> None:
+        """Wait for something to happen, but not for long, and do what it asks for."""
+        for key, _ in self._selector.select(patience):
+            if key.fd == self._wake:
+                os.read(self._wake, _CHUNK)
+            else:
+                self._pump(key.fd)
+        self._reap()
+
+    def _pump(self, pipe: int) -> bool:
+        """Move some output; False when there is none now."""
+        try:
+            data = os.read(pipe, _CHUNK)
+        except BlockingIOError:
+            return False
+        if data:
+            self._pipes[pipe].write(data)
+            return True
+        self._selector.unregister(pipe)
+        os.close(pipe)
+        del self._pipes[pipe]
+        return False
+
+    def _reap(self) -> None:
+        """Take the ends of all children, also of those that others left to us."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            if pid == self._main:
+                code = os.waitstatus_to_exitcode(status)
+                self._status = code if code >= 0 else 128 - code
+
+    def _must_stop(self) -> str | None:
+        """Why it has to stop now: asked to, or its time is over."""
+        if self._asked or self._control.stop.exists():
+            return "stopped"
+        ends = (read_json(self._control.deadline) or {}).get("ends")
+        return "deadline" if ends is not None and time.time() >= ends else None
+
+    def _end_all(self) -> None:
+        """Ask what was started to stop, then tell all that came of it, then kill the rest."""
+        if self._main is not None and self._status is None:
+            main = [p for p in self._descendants() if p.pid == self._main]
+            self._signal(main, signal.SIGINT)
+            self._wait_for_end(self._spec["grace"], main_only=self._main)
+        self._signal(self._descendants(), signal.SIGTERM)
+        self._wait_for_end(self._spec["grace"], main_only=None)
+        while self._descendants():
+            processes.kill(self._descendants)
+            self._turn(_SWIFT)
+        self._reap()
+
+    def _wait_for_end(self, seconds: float, main_only: int | None) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            left = self._descendants()
+            if not left or (main_only is not None and self._status is not None):
+                return
+            self._turn(_SWIFT)
+
+    def _descendants(self) -> list[processes.Process]:
+        return processes.descendants([os.getpid()])
+
+    def _signal(self, whom: Sequence[processes.Process], number: signal.Signals) -> None:
+        for process in whom:
+            processes.send(process, number)
+
+    def _on_term(self) -> None:
+        self._asked = True
+
+
+
+def _alone(control: Control) -> bool:
+    """Whether this is the first shim of the session; the lock is held as long as it lives."""
+    lock = os.open(control.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    while not control.shim.exists():
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_SWIFT)
+        else:
+            return not control.shim.exists()
+    return False
+
+
+def _listen(on_term: Callable[[], None]) -> int:
+    """A descriptor that becomes readable when a signal has come."""
+    hear, say = os.pipe()
+    os.set_blocking(hear, False)
+    os.set_blocking(say, False)
+    signal.set_wakeup_fd(say, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: on_term())
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    return hear
+
+
+def _become(spec: dict[str, Any], streams: dict[str, int]) -> NoReturn:
+    """Turn this process, just forked, into the command; it dies with the shim."""
+    try:
+        shim = os.getppid()
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("500", "ascii")
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(streams["stdout"], 1)
+        os.dup2(streams["stderr"], 2)
+        os.chdir(spec["cwd"])
+        if os.getppid() == shim:
+            command = spec["command"]
+            os.execve(command[0], command, spec["environment"])  # noqa: S606 - no shell is wanted
+    except OSError as error:
+        os.write(2, f"{spec['command'][0]} cannot be run: {error}\n".encode())
+    finally:
+        os._exit(_CANNOT_RUN)
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

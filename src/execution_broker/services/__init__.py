@@ -1,0 +1,18 @@
+"""Answers: what the HTTP interface asks for, from SQL and arithmetic alone."""
+
+from dataclasses import dataclass
+
+from execution_broker.services.identities import IdentitiesService
+from execution_broker.services.offers import OffersService
+from execution_broker.services.sessions import SessionsService
+from execution_broker.services.status import StatusService
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything the HTTP interface may call."""
+
+    offers: OffersService
+    sessions: SessionsService
+    identities: IdentitiesService
+    status: StatusService

@@ -1,0 +1,83 @@
+"""Answers requests: YES with offers that hold, or NO with reasons."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from execution_broker.domain.errors import Forbidden, NotFound, Unavailable
+from execution_broker.domain.identity import Caller
+from execution_broker.models.execution import OfferSetResponse
+from execution_broker.models.reading import Reading
+from execution_broker.services.limits import RequestRate
+from execution_broker.services.negotiating import Negotiated, Negotiator
+from execution_broker.services.storing import Ledger
+from execution_broker.services.views import Viewing, may_see_all, view_offerset
+from execution_broker.storage import sessions
+from execution_broker.storage.database import Connection, Database
+
+Store = Callable[[Connection, Negotiated], Awaitable[UUID | None]]
+
+_TRIES: Final = 5
+"""How often to search again when somebody else was quicker (B4)."""
+
+
+class OffersService:
+    """One short transaction for each method; nothing outside is called (N2)."""
+
+    def __init__(
+        self,
+        database: Database,
+        negotiator: Negotiator,
+        rate: RequestRate,
+        viewing: Viewing,
+        ledger: Callable[[int], Ledger],
+    ) -> None:
+        self._database = database
+        self._negotiator = negotiator
+        self._rate = rate
+        self._viewing = viewing
+        self._ledger = ledger
+
+    async def request(self, caller: Caller, reading: Reading) -> OfferSetResponse:
+        """Negotiate, hold what is offered, and answer. The answer is stored either way.
+
+        TooMany when this identity asks too often; Unavailable when others took the capacity
+        again and again in between.
+        """
+        self._rate.take(caller.key)
+        ledger = self._ledger(caller.key)
+        uuid = await settle(self._database, self._negotiator, reading, ledger.answer)
+        return await self.read(uuid, caller)
+
+    async def read(self, uuid: UUID, caller: Caller | None) -> OfferSetResponse:
+        """An answer with its offers as they are now."""
+        return await self._database.read(partial(self._read, uuid, caller))
+
+    async def _read(
+        self, uuid: UUID, caller: Caller | None, connection: Connection
+    ) -> OfferSetResponse:
+        stored = await sessions.offerset_by_uuid(connection, uuid)
+        if stored is None:
+            raise NotFound(f"There is no offer set {uuid}.", "Check the address.")
+        if not self._viewing.public and not may_see_all(stored.identity, caller):
+            raise Forbidden(f"The offer set {uuid} is not yours.", "Sign in as its owner.")
+        offers = await sessions.of_offerset(connection, stored.id)
+        now = await connection.clock()
+        return view_offerset(stored, offers, caller, now, self._viewing.base_url)
+
+
+async def settle(
+    database: Database, negotiator: Negotiator, reading: Reading, store: Store
+) -> UUID:
+    """Negotiate and store, and again while others are quicker; what `store` stored."""
+    for _ in range(_TRIES):
+        found = await negotiator.negotiate(reading)
+        stored = await database.write(partial(_stored, store, found))
+        if stored is not None:
+            return stored
+    raise Unavailable("Others took the capacity while it was being offered.")
+
+
+async def _stored(store: Store, found: Negotiated, connection: Connection) -> UUID | None:
+    return await store(connection, found)

@@ -1,0 +1,166 @@
+"""What a reader sees of an offer set or a session: the document with its living parts.
+
+Nothing here changes anything: expiry is a fact of time, and every reader derives the same.
+"""
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypeVar, assert_never
+
+import msgspec
+
+from execution_broker.domain import messages
+from execution_broker.domain.composition import reschedule
+from execution_broker.domain.demand import COMPUTE, EXECUTABLE, data_key, storage_key
+from execution_broker.domain.identity import Caller
+from execution_broker.domain.lifecycle import SESSION_ENDS
+from execution_broker.models.component import LifecycleComponent, Metadata
+from execution_broker.models.executable import DockerContainer
+from execution_broker.models.execution import ExecutionSession, OfferSetResponse
+from execution_broker.models.message import EnumOption, Message, Option
+from execution_broker.models.phases import SessionPhase
+from execution_broker.storage.records import StoredOfferSet, StoredSession
+
+L = TypeVar("L", bound=LifecycleComponent)
+
+_ANSWERS: Final = ("ACCEPTED", "REJECTED", "CANCELLED")
+
+
+class Viewing(NamedTuple):
+    """How things are shown: where this service is, and whether anybody may read."""
+
+    base_url: str
+    public: bool
+
+
+class View(msgspec.Struct, frozen=True):
+    """A session as its reader sees it, and the entity tag of that view."""
+
+    session: ExecutionSession
+    etag: str
+
+
+def view_session(
+    stored: StoredSession, reader: Caller | None, now: datetime, base_url: str
+) -> View:
+    """A session for this reader. What could let somebody in is for the owner alone."""
+    phase = phase_now(stored, now)
+    owns = may_see_all(stored.identity, reader)
+    document = stored.document
+    if stored.accepted is not None:
+        document = reschedule(document, stored.terms, stored.plan())
+    derived = 1 if phase is not stored.phase else 0
+    session = msgspec.structs.replace(
+        document,
+        meta=_metadata(stored, phase, owns, base_url),
+        phase=phase,
+        expires=stored.expires if phase is SessionPhase.OFFERED else None,
+        executable=_executable(stored, document, owns),
+        compute=document.compute and _living(stored, document.compute, COMPUTE),
+        storage=tuple(
+            _living(stored, part, storage_key(i)) for i, part in enumerate(document.storage)
+        ),
+        data=tuple(_living(stored, part, data_key(i)) for i, part in enumerate(document.data)),
+        connectors=tuple(stored.connectors) if owns else (),
+    )
+    progress = sum(c.progress.done for c in stored.components.values() if c.progress)
+    tag = f"{stored.events + derived}-{progress}-{'owner' if owns else 'public'}"
+    return View(session, tag)
+
+
+def view_offerset(
+    stored: StoredOfferSet,
+    offers: list[StoredSession],
+    reader: Caller | None,
+    now: datetime,
+    base_url: str,
+) -> OfferSetResponse:
+    meta = msgspec.structs.replace(
+        stored.document.meta or Metadata(),
+        uuid=str(stored.uuid),
+        url=f"{base_url}/offersets/{stored.uuid}",
+        created=stored.created,
+        modified=stored.created,
+    )
+    return msgspec.structs.replace(
+        stored.document,
+        meta=meta,
+        offers=tuple(view_session(offer, reader, now, base_url).session for offer in offers),
+    )
+
+
+def phase_now(stored: StoredSession, now: datetime) -> SessionPhase:
+    """The phase at this instant: an offer past its expiry is EXPIRED, swept or not."""
+    if stored.phase is SessionPhase.OFFERED and now >= stored.expires:
+        return SessionPhase.EXPIRED
+    return stored.phase
+
+
+def may_see_all(identity: int, reader: Caller | None) -> bool:
+    """Whether this reader owns what this identity made, or administers the broker."""
+    return reader is not None and (reader.key == identity or reader.is_administrator)
+
+
+def options(phase: SessionPhase) -> tuple[Option, ...]:
+    """What the owner may do now."""
+    match phase:
+        case SessionPhase.OFFERED:
+            return (EnumOption(path="phase", values=_ANSWERS),)
+        case (
+            SessionPhase.INITIAL
+            | SessionPhase.ACCEPTED
+            | SessionPhase.WAITING
+            | SessionPhase.PREPARING
+            | SessionPhase.AVAILABLE
+            | SessionPhase.RUNNING
+            | SessionPhase.RELEASING
+        ):
+            return (EnumOption(path="phase", values=("CANCELLED",)),)
+        case (
+            SessionPhase.REJECTED
+            | SessionPhase.EXPIRED
+            | SessionPhase.COMPLETED
+            | SessionPhase.FAILED
+            | SessionPhase.CANCELLED
+        ):
+            assert phase in SESSION_ENDS
+            return ()
+        case _ as never:
+            assert_never(never)
+
+
+def _metadata(
+    stored: StoredSession,
+    phase: SessionPhase,
+    owns: bool,
+    base_url: str,  # noqa: FBT001 - a fact about the reader
+) -> Metadata:
+    expired = phase is not stored.phase
+    return msgspec.structs.replace(
+        stored.document.meta or Metadata(),
+        uuid=str(stored.uuid),
+        url=f"{base_url}/sessions/{stored.uuid}",
+        created=stored.created,
+        modified=stored.expires if expired else stored.modified,
+        messages=tuple(stored.messages),
+        options=options(phase) if owns else (),
+    )
+
+
+def _executable(stored: StoredSession, document: ExecutionSession, owns: bool) -> Any:  # noqa: FBT001 - a fact about the reader
+    executable = document.executable
+    if executable is None:
+        return None
+    if isinstance(executable, DockerContainer) and not owns:
+        executable = msgspec.structs.replace(executable, environment={})
+    return _living(stored, executable, EXECUTABLE)
+
+
+def _living(stored: StoredSession, component: L, key: str) -> L:
+    living = stored.components[key]
+    said: list[Message] = list(living.messages)
+    if living.progress is not None:
+        now = living.progress
+        total = "?" if now.total is None else now.total
+        said.append(messages.PROGRESS(done=now.done, total=total, units=now.units))
+    meta = msgspec.structs.replace(component.meta or Metadata(), messages=tuple(said))
+    return msgspec.structs.replace(component, phase=living.phase, meta=meta)

@@ -1,0 +1,1 @@
+"""The work: every kind of step as load, act and apply."""

@@ -1,0 +1,88 @@
+"""What every kind of step has: load, act, apply (S1).
+
+`load` and `apply` run inside a transaction and touch nothing else; `act` touches the outside world
+and no database. The worker calls them; a kind of step never calls another.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+
+from execution_broker.domain.errors import OutsideError
+from execution_broker.domain.plan import StepKind
+from execution_broker.ports.data import Stage
+from execution_broker.ports.platform import Platform
+from execution_broker.storage.database import Connection, Database
+from execution_broker.storage.records import LeasedStep
+
+
+class PutBack(msgspec.Struct, frozen=True):
+    """The step is not done: do it again at `due`. With `payload` it remembers something."""
+
+    due: datetime
+    payload: Mapping[str, Any] | None = None
+
+
+class Completed(msgspec.Struct, frozen=True):
+    """The step is done. `result` is kept with it, as JSON."""
+
+    result: Any = None
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The step has failed for good; what follows from it was applied already."""
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """The step is not needed any more."""
+
+
+Applied = PutBack | Completed | Failed | Cancelled
+
+
+class Handler(Protocol):
+    """One kind of step. Stateless: one object serves all steps of its kind at the same time."""
+
+    @property
+    def kind(self) -> StepKind: ...
+
+    async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> Any:
+        """What `act` needs, or an Applied when there is nothing to do outside.
+
+        May store an intent (S10).
+        """
+        ...
+
+    async def act(self, loaded: Any) -> Any:
+        """Do it outside. Twice must equal once (S2). Permanent, Transient when it cannot."""
+        ...
+
+    async def apply(
+        self, connection: Connection, step: LeasedStep, loaded: Any, result: Any, now: datetime
+    ) -> Applied:
+        """Store the result with all that follows from it."""
+        ...
+
+    async def fail(
+        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+    ) -> Applied:
+        """What follows when the step has failed for good."""
+        ...
+
+
+class World(msgspec.Struct, frozen=True):
+    """What handlers are made with. Platforms by their key in the database."""
+
+    database: Database
+    platforms: Mapping[int, Platform]
+    stage: Stage
+    instance: UUID
+    retention: timedelta
+
+
+def growing(delays: int, first: float = 0.2, most: float = 2.0) -> timedelta:
+    """How long to wait before asking again: doubling, bounded (S5)."""
+    return timedelta(seconds=min(most, first * 2 ** min(delays, 16)))

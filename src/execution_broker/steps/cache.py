@@ -1,0 +1,115 @@
+"""The content cache: verified files by their sha256, kept so that no source is asked twice.
+
+An entry is read-only and never written again: it gets its name when it is complete. Whoever takes
+content from it verifies it, and removes an entry that is not what its name says.
+"""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from execution_broker.ports.data import Access
+from execution_broker.steps import files
+
+_NAME: Final = re.compile(r"[0-9a-f]{64}")
+_PART: Final = re.compile(r"\.[0-9a-f]{64}\.[0-9a-f]{16}\.part")
+
+
+class Entry(msgspec.Struct, frozen=True, order=True):
+    """One cached file. `used`: when it was last put or taken, in nanoseconds."""
+
+    used: int
+    size: int
+    path: Path
+
+
+class ContentCache:
+    """Entries are `<directory>/sha256/ab/<sha256>`. Safe for any number of processes."""
+
+    def __init__(self, directory: Path, reserve: int) -> None:
+        """`reserve`: bytes that are left free on the disk."""
+        self._directory = directory / "sha256"
+        self._reserve = reserve
+
+    def open(self, sha256: str) -> int | None:
+        """A descriptor of an entry, which counts as a use, or None. The caller closes it."""
+        try:
+            fd = files.open_regular(self._path(sha256))
+        except OSError:
+            return None
+        with suppress(OSError):  # then it only looks used longer ago than it was
+            os.utime(fd)
+        return fd
+
+    def adopt(self, fd: int, sha256: str, access: Access) -> files.Work[None]:
+        """Keep the content of an open file.
+
+        By hard link where the file is READ_ONLY, else as a copy of its own, so that nobody who
+        writes the file changes the entry. OSError when it cannot be kept.
+        """
+        path = self._path(sha256)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if access is Access.READ_WRITE or not files.linked(fd, path):
+                yield from self._copy(fd, sha256)
+        except FileExistsError:  # known already, or somebody else was quicker
+            os.utime(path)
+
+    def discard(self, sha256: str) -> None:
+        self._path(sha256).unlink(missing_ok=True)
+
+    def holds(self, sha256: str) -> bool:
+        return bool(_NAME.fullmatch(sha256)) and self._path(sha256).is_file()
+
+    def newest(self, count: int) -> frozenset[str]:
+        """The sha256 of the entries that were used last."""
+        latest = sorted(self._entries(), reverse=True)[:count]
+        return frozenset(entry.path.name for entry in latest)
+
+    def trim(self, limit: int) -> int:
+        """Remove the least recently used until at most `limit` bytes are left, and what cut-off
+        attempts have left behind. The answer is how many bytes of entries were removed."""
+        for path in self._names(_PART):
+            files.remove_abandoned(path)
+        entries = sorted(self._entries())
+        kept = total = sum(entry.size for entry in entries)
+        for entry in entries:
+            if kept <= limit:
+                break
+            entry.path.unlink(missing_ok=True)
+            kept -= entry.size
+        return total - kept
+
+    def _copy(self, fd: int, sha256: str) -> files.Work[None]:
+        path = self._path(sha256)
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, "exists", sha256)
+        if files.free_bytes(path.parent) - os.fstat(fd).st_size < self._reserve:
+            raise OSError(errno.ENOSPC, "no space left")
+        with files.Part(path) as part:
+            content = yield from files.duplicated(fd, part)
+            if content.sha256 != sha256:
+                raise OSError(errno.EIO, "the content has changed")
+            part.seal(files.READ_ONLY_MODE)
+            files.place(part.path, path)
+
+    def _path(self, sha256: str) -> Path:
+        return self._directory / sha256[:2] / sha256
+
+    def _entries(self) -> Iterator[Entry]:
+        for path in self._names(_NAME):
+            with suppress(FileNotFoundError):  # trimmed by somebody else meanwhile
+                found = path.lstat()
+                yield Entry(found.st_mtime_ns, found.st_size, path)
+
+    def _names(self, pattern: re.Pattern[str]) -> Iterator[Path]:
+        for directory in self._directory.glob("??"):
+            for path in directory.iterdir():
+                if pattern.fullmatch(path.name):
+                    yield path

@@ -1,0 +1,89 @@
+"""Loads a session and makes the order for one of its components."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+
+from execution_broker.domain.demand import COMPUTE, EXECUTABLE
+from execution_broker.models.component import LifecycleComponent
+from execution_broker.models.execution import ExecutionSession
+from execution_broker.ports.platform import Order, Platform
+from execution_broker.steps.base import World
+from execution_broker.steps.progress import ProgressKeeper
+from execution_broker.storage import outside, sessions
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import LeasedStep, StoredSession
+
+OUTPUTS = "outputs"
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A session as it was, and what to ask of its platform. `seen`: known bytes of streams."""
+
+    session: StoredSession
+    order: Order
+    platform: Platform
+    progress: ProgressKeeper
+    seen: dict[str, int]
+
+
+async def session_of(connection: Connection, step: LeasedStep) -> StoredSession:
+    """The session of a step, locked first of all (S11)."""
+    assert step.session is not None
+    session = await sessions.locked(connection, step.session)
+    assert session is not None
+    return session
+
+
+async def load_order(
+    connection: Connection, world: World, step: LeasedStep, session: StoredSession
+) -> Loaded:
+    """The order for the component of a step. `outputs` and `compute` share the compute's."""
+    key = COMPUTE if step.component in (None, OUTPUTS) else step.component
+    assert key is not None
+    progress = ProgressKeeper(world.database, session.id, key)
+    order = Order(
+        session=session.uuid,
+        owner=session.owner,
+        name=external_name(session, key),
+        key=key,
+        component=component_of(session.document, key),
+        document=session.document,
+        handles={k: c.handle for k, c in session.components.items() if c.handle is not None},
+        facts=dict(session.facts),
+        outputs=session.terms.outputs,
+        ends=session.ends or _planned_end(session),
+        stage=world.stage,
+        progress=progress,
+    )
+    platform = world.platforms[session.platform]
+    return Loaded(session, order, platform, progress, await outside.seen(connection, session.id))
+
+
+def external_name(session: StoredSession, key: str) -> str:
+    """The name of a component outside: the same for every step and repetition (S2)."""
+    component: UUID = session.components[key].uuid
+    return str(uuid5(component, "external"))
+
+
+def component_of(document: ExecutionSession, key: str) -> LifecycleComponent:
+    """The wire struct of a component: `executable`, `compute`, `storage/0`, `data/0`."""
+    found: Any
+    if key == EXECUTABLE:
+        found = document.executable
+    elif key == COMPUTE:
+        found = document.compute
+    else:
+        kind, _, index = key.partition("/")
+        found = {"storage": document.storage, "data": document.data}[kind][int(index)]
+    assert isinstance(found, LifecycleComponent)
+    return found
+
+
+def _planned_end(session: StoredSession) -> datetime | None:
+    if session.accepted is None:
+        return None
+    seconds = session.terms.start + session.terms.duration
+    return datetime.fromtimestamp(seconds, session.accepted.tzinfo)

@@ -1,0 +1,165 @@
+"""One placement of content: what it must look like, and what to say when it does not."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, assert_never
+
+import msgspec
+
+from execution_broker.domain import messages
+from execution_broker.domain.errors import OutsideError, Permanent, Transient
+from execution_broker.models.message import Message
+from execution_broker.ports.data import Access, Present, Progress, Source
+from execution_broker.steps.files import READ_ONLY_MODE, READ_WRITE_MODE, Content, free_bytes
+
+_DIGESTS: Final = {
+    "sha256": (re.compile("[0-9a-f]{64}"), "64 hexadecimal digits"),
+    "md5": (re.compile("[0-9a-f]{32}"), "32 hexadecimal digits"),
+    "adler32": (re.compile("[0-9a-f]{1,8}"), "8 hexadecimal digits"),
+}
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FINAL: Final = frozenset(
+    {
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.EEXIST,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EINVAL,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+    }
+)
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """The first thing about some content that is not as it must be: a size or a digest."""
+
+    what: str
+    expected: str
+    found: str
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """One call of `put`. `size` and `digests` are what the content must have, as far as known."""
+
+    source: Source
+    target: Path
+    present: Present
+    access: Access
+    progress: Progress
+    size: int | None
+    digests: dict[str, str]
+
+    @property
+    def mode(self) -> int:
+        """The permissions that the file gets."""
+        match self.access:
+            case Access.READ_ONLY:
+                return READ_ONLY_MODE
+            case Access.READ_WRITE:
+                return READ_WRITE_MODE
+            case _:
+                assert_never(self.access)
+
+    def difference(self, content: Content) -> Difference | None:
+        if self.size is not None and content.size != self.size:
+            return Difference("size", str(self.size), str(content.size))
+        for name, expected in self.digests.items():
+            if content.digests[name] != expected:
+                return Difference(name, expected, content.digests[name])
+        return None
+
+    def require(self, content: Content) -> None:
+        """Permanent when the content that was found is not what it must be."""
+        difference = self.difference(content)
+        if difference is None:
+            return
+        if difference.what == "size":
+            raise Permanent(self.wrong_size(difference.found))
+        raise Permanent(
+            messages.CHECKSUM_MISMATCH(
+                file=self.source.name,
+                algorithm=difference.what,
+                expected=difference.expected,
+                found=difference.found,
+            )
+        )
+
+    def wrong_size(self, found: object) -> Message:
+        return messages.SIZE_MISMATCH(file=self.source.name, expected=self.size, found=found)
+
+    def other_content(self, difference: Difference) -> Permanent:
+        return Permanent(
+            messages.OTHER_CONTENT(
+                file=self.source.name,
+                algorithm=difference.what,
+                expected=difference.expected,
+                found=difference.found,
+            )
+        )
+
+    def unwritable(self, reason: str) -> Permanent:
+        return Permanent(messages.UNWRITABLE(file=self.source.name, reason=reason))
+
+    def require_room(self, size: int, reserve: int, needed: object = None) -> None:
+        """Permanent unless `size` more bytes fit on the disk and leave the reserve free.
+        `needed` is what to say is needed in all, `size` by default."""
+        free = free_bytes(self.target.parent) - reserve
+        if size > free:
+            raise self._full(size if needed is None else needed, free)
+
+    @contextmanager
+    def disk_errors(self) -> Iterator[None]:
+        """Says what the system says about files: in our words, without paths of this machine.
+
+        Permanent where somebody has to do something first, Transient for the rest.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise self._disk_error(error) from None
+
+    def _disk_error(self, error: OSError) -> OutsideError:
+        if error.errno in _FULL:
+            needed = "more" if self.size is None else self.size
+            return self._full(needed, 0)
+        message = messages.UNWRITABLE(file=self.source.name, reason=words(error))
+        return Permanent(message) if error.errno in _FINAL else Transient(message)
+
+    def _full(self, needed: object, free: int) -> Permanent:
+        return Permanent(messages.NO_SPACE(file=self.source.name, needed=needed, free=max(free, 0)))
+
+
+def placement(
+    source: Source, target: Path, present: Present, access: Access, progress: Progress
+) -> Placement:
+    """Permanent for checks that no content can meet."""
+    size = source.checks.size
+    if size is not None and size < 0:
+        raise _bad_check(source, "size", str(size), "a size is zero or more")
+    digests = {}
+    for name, (pattern, digits) in _DIGESTS.items():
+        given: str | None = getattr(source.checks, name)
+        if given is None:
+            continue
+        if not pattern.fullmatch(given.lower()):
+            raise _bad_check(source, name, given, f"it has {digits}")
+        digests[name] = given.lower().zfill(8)
+    return Placement(source, target, present, access, progress, size, digests)
+
+
+def words(error: OSError) -> str:
+    """What the system calls an error, without the path it happened at."""
+    text = os.strerror(error.errno) if error.errno else type(error).__name__
+    return text[:1].lower() + text[1:]
+
+
+def _bad_check(source: Source, name: str, value: str, reason: str) -> Permanent:
+    place = f"The {name} of {source.name}"
+    return Permanent(messages.BAD_VALUE(place=place, value=value[:100], reason=reason))

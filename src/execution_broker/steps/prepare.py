@@ -1,0 +1,117 @@
+"""Preparing: storage, data, executable and compute become AVAILABLE."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from execution_broker.domain.errors import OutsideError
+from execution_broker.domain.plan import StepKind
+from execution_broker.models.phases import ComponentPhase
+from execution_broker.ports.platform import Done, NotYet, Order, Outcome, Platform
+from execution_broker.steps.base import (
+    Applied,
+    Cancelled,
+    Completed,
+    Failed,
+    PutBack,
+    World,
+    growing,
+)
+from execution_broker.steps.orders import Loaded, load_order, session_of
+from execution_broker.storage import outside, sessions
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import LeasedStep, StoredSession
+from execution_broker.transitions.ending import fail
+from execution_broker.transitions.living import enter_component, say
+
+Call = Callable[[Platform, Order], Awaitable[Outcome]]
+
+CALLS: dict[StepKind, Call] = {
+    StepKind.PREPARE_STORAGE: lambda platform, order: platform.prepare_storage(order),
+    StepKind.PREPARE_DATA: lambda platform, order: platform.prepare_data(order),
+    StepKind.PREPARE_EXECUTABLE: lambda platform, order: platform.prepare_executable(order),
+    StepKind.PREPARE_COMPUTE: lambda platform, order: platform.prepare_compute(order),
+}
+
+
+class Prepare:
+    """One of the four preparing kinds: they differ in what they ask of the platform."""
+
+    def __init__(self, kind: StepKind, world: World) -> None:
+        self.kind = kind
+        self._world = world
+        self._call = CALLS[kind]
+
+    async def load(
+        self, connection: Connection, step: LeasedStep, now: datetime
+    ) -> Loaded | Applied:
+        session = await session_of(connection, step)
+        if session.ended is not None:
+            return Cancelled()
+        loaded = await load_order(connection, self._world, step, session)
+        key, name = loaded.order.key, loaded.order.name
+        await outside.intend(connection, session.id, session.platform, key, name, now)
+        enter_component(session, key, ComponentPhase.PREPARING, now)
+        await sessions.save(connection, session, now)
+        return loaded
+
+    async def act(self, loaded: Loaded) -> Outcome:
+        async with loaded.progress.storing():
+            return await self._call(loaded.platform, loaded.order)
+
+    async def apply(
+        self,
+        connection: Connection,
+        step: LeasedStep,
+        loaded: Loaded,
+        result: Outcome,
+        now: datetime,
+    ) -> Applied:
+        session = await session_of(connection, step)
+        key = loaded.order.key
+        if isinstance(result, NotYet):
+            say_new(session, result, now, key)
+            await sessions.save(connection, session, now)
+            return PutBack(now + growing(step.delays))
+        take(session, result, key, now)
+        await outside.made(connection, session.id, key, result.handle, now)
+        if session.ended is None:
+            session.components[key].progress = None
+            enter_component(session, key, ComponentPhase.AVAILABLE, now)
+        await sessions.save(connection, session, now)
+        return Completed()
+
+    async def fail(
+        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+    ) -> Applied:
+        return await fail_session(connection, step, error, now)
+
+
+async def fail_session(
+    connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+) -> Applied:
+    """The step failed for good: so does its component, and its session."""
+    session = await session_of(connection, step)
+    if session.ended is None:
+        await fail(connection, session, error.message, now, step.component)
+        await sessions.save(connection, session, now)
+    return Failed()
+
+
+def take(session: StoredSession, done: Done, key: str, now: datetime) -> None:
+    """Keep what a platform gave back."""
+    if done.handle is not None:
+        session.components[key].handle = done.handle
+    if done.facts is not None:
+        session.facts = dict(done.facts)
+    if done.connectors is not None:
+        session.connectors = list(done.connectors)
+    for message in done.messages:
+        say(session, message, now, key)
+
+
+def say_new(session: StoredSession, not_yet: NotYet, now: datetime, key: str) -> None:
+    """Messages of something that is asked again and again are said once."""
+    said = {message.message for message in session.components[key].messages}
+    for message in not_yet.messages:
+        if message.message not in said:
+            say(session, message, now, key)

@@ -1,0 +1,78 @@
+"""Probing: what a request needs to know of a source, looked up by a worker (N2)."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from execution_broker.domain import messages
+from execution_broker.domain.demand import Lookup
+from execution_broker.domain.errors import OutsideError, Permanent
+from execution_broker.domain.plan import StepKind
+from execution_broker.models.resources import Data
+from execution_broker.ports.data import DataKind, Source, Transfer
+from execution_broker.steps.base import Applied, Completed
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import LeasedStep
+
+FRESH: Final = 60
+"""Seconds for which what a probe found is believed."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What to look up: a data resource, or (for a notebook) a bare location."""
+
+    resource: Data | None = None
+    location: str | None = None
+
+    def key(self) -> str:
+        """The same for the same question, so that equal requests share one probe."""
+        return "probe:" + hashlib.sha256(msgspec.json.encode(self)).hexdigest()
+
+
+class Probe:
+    """Looks at one source. Its result is kept as a Lookup, also when it cannot be read."""
+
+    kind = StepKind.PROBE
+
+    def __init__(
+        self, data_kinds: Mapping[str, DataKind], transfers: Mapping[str, Transfer]
+    ) -> None:
+        self._kinds = {kind.kind: kind for kind in data_kinds.values()}
+        self._transfers = {s: t for t in transfers.values() for s in t.schemes}
+
+    async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> Question:
+        return msgspec.convert(step.payload, Question)
+
+    async def act(self, loaded: Question) -> Lookup:
+        if loaded.resource is not None:
+            kind = self._kinds[str(loaded.resource.__struct_config__.tag)]
+            source = await kind.locate(loaded.resource)
+        else:
+            source = Source(loaded.location or "", "notebook")
+        transfer = self._transfers.get(source.scheme)
+        if transfer is None:
+            raise Permanent(
+                messages.SOURCE_FAILED(
+                    location=source.location, reason=f"no transfer reads {source.scheme} addresses"
+                )
+            )
+        return Lookup(size=(await transfer.look(source)).size)
+
+    async def apply(
+        self,
+        connection: Connection,
+        step: LeasedStep,
+        loaded: Question,
+        result: Lookup,
+        now: datetime,
+    ) -> Applied:
+        return Completed(msgspec.to_builtins(result))
+
+    async def fail(
+        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+    ) -> Applied:
+        found: Any = msgspec.to_builtins(Lookup(fault=(error.message.message or "").rstrip(".")))
+        return Completed(found)

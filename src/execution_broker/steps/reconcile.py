@@ -1,0 +1,100 @@
+"""Reconciling and purging: nothing is orphaned (S10), and nothing is kept for ever."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from execution_broker.domain.plan import StepKind
+from execution_broker.ports.platform import Holding
+from execution_broker.steps.base import Applied, PutBack
+from execution_broker.steps.release import end_bookings
+from execution_broker.steps.upkeep import Upkeep
+from execution_broker.storage import outside, retention, sessions
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import LeasedStep
+from execution_broker.storage.retention import Forgettable
+from execution_broker.transitions import ending
+
+_BATCH = 100
+
+
+class Reconcile(Upkeep):
+    """Destroys what a platform holds under our label and no live session owns.
+
+    Lists first and reads the rows after: what appears between is in the rows.
+    """
+
+    kind = StepKind.RECONCILE
+
+    async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> int:
+        assert step.platform is not None
+        return step.platform
+
+    async def act(self, loaded: int) -> Sequence[Holding]:
+        """What was destroyed."""
+        platform = self.world.platforms[loaded]
+        holdings = await platform.holdings()
+        owned = await self.world.database.read(
+            lambda connection: sessions.owned(connection, {one.session for one in holdings})
+        )
+        orphans = [one for one in holdings if one.session not in owned]
+        for orphan in orphans:
+            await platform.destroy(orphan)
+        return await platform.holdings()
+
+    async def apply(
+        self,
+        connection: Connection,
+        step: LeasedStep,
+        loaded: int,
+        result: Sequence[Holding],
+        now: datetime,
+    ) -> Applied:
+        """Sessions whose release had failed are released now, if nothing of them is left."""
+        left: set[UUID] = {one.session for one in result}
+        for id_ in await sessions.abandoned(connection, loaded):
+            session = await sessions.locked(connection, id_)
+            if session is not None and session.uuid not in left:
+                for receipt in await outside.receipts(connection, id_):
+                    await outside.gone(connection, id_, receipt.component, now)
+                await end_bookings(connection, session, now)
+                ending.finish(session, now)
+                await sessions.save(connection, session, now)
+        return PutBack(now + self.interval)
+
+
+class Batch(msgspec.Struct, frozen=True):
+    before: datetime
+    sessions: list[Forgettable]
+
+
+class Purge(Upkeep):
+    """Deletes what ended longer ago than the retention, in small batches."""
+
+    kind = StepKind.PURGE
+
+    async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> Batch:
+        before = now - self.world.retention
+        return Batch(before, await retention.forgettable(connection, before, _BATCH))
+
+    async def act(self, loaded: Batch) -> None:
+        for session in loaded.sessions:
+            platform = self.world.platforms.get(session.platform)
+            if platform is not None:
+                await platform.forget_results(session.uuid)
+
+    async def apply(
+        self,
+        connection: Connection,
+        step: LeasedStep,
+        loaded: Batch,
+        result: None,
+        now: datetime,
+    ) -> Applied:
+        for session in loaded.sessions:
+            await retention.forget(connection, session.id)
+        await retention.forget_rest(connection, loaded.before)
+        more = len(loaded.sessions) == _BATCH
+        return PutBack(now + (timedelta(0) if more else self.interval))

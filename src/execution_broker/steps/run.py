@@ -1,0 +1,186 @@
+"""Running: start what was prepared when its time has come, and watch it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+from execution_broker.domain import messages
+from execution_broker.domain.demand import COMPUTE, EXECUTABLE
+from execution_broker.domain.errors import OutsideError
+from execution_broker.domain.iso8601 import write_duration, write_instant
+from execution_broker.domain.plan import StepKind
+from execution_broker.models.message import Message
+from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.ports.platform import Life, NotYet, Observation, Outcome, StreamPart
+from execution_broker.steps.base import (
+    Applied,
+    Cancelled,
+    Completed,
+    PutBack,
+    World,
+    growing,
+)
+from execution_broker.steps.orders import Loaded, load_order, session_of
+from execution_broker.steps.prepare import fail_session, say_new, take
+from execution_broker.storage import outside, sessions, steps
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import LeasedStep, StoredSession
+from execution_broker.transitions.ending import come_to_end, fail
+from execution_broker.transitions.living import enter, enter_component, note_schedule, say
+
+
+class Start:
+    """Everything is ready: AVAILABLE. When the start has come: RUNNING."""
+
+    kind = StepKind.START
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def load(
+        self, connection: Connection, step: LeasedStep, now: datetime
+    ) -> Loaded | Applied:
+        session = await session_of(connection, step)
+        if session.ended is not None:
+            return Cancelled()
+        if session.phase is SessionPhase.PREPARING:
+            enter(session, SessionPhase.AVAILABLE, now)
+            await sessions.save(connection, session, now)
+        last = latest_end(session)
+        if now >= last:
+            late = timedelta(seconds=int((now - last).total_seconds()))
+            await fail(connection, session, messages.TOO_LATE(late=write_duration(late)), now)
+            await sessions.save(connection, session, now)
+            return Cancelled()
+        if now < planned_start(session):
+            return PutBack(planned_start(session))
+        if session.ends is None:
+            session.ends = min(now + timedelta(seconds=session.terms.duration), last)
+            await sessions.save(connection, session, now)
+        return await load_order(connection, self._world, step, session)
+
+    async def act(self, loaded: Loaded) -> Outcome:
+        return await loaded.platform.start(loaded.order)
+
+    async def apply(
+        self,
+        connection: Connection,
+        step: LeasedStep,
+        loaded: Loaded,
+        result: Outcome,
+        now: datetime,
+    ) -> Applied:
+        session = await session_of(connection, step)
+        key = loaded.order.key
+        if isinstance(result, NotYet):
+            say_new(session, result, now, key)
+            await sessions.save(connection, session, now)
+            return PutBack(now + growing(step.delays))
+        take(session, result, key, now)
+        if session.ended is None:
+            _begin_running(session, loaded, now)
+            assert session.ends is not None
+            await steps.set_due(connection, session.id, StepKind.END, session.ends)
+        await sessions.save(connection, session, now)
+        return Completed()
+
+    async def fail(
+        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+    ) -> Applied:
+        return await fail_session(connection, step, error, now)
+
+
+class Watch:
+    """Asks the platform again and again how it goes, until it has ended."""
+
+    kind = StepKind.WATCH
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def load(
+        self, connection: Connection, step: LeasedStep, now: datetime
+    ) -> Loaded | Applied:
+        session = await session_of(connection, step)
+        if session.ended is not None:
+            return Cancelled()
+        return await load_order(connection, self._world, step, session)
+
+    async def act(self, loaded: Loaded) -> Observation:
+        return await loaded.platform.watch(loaded.order, loaded.seen)
+
+    async def apply(
+        self,
+        connection: Connection,
+        step: LeasedStep,
+        loaded: Loaded,
+        result: Observation,
+        now: datetime,
+    ) -> Applied:
+        session = await session_of(connection, step)
+        await keep_streams(connection, session, result.streams)
+        if session.ended is not None:
+            return Cancelled()
+        session.components[EXECUTABLE].progress = loaded.progress.latest
+        match result.life:
+            case Life.RUNNING:
+                await sessions.save(connection, session, now)
+                return PutBack(now + growing(step.delays))
+            case Life.SUCCEEDED:
+                for message in result.messages:
+                    say(session, message, now, EXECUTABLE)
+                assert session.started is not None
+                elapsed = timedelta(seconds=round((now - session.started).total_seconds()))
+                done = messages.FINISHED(elapsed=write_duration(elapsed))
+                await come_to_end(connection, session, done, now)
+            case Life.FAILED | Life.LOST:
+                first, *others = result.messages or (_why(result),)
+                for message in others:
+                    say(session, message, now, EXECUTABLE)
+                await fail(connection, session, first, now, EXECUTABLE)
+            case _ as never:
+                assert_never(never)
+        await sessions.save(connection, session, now)
+        return Completed()
+
+    async def fail(
+        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+    ) -> Applied:
+        return await fail_session(connection, step, error, now)
+
+
+def planned_start(session: StoredSession) -> datetime:
+    return datetime.fromtimestamp(session.terms.start, UTC)
+
+
+def latest_end(session: StoredSession) -> datetime:
+    """Never later than the latest start plus the duration."""
+    return datetime.fromtimestamp(session.terms.latest + session.terms.duration, UTC)
+
+
+async def keep_streams(
+    connection: Connection, session: StoredSession, parts: tuple[StreamPart, ...]
+) -> None:
+    for part in parts:
+        await outside.add_part(connection, session.id, part.stream, part.offset, part.data)
+
+
+def _begin_running(session: StoredSession, loaded: Loaded, now: datetime) -> None:
+    """The end was fixed before the call, so that the platform could be told of it."""
+    session.ends = loaded.session.ends
+    assert session.ends is not None
+    session.started = now
+    late = timedelta(seconds=int((now - planned_start(session)).total_seconds()))
+    if late > timedelta(seconds=5):
+        session.is_promise_broken = True
+        end = write_instant(session.ends.replace(microsecond=0))
+        say(session, messages.STARTED_LATE(late=write_duration(late), end=end), now)
+    enter(session, SessionPhase.RUNNING, now)
+    note_schedule(session, now)
+    for key in (EXECUTABLE, COMPUTE):
+        enter_component(session, key, ComponentPhase.RUNNING, now)
+
+
+def _why(result: Observation) -> Message:
+    if result.life is Life.LOST:
+        return messages.LOST(hint="Post the request again.")
+    return messages.EXIT_STATUS(status=result.status, hint="See its output.")

@@ -1,0 +1,294 @@
+"""Staging: the content of a source put in place, verified, from the cache where it is known."""
+
+import os
+import stat
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, assert_never
+
+from execution_broker.domain import messages
+from execution_broker.domain.errors import OutsideError, Permanent, Transient
+from execution_broker.domain.iso8601 import write_duration
+from execution_broker.models.message import Message
+from execution_broker.ports.data import Access, Present, Progress, Source, Staged, Transfer
+from execution_broker.steps import files
+from execution_broker.steps.cache import ContentCache
+from execution_broker.steps.files import Content, in_blocks, in_thread
+from execution_broker.steps.placement import Difference, Placement, placement, words
+
+_BATCH: Final = 1 << 20
+_RESERVE: Final = 256 << 20
+_LISTED: Final = 10_000
+
+
+class Staging:
+    """The stage that platforms are given. One for the whole process, shared by its steps.
+
+    `cache_directory` is `<data>/cache`. `reserve`: bytes that staging leaves free on a disk,
+    whatever a source says or sends.
+    """
+
+    def __init__(
+        self,
+        transfers: Mapping[str, Transfer],
+        cache_directory: Path,
+        *,
+        reserve: int = _RESERVE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` counts seconds, for the messages."""
+        self._transfers = {s: transfer for transfer in transfers.values() for s in transfer.schemes}
+        self._cache = ContentCache(cache_directory, reserve)
+        self._reserve = reserve
+        self._clock = clock
+
+    async def put(
+        self,
+        source: Source,
+        target: Path,
+        *,
+        present: Present,
+        access: Access,
+        progress: Progress,
+    ) -> Staged:
+        """See the port. Permanent also for content that is not as wanted, for a disk that is
+        too small, and for a place that cannot be written."""
+        wanted = placement(source, target, present, access, progress)
+        with wanted.disk_errors():
+            await in_thread(_prepare, target)
+            return (
+                await self._already_there(wanted)
+                or await self._from_cache(wanted)
+                or await self._from_source(wanted)
+            )
+
+    def cached(self) -> frozenset[str]:
+        """The sha256 of the 10 000 entries of the cache used last. Reads directories."""
+        return self._cache.newest(_LISTED)
+
+    def holds(self, sha256: str) -> bool:
+        return self._cache.holds(sha256.lower())
+
+    def trim(self, limit_bytes: int) -> int:
+        """Remove the least recently used content until at most `limit_bytes` are cached; the
+        answer is the bytes removed. Files in place stay. Reads and changes directories."""
+        return self._cache.trim(limit_bytes)
+
+    async def _already_there(self, wanted: Placement) -> Staged | None:
+        """None when nothing is in the place, something to be replaced, or content that only the
+        source can tell apart (no digest was given)."""
+        try:
+            there = wanted.target.lstat()
+        except FileNotFoundError:
+            return None
+        if stat.S_ISDIR(there.st_mode):
+            raise wanted.unwritable("a directory is in its place")
+        replaceable = wanted.present is Present.REPLACE
+        if not stat.S_ISREG(there.st_mode):
+            if replaceable:
+                return None
+            raise wanted.unwritable("something that is no file is in its place")
+        if wanted.size is not None and wanted.size != there.st_size:
+            if replaceable:
+                return None
+            raise wanted.other_content(Difference("size", str(wanted.size), str(there.st_size)))
+        if not wanted.digests:
+            return None
+        with files.opened(wanted.target) as fd:
+            content = await in_blocks(files.measured(fd, wanted.digests))
+        if difference := wanted.difference(content):
+            if replaceable:
+                return None
+            raise wanted.other_content(difference)
+        await self._give_access(wanted)
+        return _reused(wanted, content)
+
+    async def _from_cache(self, wanted: Placement) -> Staged | None:
+        """None when the content is not known by sha256, not cached, or was cached badly."""
+        sha256 = wanted.digests.get("sha256")
+        entry = self._cache.open(sha256) if sha256 else None
+        if sha256 is None or entry is None:
+            return None
+        try:
+            match wanted.access:
+                case Access.READ_ONLY:
+                    content = await self._link(wanted, entry) or await self._copy(wanted, entry)
+                case Access.READ_WRITE:
+                    content = await self._copy(wanted, entry)
+                case _:
+                    assert_never(wanted.access)
+        finally:
+            os.close(entry)
+        if content.sha256 != sha256:
+            await in_thread(self._cache.discard, sha256)
+            return None
+        return _reused(wanted, content)
+
+    async def _link(self, wanted: Placement, entry: int) -> Content | None:
+        """The content of the entry, in place if it is as wanted. None where links cannot be."""
+        with files.linked_beside(entry, wanted.target) as path:
+            if path is None:
+                return None
+            content = await in_blocks(files.measured(entry, wanted.digests))
+            if content.sha256 == wanted.digests["sha256"]:
+                wanted.require(content)
+                await self._settle(wanted, path, content)
+            return content
+
+    async def _copy(self, wanted: Placement, entry: int) -> Content:
+        """The content of the entry, a copy of it in place if it is as wanted."""
+        wanted.require_room(os.fstat(entry).st_size, self._reserve)
+        async with files.making(wanted.target) as part:
+            content = await in_blocks(files.duplicated(entry, part, wanted.digests))
+            if content.sha256 == wanted.digests["sha256"]:
+                wanted.require(content)
+                await in_thread(part.seal, wanted.mode)
+                await self._settle(wanted, part.path, content)
+            return content
+
+    async def _from_source(self, wanted: Placement) -> Staged:
+        began = self._clock()
+        transfer = self._transfers.get(wanted.source.scheme)
+        if transfer is None:
+            known = ", ".join(sorted(self._transfers)) or "none"
+            raise Permanent(
+                messages.NOT_ALLOWED(
+                    place=f"The location of {wanted.source.name}",
+                    reason=f"the scheme {wanted.source.scheme!r} cannot be read here;"
+                    f" known: {known}",
+                )
+            )
+        async with files.making(wanted.target) as part:
+            content = await self._download(wanted, transfer, part)
+            if wanted.size is not None and content.size < wanted.size:
+                raise await _short(wanted, transfer, content)
+            wanted.require(content)
+            await in_thread(part.seal, wanted.mode)
+            if not await self._settle(wanted, part.path, content):
+                return _reused(wanted, content)
+            remarks = await self._remember(wanted, part, content)
+        elapsed = write_duration(timedelta(seconds=round(self._clock() - began, 1)))
+        staged = messages.STAGED(file=wanted.source.name, size=content.size, elapsed=elapsed)
+        return Staged(
+            str(wanted.target),
+            content.size,
+            content.sha256,
+            reused=False,
+            messages=(staged, *remarks),
+        )
+
+    async def _download(self, wanted: Placement, transfer: Transfer, part: files.Part) -> Content:
+        size = await _told_size(wanted, transfer) if wanted.size is None else wanted.size
+        wanted.require_room(size or 0, self._reserve)
+        measure = files.Measure(wanted.digests)
+        received, batch = 0, bytearray()
+
+        def write(data: bytes) -> None:
+            wanted.require_room(len(data), self._reserve, size or f"more than {received}")
+            part.append(data)
+            measure.add(data)
+
+        async with _chunks(transfer, wanted.source) as chunks:
+            async for chunk in chunks:
+                received += len(chunk)
+                batch += chunk
+                if wanted.size is not None and received > wanted.size:
+                    raise Permanent(wanted.wrong_size(f"more than {wanted.size}"))
+                if len(batch) >= _BATCH:
+                    data, batch = bytes(batch), bytearray()
+                    await in_thread(write, data)
+                wanted.progress(received, size, "bytes")
+        await in_thread(write, bytes(batch))
+        return measure.content()
+
+    async def _settle(self, wanted: Placement, path: Path, content: Content) -> bool:
+        """Give a finished file its name. False when the same content got there before it."""
+        match wanted.present:
+            case Present.REPLACE:
+                await in_thread(files.replace, path, wanted.target)
+                return True
+            case Present.REFUSE:
+                pass
+            case _:
+                assert_never(wanted.present)
+        try:
+            await in_thread(files.place, path, wanted.target)
+        except FileExistsError:
+            with files.opened(wanted.target) as fd:
+                there = await in_blocks(files.measured(fd))
+            if there.sha256 != content.sha256:
+                difference = Difference("sha256", content.sha256, there.sha256)
+                raise wanted.other_content(difference) from None
+            await self._give_access(wanted)
+            return False
+        return True
+
+    async def _give_access(self, wanted: Placement) -> None:
+        """What was in place already becomes writable where it is to be. A file with a further
+        name (it may be the cache's) gets a copy of its own first."""
+        if wanted.access is Access.READ_ONLY:
+            return
+        with files.opened(wanted.target) as fd:
+            there = os.fstat(fd)
+            if there.st_nlink == 1:
+                if not there.st_mode & stat.S_IWUSR:
+                    os.fchmod(fd, files.READ_WRITE_MODE)
+                return
+            wanted.require_room(there.st_size, self._reserve)
+            async with files.making(wanted.target) as part:
+                await in_blocks(files.duplicated(fd, part))
+                await in_thread(part.seal, files.READ_WRITE_MODE)
+                await in_thread(files.replace, part.path, wanted.target)
+
+    async def _remember(
+        self, wanted: Placement, part: files.Part, content: Content
+    ) -> tuple[Message, ...]:
+        """Into the cache with it. That this fails is worth a remark and no more."""
+        try:
+            await in_blocks(self._cache.adopt(part.fd, content.sha256, wanted.access))
+        except OSError as error:
+            reason = words(error)
+            return (messages.NOT_CACHED(file=wanted.source.name, reason=reason),)
+        return ()
+
+
+def _prepare(target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    files.sweep(target)
+
+
+@asynccontextmanager
+async def _chunks(transfer: Transfer, source: Source) -> AsyncIterator[AsyncIterator[bytes]]:
+    """What a transfer reads, given back at once when reading stops early."""
+    stream = transfer.read(source)
+    try:
+        yield stream
+    finally:
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()
+
+
+async def _told_size(wanted: Placement, transfer: Transfer) -> int | None:
+    """What the source says its size is. A look that fails leaves it to reading to say why."""
+    try:
+        return (await transfer.look(wanted.source)).size
+    except OutsideError:
+        return None
+
+
+async def _short(wanted: Placement, transfer: Transfer, content: Content) -> OutsideError:
+    """Less came than was to. Permanent only if the source says itself that this is all of it:
+    not every source tells when it breaks off."""
+    message = wanted.wrong_size(content.size)
+    told = await _told_size(wanted, transfer)
+    return Permanent(message) if told == content.size else Transient(message)
+
+
+def _reused(wanted: Placement, content: Content) -> Staged:
+    wanted.progress(content.size, content.size, "bytes")
+    message = messages.REUSED(file=wanted.source.name, sha256=content.sha256)
+    path = str(wanted.target)
+    return Staged(path, content.size, content.sha256, reused=True, messages=(message,))

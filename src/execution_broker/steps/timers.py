@@ -1,0 +1,92 @@
+"""Time is a step: preparation begins, and a session comes to its end (S6)."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from execution_broker.domain import messages
+from execution_broker.domain.errors import OutsideError
+from execution_broker.domain.iso8601 import write_instant
+from execution_broker.domain.plan import PREPARES, StepKind
+from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.steps.base import Applied, Cancelled, Completed, PutBack
+from execution_broker.steps.orders import session_of
+from execution_broker.steps.prepare import fail_session
+from execution_broker.storage import sessions, steps
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import LeasedStep
+from execution_broker.transitions.ending import come_to_end
+from execution_broker.transitions.living import enter, enter_live_components
+
+_FAR: Final = timedelta(minutes=1)
+
+
+class Timer:
+    """A step that does nothing outside: only the time has come."""
+
+    async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> Applied | None:
+        session = await session_of(connection, step)
+        return None if session.ended is None else Cancelled()
+
+    async def act(self, loaded: None) -> None:
+        return None
+
+    async def fail(
+        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+    ) -> Applied:
+        return await fail_session(connection, step, error, now)
+
+
+class Begin(Timer):
+    """Brings an ACCEPTED session to PREPARING when preparation is due; WAITING until then
+    where that is more than a minute away. Preparing never begins before what is booked for it."""
+
+    kind = StepKind.BEGIN
+
+    async def apply(
+        self,
+        connection: Connection,
+        step: LeasedStep,
+        loaded: None,
+        result: None,
+        now: datetime,
+    ) -> Applied:
+        session = await session_of(connection, step)
+        if session.ended is not None:
+            return Cancelled()
+        due = datetime.fromtimestamp(session.terms.start - session.terms.prepare, UTC)
+        if due > now:
+            if due - now > _FAR and session.phase is SessionPhase.ACCEPTED:
+                enter(session, SessionPhase.WAITING, now)
+                await sessions.save(connection, session, now)
+            return PutBack(due)
+        enter(session, SessionPhase.PREPARING, now)
+        enter_live_components(session, ComponentPhase.WAITING, now)
+        await sessions.save(connection, session, now)
+        working = PREPARES | {StepKind.START, StepKind.WATCH, StepKind.END}
+        await steps.wake_dormant(connection, step.session or 0, working)
+        return Completed()
+
+
+class End(Timer):
+    """Stops a session whose time is over: it is released, never forgotten."""
+
+    kind = StepKind.END
+
+    async def apply(
+        self,
+        connection: Connection,
+        step: LeasedStep,
+        loaded: None,
+        result: None,
+        now: datetime,
+    ) -> Applied:
+        session = await session_of(connection, step)
+        if session.ended is not None:
+            return Cancelled()
+        assert session.ends is not None
+        if now < session.ends:
+            return PutBack(session.ends)
+        message = messages.TIME_ENDED(end=write_instant(session.ends.replace(microsecond=0)))
+        await come_to_end(connection, session, message, now)
+        await sessions.save(connection, session, now)
+        return Completed()

@@ -1,0 +1,140 @@
+"""Upkeep: recurring steps that exist once per database and never become FAILED (S6)."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from execution_broker.domain.capability import Capability
+from execution_broker.domain.errors import OutsideError
+from execution_broker.domain.plan import StepKind
+from execution_broker.models.phases import SessionPhase
+from execution_broker.steps.base import Applied, PutBack, World
+from execution_broker.storage import bookings, sessions
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import LeasedStep
+from execution_broker.transitions import holding
+from execution_broker.transitions.accepting import refuse
+
+_BATCH = 100
+_log = structlog.get_logger()
+
+
+class Upkeep:
+    """What all upkeep has in common: it comes back after its interval, whatever happened."""
+
+    kind: StepKind
+
+    def __init__(self, world: World, interval: int) -> None:
+        self.world = world
+        self.interval = timedelta(seconds=interval)
+
+    async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> Any:
+        return None
+
+    async def act(self, loaded: Any) -> Any:
+        return None
+
+    async def fail(
+        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+    ) -> Applied:
+        """Back off: upkeep is tried again for ever."""
+        _log.warning("upkeep-failed", step=step.kind.word, reason=str(error))
+        return PutBack(now + self.interval)
+
+
+class Sweep(Upkeep):
+    """Stores EXPIRED for offers whose time is over, exactly as readers have seen it since."""
+
+    kind = StepKind.SWEEP
+
+    async def apply(
+        self,
+        connection: Connection,
+        step: LeasedStep,
+        loaded: None,
+        result: None,
+        now: datetime,
+    ) -> Applied:
+        expired = await sessions.expired_offersets(connection, now, _BATCH)
+        for offerset in expired:
+            await sweep_offerset(connection, offerset, now)
+        return PutBack(now if len(expired) == _BATCH else now + self.interval)
+
+
+class Report(Upkeep):
+    """Asks a platform what it can do now."""
+
+    kind = StepKind.REPORT
+
+    async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> int:
+        assert step.platform is not None
+        return step.platform
+
+    async def act(self, loaded: int) -> Capability:
+        reported = await self.world.platforms[loaded].report()
+        staged = reported.staged | await self.world.stage.cached()
+        return msgspec.structs.replace(reported, staged=staged)
+
+    async def apply(
+        self,
+        connection: Connection,
+        step: LeasedStep,
+        loaded: int,
+        result: Capability,
+        now: datetime,
+    ) -> Applied:
+        await store_report(connection, loaded, result, now)
+        return PutBack(now + self.interval)
+
+
+class Prolong(Upkeep):
+    """Keeps booked what is not released in time: a booking ends with its receipt (B6)."""
+
+    kind = StepKind.PROLONG
+
+    async def apply(
+        self,
+        connection: Connection,
+        step: LeasedStep,
+        loaded: None,
+        result: None,
+        now: datetime,
+    ) -> Applied:
+        until = int((now + 3 * self.interval).timestamp())
+        late = await bookings.overrun(connection, until)
+        locked = await bookings.lock_platforms(connection, {one.platform for one in late})
+        # What ended between the look and the lock is not prolonged.
+        late = [one for one in await bookings.overrun(connection, until) if one.platform in locked]
+        for platform in sorted({one.platform for one in late}):
+            version = await bookings.advance(connection, platform)
+            for one in late:
+                if one.platform == platform:
+                    end = until + 6 * int(self.interval.total_seconds())
+                    await bookings.prolong(connection, one, end, version, now)
+        return PutBack(now + self.interval)
+
+
+async def sweep_offerset(connection: Connection, offerset: int, now: datetime) -> None:
+    """Store the EXPIRED of every offer of a set that has it, and end what was held for it."""
+    await sessions.lock_offerset(connection, offerset)
+    offers = await sessions.of_offerset(connection, offerset)
+    await sessions.lock(connection, [offer.id for offer in offers])
+    offers = await sessions.of_offerset(connection, offerset)
+    for offer in offers:
+        if offer.phase is SessionPhase.OFFERED and offer.expires <= now:
+            refuse(offer, SessionPhase.EXPIRED, offer.expires)
+            await sessions.save(connection, offer, offer.expires)
+    if not any(offer.phase is SessionPhase.OFFERED for offer in offers):
+        await holding.let_go(connection, offerset, now)
+
+
+async def store_report(
+    connection: Connection, platform: int, capability: Capability, now: datetime
+) -> None:
+    """Store a report; a cut below what is booked is overcommitment and cancels nothing (B7)."""
+    locked = (await bookings.lock_platforms(connection, [platform]))[platform]
+    new = msgspec.structs.replace(locked, capacity=capability.capacity)
+    over = await bookings.overcommitment(connection, new, now)
+    await bookings.save_report(connection, platform, capability, over, now)

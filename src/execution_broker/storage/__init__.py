@@ -1,0 +1,1 @@
+"""SQL and only SQL: whole transactions over one connection interface, for every database."""

@@ -1,0 +1,257 @@
+"""Bookings and the capacity rows that lock them (B1-B7)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from execution_broker.domain.amounts import Booking
+from execution_broker.domain.capability import Capability
+from execution_broker.storage.database import Connection, Row
+from execution_broker.storage.documents import decode, decode_optional, encode
+from execution_broker.storage.records import StoredBooking, StoredPlatform
+
+_FOR_EVER: Final = 2**62
+
+
+class Owner(NamedTuple):
+    """Whom bookings are for. `session` is None while they are held for an offer set."""
+
+    identity: int
+    offerset: int
+    session: int | None
+
+
+class Change(NamedTuple):
+    """A booking that appeared or ended, for cached calendars. Times are epoch seconds."""
+
+    id: int
+    booking: Booking
+    expires: datetime | None
+    has_ended: bool
+
+
+class Shortage(NamedTuple):
+    platform: str
+    name: str
+    peak: int
+    wanted: int
+    capacity: int
+
+
+async def add_platform(connection: Connection, name: str) -> None:
+    await connection.execute("add_platform", name=name, capacity="{}")
+
+
+async def platforms(connection: Connection) -> list[StoredPlatform]:
+    return [_platform(row) for row in await connection.rows("platforms")]
+
+
+async def lock_platforms(connection: Connection, ids: Iterable[int]) -> dict[int, StoredPlatform]:
+    """Take the capacity locks, in id order; check and write only in later statements (B4)."""
+    rows = await connection.rows("lock_platforms", ids=sorted(ids))
+    return {row["id"]: _platform(row) for row in rows}
+
+
+async def advance(connection: Connection, platform: int) -> int:
+    """The next version of a locked platform."""
+    row = await connection.row("advance_platform", platform=platform)
+    assert row is not None
+    return int(row["version"])
+
+
+async def shortage(
+    connection: Connection, platform: StoredPlatform, wanted: Sequence[Booking], now: datetime
+) -> Shortage | None:
+    """What is missing for further bookings on a locked platform, or None if all fit.
+
+    `wanted` must not overlap itself in time: an envelope does not.
+    """
+    for booking in wanted:
+        for name, amount in booking.amounts.items():
+            row = await connection.row(
+                "peak_usage",
+                platform=platform.id,
+                name=name,
+                start=booking.start,
+                end=booking.end,
+                now=now,
+            )
+            assert row is not None
+            capacity = platform.capacity.get(name, 0)
+            if row["peak"] + amount > capacity:
+                return Shortage(platform.name, name, row["peak"], amount, capacity)
+    return None
+
+
+async def overcommitment(
+    connection: Connection, platform: StoredPlatform, now: datetime
+) -> dict[str, int]:
+    """By how much the highest booking ahead exceeds each amount of a locked platform (B7)."""
+    second = int(now.timestamp())
+    over: dict[str, int] = {}
+    for row in await connection.rows("booked_names", platform=platform.id, now_second=second):
+        name = row["amount_name"]
+        peak = await connection.row(
+            "peak_usage", platform=platform.id, name=name, start=second, end=_FOR_EVER, now=now
+        )
+        assert peak is not None
+        excess = peak["peak"] - platform.capacity.get(name, 0)
+        if excess > 0:
+            over[name] = excess
+    return over
+
+
+async def add(
+    connection: Connection,
+    platform: int,
+    bookings: Iterable[Booking],
+    owner: Owner,
+    *,
+    version: int,
+    now: datetime,
+    expires: datetime | None,
+) -> None:
+    await connection.many(
+        "add_booking",
+        [
+            {
+                "platform": platform,
+                "identity": owner.identity,
+                "offerset": owner.offerset,
+                "session": owner.session,
+                "component": booking.component,
+                "name": name,
+                "amount": amount,
+                "start": booking.start,
+                "end": booking.end,
+                "version": version,
+                "now": now,
+                "expires": expires,
+            }
+            for booking in bookings
+            for name, amount in booking.amounts.items()
+            if amount
+        ],
+    )
+
+
+async def end_held(
+    connection: Connection, offerset: int, platform: int, version: int, now: datetime
+) -> None:
+    await connection.execute(
+        "end_held", offerset=offerset, platform=platform, version=version, now=now
+    )
+
+
+async def held_platforms(connection: Connection, offerset: int) -> list[int]:
+    rows = await connection.rows("held_platforms", offerset=offerset)
+    return [int(row["platform_id"]) for row in rows]
+
+
+async def end_component(
+    connection: Connection, session: int, component: str, version: int, now: datetime
+) -> None:
+    await connection.execute(
+        "end_component", session=session, component=component, version=version, now=now
+    )
+
+
+async def end_session(connection: Connection, session: int, version: int, now: datetime) -> None:
+    """End all that is booked for a session but its kept outputs."""
+    await connection.execute("end_session_bookings", session=session, version=version, now=now)
+
+
+async def of_component(connection: Connection, session: int, component: str) -> list[StoredBooking]:
+    rows = await connection.rows("component_bookings", session=session, component=component)
+    return [_booking(row) for row in rows]
+
+
+async def overrun(connection: Connection, until_second: int) -> list[StoredBooking]:
+    rows = await connection.rows("overrun_bookings", until_second=until_second)
+    return [_booking(row) for row in rows]
+
+
+async def prolong(
+    connection: Connection, booking: StoredBooking, end: int, version: int, now: datetime
+) -> None:
+    """Replace a booking by one that lasts longer; the old row stays (B3)."""
+    await connection.execute("end_booking", booking=booking.id, version=version, now=now)
+    await add(
+        connection,
+        booking.platform,
+        [Booking({booking.name: booking.amount}, booking.start, end, booking.component)],
+        Owner(booking.identity, booking.offerset, booking.session),
+        version=version,
+        now=now,
+        expires=None,
+    )
+
+
+async def held_by(connection: Connection, identity: int, now: datetime) -> dict[str, int]:
+    """The amounts one identity holds in unanswered offers (B8)."""
+    rows = await connection.rows("held_by_identity", identity=identity, now=now)
+    return {row["amount_name"]: row["amount"] for row in rows}
+
+
+async def calendar_start(connection: Connection, platform: int, now_second: int) -> list[Change]:
+    rows = await connection.rows("calendar_start", platform=platform, now_second=now_second)
+    return [_change(row) for row in rows]
+
+
+async def calendar_changes(connection: Connection, platform: int, version: int) -> list[Change]:
+    rows = await connection.rows("calendar_changes", platform=platform, version=version)
+    return [_change(row) for row in rows]
+
+
+async def save_report(
+    connection: Connection,
+    platform: int,
+    capability: Capability,
+    overcommitted: dict[str, int],
+    now: datetime,
+) -> None:
+    await connection.execute(
+        "save_report",
+        platform=platform,
+        capability=encode(capability),
+        capacity=encode(capability.capacity),
+        overcommitted=encode(overcommitted),
+        now=now,
+    )
+
+
+def _platform(row: Row) -> StoredPlatform:
+    return StoredPlatform(
+        id=row["id"],
+        name=row["name"],
+        version=row["version"],
+        capacity=decode(row["capacity"], dict[str, int]),
+        capability=decode_optional(row.get("capability"), Capability),
+        reported=row.get("reported_at"),
+        overcommitted=decode_optional(row.get("overcommitted"), dict[str, int]) or {},
+    )
+
+
+def _booking(row: Row) -> StoredBooking:
+    return StoredBooking(
+        id=row["id"],
+        platform=row["platform_id"],
+        identity=row["identity_id"],
+        offerset=row["offerset_id"],
+        session=row["session_id"],
+        component=row["component"],
+        name=row["amount_name"],
+        amount=row["amount"],
+        start=row["start_second"],
+        end=row["end_second"],
+    )
+
+
+def _change(row: Row) -> Change:
+    booking = Booking(
+        {row["amount_name"]: row["amount"]},
+        row["start_second"],
+        row["end_second"],
+        row["component"],
+    )
+    return Change(row["id"], booking, row["expires_at"], row["ended_at"] is not None)

@@ -1,0 +1,64 @@
+"""What a database offers to the rest: whole transactions, a clock, and a bell.
+
+Work handed to a database is a coroutine over one connection that awaits nothing else, so that the
+same code runs in SQLite's writer thread and on asyncpg. It may run again from the start after a
+deadlock: it must have no effect but its statements.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+Row = dict[str, Any]
+"""One row by column name. Columns named `..._at` are aware datetimes, `...uuid` are UUIDs."""
+
+
+class Connection(Protocol):
+    """One transaction's connection. Statements are called by their names in `sql/`."""
+
+    async def rows(self, statement: str, /, **values: Any) -> list[Row]: ...
+
+    async def row(self, statement: str, /, **values: Any) -> Row | None:
+        """The only row, or None."""
+        ...
+
+    async def execute(self, statement: str, /, **values: Any) -> int:
+        """How many rows were changed."""
+        ...
+
+    async def many(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> None:
+        """The statement once for each set of values."""
+        ...
+
+    async def clock(self) -> datetime:
+        """The database's time now, not the transaction's (B5)."""
+        ...
+
+    def ring(self) -> None:
+        """Wake waiting workers once this transaction is committed."""
+        ...
+
+
+Work = Callable[[Connection], Awaitable[T]]
+
+
+class Database(Protocol):
+    async def read(self, work: Work[T]) -> T:
+        """Run work that only reads. It sees one consistent state."""
+        ...
+
+    async def write(self, work: Work[T]) -> T:
+        """Run work and commit, or change nothing. Unavailable when the database is not there."""
+        ...
+
+    @property
+    def rings(self) -> int:
+        """How often the bell was heard so far: by this process's own writes, or another's."""
+        ...
+
+    async def wait(self, seconds: float, heard: int) -> None:
+        """Return when the bell has rung more often than `heard`, or after so many seconds."""
+        ...
+
+    async def close(self) -> None: ...

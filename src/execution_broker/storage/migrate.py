@@ -1,0 +1,62 @@
+"""Brings a database's tables to this version of the broker.
+
+SQLite upgrades itself, after a backup beside the file.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.pool import NullPool
+
+from execution_broker.storage.tables import metadata
+
+
+def upgrade_sqlite(path: Path) -> None:
+    """Make or upgrade the tables of a SQLite file. Repeatable; a backup is kept of what was."""
+    engine = _sqlite(path)
+    with engine.connect() as connection:
+        now = MigrationContext.configure(connection).get_current_revision()
+    if now == _head():
+        return
+    if now is not None:
+        _back_up(path, path.with_name(f"{path.name}.before-{_head()}"))
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "head")
+    path.chmod(0o600)
+
+
+def drift(engine: Engine) -> list[Any]:
+    """How the tables of an upgraded database differ from what the code expects: nothing."""
+    with engine.connect() as connection:
+        found: list[Any] = compare_metadata(MigrationContext.configure(connection), metadata)
+    return found
+
+
+def _sqlite(path: Path) -> Engine:
+    return create_engine(f"sqlite:///{path}", poolclass=NullPool)
+
+
+def _back_up(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+    target.chmod(0o600)
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _head() -> str | None:
+    location = str(Path(__file__).with_name("migrations"))
+    return ScriptDirectory(location).get_current_head()

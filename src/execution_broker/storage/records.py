@@ -1,0 +1,136 @@
+"""The rows as values: what transitions and steps work on."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from execution_broker.domain.capability import Capability
+from execution_broker.domain.offer import Terms
+from execution_broker.domain.plan import Plan, StepKind
+from execution_broker.models.execution import Connector, ExecutionSession, OfferSetResponse
+from execution_broker.models.message import Message
+from execution_broker.models.phases import ComponentPhase, SessionPhase
+
+FORMAT = 1
+"""The number of the format that documents are written in."""
+
+
+class Progress(msgspec.Struct, frozen=True):
+    done: int
+    total: int | None
+    units: str
+
+
+class StoredComponent(msgspec.Struct, kw_only=True):
+    """The living part of a component. `key` is `executable`, `compute`, `storage/0`, ..."""
+
+    id: int
+    key: str
+    uuid: UUID
+    phase: ComponentPhase
+    handle: str | None = None
+    progress: Progress | None = None
+    messages: list[Message] = []
+
+
+class NewEvent(msgspec.Struct, frozen=True):
+    """An event on its way to the log. `component` is a component key or None."""
+
+    type: str
+    component: str | None
+    body: dict[str, Any]
+    time: datetime
+
+
+class StoredSession(msgspec.Struct, kw_only=True):
+    """A session: what was offered (`document`, immutable) and its living part.
+
+    Mutable: transitions change it in memory and `sessions.save` writes it with its new events.
+    `events` is the number of the last stored event. `plans`: those of its offer set, as stored.
+    """
+
+    id: int
+    uuid: UUID
+    offerset: int
+    identity: int
+    owner: str
+    platform: int
+    plans: str
+    phase: SessionPhase
+    events: int
+    document: ExecutionSession
+    terms: Terms
+    facts: dict[str, Any]
+    connectors: list[Connector]
+    messages: list[Message]
+    created: datetime
+    modified: datetime
+    expires: datetime
+    accepted: datetime | None = None
+    started: datetime | None = None
+    ends: datetime | None = None
+    ended: datetime | None = None
+    released: datetime | None = None
+    is_promise_broken: bool = False
+    components: dict[str, StoredComponent] = {}
+    new_events: list[NewEvent] = []
+
+    def plan(self) -> Plan:
+        """The plan of the platform that the session is on."""
+        return msgspec.json.decode(self.plans, type=dict[int, Plan])[self.platform]
+
+
+class StoredOfferSet(msgspec.Struct, frozen=True, kw_only=True):
+    """`document` has no offers: these are the sessions."""
+
+    id: int
+    uuid: UUID
+    identity: int
+    document: OfferSetResponse
+    created: datetime
+    expires: datetime | None
+
+
+class StoredPlatform(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    name: str
+    version: int
+    capacity: dict[str, int]
+    capability: Capability | None = None
+    reported: datetime | None = None
+    overcommitted: dict[str, int] = {}
+
+
+class LeasedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step as its processor sees it. `payload` belongs to its kind."""
+
+    id: int
+    uuid: UUID
+    session: int | None
+    platform: int | None
+    kind: StepKind
+    key: str
+    component: str | None
+    attempt: int
+    failures: int
+    lapses: int
+    delays: int
+    payload: dict[str, Any]
+    due: datetime
+
+
+class StoredBooking(msgspec.Struct, frozen=True, kw_only=True):
+    """One amount over one interval, in whole epoch seconds."""
+
+    id: int
+    platform: int
+    identity: int
+    offerset: int
+    session: int
+    component: str
+    name: str
+    amount: int
+    start: int
+    end: int

@@ -1,0 +1,32 @@
+"""Deleting what is over."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from execution_broker.storage.database import Connection
+
+
+class Forgettable(NamedTuple):
+    """A session whose retention is over. `platform` is its key."""
+
+    id: int
+    uuid: UUID
+    platform: int
+
+
+async def forgettable(connection: Connection, before: datetime, limit: int) -> list[Forgettable]:
+    rows = await connection.rows("sessions_to_forget", before=before, limit=limit)
+    return [Forgettable(row["id"], row["uuid"], row["platform_id"]) for row in rows]
+
+
+async def forget(connection: Connection, session: int) -> None:
+    """Delete a session with all that belongs to it but its bookings, which the audit needs."""
+    await connection.execute("forget_session", id=session)
+
+
+async def forget_rest(connection: Connection, before: datetime) -> None:
+    """Delete answers nobody belongs to, bookings and probes, older than this."""
+    await connection.execute("forget_offersets", before=before)
+    await connection.execute("forget_bookings", before=before)
+    await connection.execute("forget_steps", before=before)

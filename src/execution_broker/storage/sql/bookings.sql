@@ -1,0 +1,88 @@
+-- add_booking: Book one amount over one interval.
+INSERT INTO booking (
+    platform_id, identity_id, offerset_id, session_id, component, amount_name, amount,
+    start_second, end_second, version, made_at, expires_at
+) VALUES (
+    :platform, :identity, :offerset, :session, :component, :name, :amount,
+    :start, :end, :version, :now, :expires
+);
+
+-- peak_usage: The most of one amount that is booked at any instant of an interval (B1, B3).
+WITH live AS (
+    SELECT CASE WHEN start_second < :start THEN :start ELSE start_second END AS first_second,
+           end_second, amount
+    FROM booking
+    WHERE platform_id = :platform AND amount_name = :name AND ended_at IS NULL
+      AND (expires_at IS NULL OR expires_at > :now)
+      AND start_second < :end AND end_second > :start
+), edges AS (
+    SELECT first_second AS instant, amount FROM live
+    UNION ALL
+    SELECT end_second, -amount FROM live
+), changes AS (
+    SELECT instant, sum(amount) AS amount FROM edges GROUP BY instant
+), running AS (
+    SELECT sum(amount) OVER (ORDER BY instant) AS used FROM changes
+)
+SELECT CAST(coalesce(max(used), 0) AS bigint) AS peak FROM running;
+
+-- end_held: Let go what an offer set holds.
+UPDATE booking SET ended_at = :now, version = :version
+WHERE offerset_id = :offerset AND platform_id = :platform
+  AND session_id IS NULL AND ended_at IS NULL;
+
+-- end_component: End what is booked for one component of a session.
+UPDATE booking SET ended_at = :now, version = :version
+WHERE session_id = :session AND component = :component AND ended_at IS NULL;
+
+-- end_session_bookings: End all that is booked for a session but its kept outputs.
+UPDATE booking SET ended_at = :now, version = :version
+WHERE session_id = :session AND component <> 'outputs' AND ended_at IS NULL;
+
+-- component_bookings: What is booked for one component of a session now.
+SELECT id, platform_id, identity_id, offerset_id, session_id, component, amount_name, amount,
+       start_second, end_second
+FROM booking
+WHERE session_id = :session AND component = :component AND ended_at IS NULL
+ORDER BY id;
+
+-- held_platforms: The platforms on which an offer set holds something.
+SELECT DISTINCT platform_id FROM booking
+WHERE offerset_id = :offerset AND session_id IS NULL AND ended_at IS NULL
+ORDER BY platform_id;
+
+-- held_by_identity: The most of each amount that one identity holds in unanswered offers (B8).
+SELECT held.amount_name, CAST(sum(held.amount) AS bigint) AS amount
+FROM (
+    SELECT offerset_id, amount_name, max(amount) AS amount
+    FROM booking
+    WHERE identity_id = :identity AND session_id IS NULL AND ended_at IS NULL
+      AND expires_at > :now
+    GROUP BY offerset_id, amount_name
+) AS held
+GROUP BY held.amount_name;
+
+-- calendar_start: Everything that counts on a platform from now on.
+SELECT id, amount_name, amount, start_second, end_second, component, expires_at, ended_at
+FROM booking
+WHERE platform_id = :platform AND ended_at IS NULL AND end_second > :now_second;
+
+-- calendar_changes: What was made or ended on a platform after a version.
+SELECT id, amount_name, amount, start_second, end_second, component, expires_at, ended_at
+FROM booking
+WHERE platform_id = :platform AND version > :version;
+
+-- overrun_bookings: Confirmed bookings that run out before their receipt is there (B6).
+SELECT id, platform_id, identity_id, offerset_id, session_id, component, amount_name, amount,
+       start_second, end_second
+FROM booking
+WHERE session_id IS NOT NULL AND component <> 'outputs' AND ended_at IS NULL
+  AND end_second <= :until_second
+ORDER BY platform_id, id;
+
+-- end_booking: End one booking.
+UPDATE booking SET ended_at = :now, version = :version WHERE id = :booking;
+
+-- booked_names: Which amounts of a platform are booked from now on.
+SELECT DISTINCT amount_name FROM booking
+WHERE platform_id = :platform AND ended_at IS NULL AND end_second > :now_second;

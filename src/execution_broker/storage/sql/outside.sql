@@ -1,0 +1,42 @@
+-- intend: Record that an external thing is about to be made (S10).
+INSERT INTO receipt (session_id, platform_id, component, name, intended_at)
+VALUES (:session, :platform, :component, :name, :now)
+ON CONFLICT (session_id, component) DO NOTHING;
+
+-- made: Record the handle of what was made.
+UPDATE receipt SET handle = :handle, made_at = :now
+WHERE session_id = :session AND component = :component;
+
+-- gone: Record that it is gone.
+UPDATE receipt SET gone_at = :now
+WHERE session_id = :session AND component = :component AND gone_at IS NULL;
+
+-- receipts: What was made for a session, and what is gone again.
+SELECT component, name, handle, intended_at, made_at, gone_at
+FROM receipt WHERE session_id = :session ORDER BY id;
+
+-- stream_totals: How many bytes of each stream are known.
+SELECT name, total FROM stream WHERE session_id = :session;
+
+-- save_stream_total: How many bytes a stream has had so far.
+INSERT INTO stream (session_id, name, total) VALUES (:session, :name, :total)
+ON CONFLICT (session_id, name) DO UPDATE SET total = excluded.total
+WHERE excluded.total > stream.total;
+
+-- add_chunk: Keep some bytes of a stream.
+INSERT INTO chunk (session_id, name, start, data) VALUES (:session, :name, :start, :data)
+ON CONFLICT (session_id, name, start) DO NOTHING;
+
+-- drop_chunks: Forget the middle of a long stream.
+DELETE FROM chunk
+WHERE session_id = :session AND name = :name AND start >= :first AND start < :last;
+
+-- chunks: What is kept of a stream, in order.
+SELECT start, data FROM chunk WHERE session_id = :session AND name = :name ORDER BY start;
+
+-- add_output: List an output that was kept.
+INSERT INTO output (session_id, path, size, sha256) VALUES (:session, :path, :size, :sha256)
+ON CONFLICT (session_id, path) DO UPDATE SET size = excluded.size, sha256 = excluded.sha256;
+
+-- outputs: The kept outputs of a session.
+SELECT path, size, sha256 FROM output WHERE session_id = :session ORDER BY path;

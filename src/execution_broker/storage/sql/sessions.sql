@@ -1,0 +1,128 @@
+-- add_offerset: Store an answer.
+INSERT INTO offerset (uuid, identity_id, result, format, document, plans, created_at, expires_at)
+VALUES (:uuid, :identity, :result, :format, :document, :plans, :now, :expires)
+RETURNING id;
+
+-- offerset_by_uuid: An answer by its public name.
+SELECT id, uuid, identity_id, result, format, document, created_at, expires_at
+FROM offerset WHERE uuid = :uuid;
+
+-- lock_offerset: The first lock of everything that chooses between offers.
+SELECT id, uuid, identity_id, result, format, document, created_at, expires_at
+FROM offerset WHERE id = :id {for_update};
+
+-- add_session: Store an offer.
+INSERT INTO session (
+    uuid, offerset_id, identity_id, platform_id, phase, events, format, document, terms,
+    created_at, modified_at, expires_at
+) VALUES (
+    :uuid, :offerset, :identity, :platform, :phase, 0, :format, :document, :terms,
+    :now, :now, :expires
+) RETURNING id;
+
+-- add_component: Store the living part of a component.
+INSERT INTO component (session_id, key, uuid, phase) VALUES (:session, :key, :uuid, :phase);
+
+-- session_by_uuid: A session by its public name.
+SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
+       s.document, s.terms, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
+       s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at, s.released_at,
+       s.is_promise_broken, i.username AS owner, o.plans
+FROM session AS s
+JOIN identity AS i ON i.id = s.identity_id
+JOIN offerset AS o ON o.id = s.offerset_id
+WHERE s.uuid = :uuid;
+
+-- sessions_of_offerset: All offers of an answer, in the order they were offered.
+SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
+       s.document, s.terms, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
+       s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at, s.released_at,
+       s.is_promise_broken, i.username AS owner, o.plans
+FROM session AS s
+JOIN identity AS i ON i.id = s.identity_id
+JOIN offerset AS o ON o.id = s.offerset_id
+WHERE s.offerset_id = :offerset ORDER BY s.id;
+
+-- session_by_id: A session by its key.
+SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
+       s.document, s.terms, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
+       s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at, s.released_at,
+       s.is_promise_broken, i.username AS owner, o.plans
+FROM session AS s
+JOIN identity AS i ON i.id = s.identity_id
+JOIN offerset AS o ON o.id = s.offerset_id
+WHERE s.id = :id;
+
+-- lock_sessions: The locks that every change of a session takes before all later ones.
+SELECT id FROM session WHERE id {among:ids} ORDER BY id {for_update};
+
+-- components: The living parts of a session's components.
+SELECT id, session_id, key, uuid, phase, handle, progress, messages
+FROM component WHERE session_id {among:sessions} ORDER BY id;
+
+-- save_session: Write the living part of a session.
+UPDATE session
+SET phase = :phase, events = :events, terms = :terms, facts = :facts, connectors = :connectors,
+    messages = :messages, modified_at = :modified, accepted_at = :accepted,
+    started_at = :started, ends_at = :ends, ended_at = :ended, released_at = :released,
+    is_promise_broken = :is_promise_broken
+WHERE id = :id;
+
+-- save_component: Write the living part of a component.
+UPDATE component SET phase = :phase, handle = :handle, progress = :progress, messages = :messages
+WHERE id = :id;
+
+-- save_progress: How far a component is; no event, no lock.
+UPDATE component SET progress = :progress WHERE session_id = :session AND key = :key;
+
+-- add_event: Append to the gapless log of a session.
+INSERT INTO event (session_id, number, type, component, body, happened_at)
+VALUES (:session, :number, :type, :component, :body, :now);
+
+-- events: The log of a session after a number.
+SELECT number, type, component, body, happened_at
+FROM event WHERE session_id = :session AND number > :after ORDER BY number;
+
+-- expired_offersets: Offer sets whose time is over and whose offers still say OFFERED.
+SELECT DISTINCT offerset_id FROM session
+WHERE phase = 'OFFERED' AND expires_at <= :now
+ORDER BY offerset_id LIMIT :limit;
+
+-- sessions_to_forget: Sessions whose retention is over.
+SELECT s.id, s.uuid, s.platform_id
+FROM session AS s
+WHERE s.ended_at IS NOT NULL AND s.released_at IS NOT NULL AND s.released_at < :before
+ORDER BY s.id LIMIT :limit;
+
+-- forget_session: Delete a session with all that belongs to it but its bookings.
+DELETE FROM session WHERE id = :id;
+
+-- forget_offersets: Delete old answers that no session belongs to any more.
+DELETE FROM offerset
+WHERE created_at < :before
+  AND NOT EXISTS (SELECT 1 FROM session WHERE session.offerset_id = offerset.id);
+
+-- forget_bookings: Delete bookings that ended, or ran out, long ago.
+DELETE FROM booking
+WHERE (ended_at IS NOT NULL AND ended_at < :before)
+   OR (expires_at IS NOT NULL AND expires_at < :before);
+
+-- count_event: The next number in the log of a locked session.
+UPDATE session SET events = events + 1, modified_at = :now WHERE id = :session
+RETURNING events;
+
+-- owned_sessions: Of these sessions, those that still have steps to do.
+SELECT s.uuid FROM session AS s
+WHERE s.uuid {among:uuids} AND EXISTS (
+    SELECT 1 FROM step
+    WHERE step.session_id = s.id AND step.phase IN ('DORMANT', 'WAITING', 'READY', 'RUNNING')
+);
+
+-- abandoned_sessions: Sessions of a platform whose release failed and left something.
+SELECT s.id FROM session AS s
+WHERE s.platform_id = :platform AND s.ended_at IS NOT NULL AND s.released_at IS NULL
+  AND NOT EXISTS (
+    SELECT 1 FROM step
+    WHERE step.session_id = s.id AND step.phase IN ('DORMANT', 'WAITING', 'READY', 'RUNNING')
+)
+ORDER BY s.id;

@@ -1,0 +1,108 @@
+-- add_step: Store a step.
+INSERT INTO step (
+    uuid, session_id, platform_id, kind, key, unique_key, component, phase, due_at, payload,
+    created_at
+) VALUES (
+    :uuid, :session, :platform, :kind, :key, :unique_key, :component, :phase, :due, :payload,
+    :now
+) RETURNING id;
+
+-- add_unique_step: Store a step that exists once by its unique key.
+INSERT INTO step (
+    uuid, platform_id, kind, key, unique_key, phase, due_at, payload, created_at
+) VALUES (:uuid, :platform, :kind, :key, :key, 'READY', :due, :payload, :now)
+ON CONFLICT (unique_key) DO NOTHING;
+
+-- add_edge: One step waits for another.
+INSERT INTO edge (step_id, needs_id, is_any_end) VALUES (:step, :needs, :is_any_end);
+
+-- claim_steps: Lease the oldest due steps to one processor (S3).
+UPDATE step
+SET phase = 'RUNNING', processor_uuid = :processor, leased_at = :until, attempt = attempt + 1,
+    lapses = lapses + CASE WHEN phase = 'RUNNING' THEN 1 ELSE 0 END
+WHERE id {any_start}
+    SELECT id FROM step
+    WHERE ((phase = 'READY' AND due_at <= :now) OR (phase = 'RUNNING' AND leased_at <= :now))
+      AND kind {among:kinds}
+      AND (platform_id IS NULL OR platform_id {among:platforms})
+    ORDER BY due_at LIMIT :limit {skip_locked}
+{any_end}
+RETURNING id, uuid, session_id, platform_id, kind, key, component, attempt, failures, lapses,
+          delays, payload, due_at;
+
+-- next_due: When the next step will be due or lapse.
+SELECT min(CASE WHEN phase = 'READY' THEN due_at ELSE leased_at END) AS due_at
+FROM step
+WHERE phase IN ('READY', 'RUNNING') AND kind {among:kinds}
+  AND (platform_id IS NULL OR platform_id {among:platforms});
+
+-- renew_leases: Keep the leases of one processor.
+UPDATE step SET leased_at = :until
+WHERE id {among:ids} AND phase = 'RUNNING' AND processor_uuid = :processor
+RETURNING id;
+
+-- overtaken_steps: Of these running steps, those whose session has ended meanwhile.
+SELECT step.id FROM step JOIN session ON session.id = step.session_id
+WHERE step.id {among:ids} AND session.ended_at IS NOT NULL AND NOT step.kind {among:releases};
+
+-- lock_leased_step: A step, if this attempt of this processor still holds it (S1).
+SELECT id, uuid, session_id, platform_id, kind, key, component, attempt, failures, lapses,
+       delays, payload, due_at
+FROM step
+WHERE id = :id AND phase = 'RUNNING' AND processor_uuid = :processor AND attempt = :attempt
+{for_update};
+
+-- end_step: Give a step its end phase.
+UPDATE step
+SET phase = :phase, result = :result, ended_at = :now, processor_uuid = NULL, leased_at = NULL
+WHERE id = :id;
+
+-- put_back: Return a step to the queue (S5).
+UPDATE step
+SET phase = 'READY', due_at = :due, failures = :failures, delays = :delays, payload = :payload,
+    processor_uuid = NULL, leased_at = NULL
+WHERE id = :id;
+
+-- lock_waiting: The waiting steps of a session, in id order.
+SELECT id FROM step WHERE session_id = :session AND phase = 'WAITING' ORDER BY id {for_update};
+
+-- wake_ready: Make READY what waits for nothing any more (S7).
+UPDATE step SET phase = 'READY'
+WHERE session_id = :session AND phase = 'WAITING' AND NOT EXISTS (
+    SELECT 1 FROM edge JOIN step AS needed ON needed.id = edge.needs_id
+    WHERE edge.step_id = step.id
+      AND NOT (
+          needed.phase = 'COMPLETED'
+          OR (edge.is_any_end = 1 AND needed.phase IN ('FAILED', 'CANCELLED'))
+      )
+);
+
+-- wake_dormant: Let the dormant steps of some kinds wait for their turn.
+UPDATE step SET phase = 'WAITING'
+WHERE session_id = :session AND phase = 'DORMANT' AND kind {among:kinds};
+
+-- set_due: When a step of a session is due.
+UPDATE step SET due_at = :due WHERE session_id = :session AND kind = :kind;
+
+-- cancel_unclaimed: Cancel what nobody works on.
+UPDATE step SET phase = 'CANCELLED', ended_at = :now
+WHERE session_id = :session AND phase IN ('DORMANT', 'WAITING', 'READY')
+  AND NOT kind {among:releases};
+
+-- unfinished: How many steps of some kinds a session still has to do.
+SELECT count(*) AS steps FROM step
+WHERE session_id = :session AND kind {among:kinds} AND phase <> 'COMPLETED';
+
+-- step_result: What became of a step that exists once by its unique key.
+SELECT id, phase, result, ended_at FROM step WHERE unique_key = :key;
+
+-- revive: Let a unique step that has ended run once more.
+UPDATE step
+SET phase = 'READY', due_at = :now, result = NULL, ended_at = NULL, failures = 0, lapses = 0
+WHERE unique_key = :key AND phase IN ('COMPLETED', 'FAILED', 'CANCELLED');
+
+-- poke: Make upkeep due now.
+UPDATE step SET due_at = :now WHERE phase = 'READY' AND session_id IS NULL AND due_at > :now;
+
+-- forget_steps: Delete steps without a session that ended long ago.
+DELETE FROM step WHERE session_id IS NULL AND ended_at IS NOT NULL AND ended_at < :before;

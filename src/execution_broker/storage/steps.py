@@ -1,0 +1,233 @@
+"""The queue: steps, what they wait for, and who has leased them (S1-S7)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from execution_broker.domain.lifecycle import StepPhase
+from execution_broker.domain.plan import RELEASES, StepKind
+from execution_broker.storage.database import Connection, Row
+from execution_broker.storage.documents import decode, encode
+from execution_broker.storage.records import LeasedStep
+
+
+class NewStep(NamedTuple):
+    """A step to be stored. `needs` and `after` are keys of other new steps of the same call."""
+
+    uuid: UUID
+    kind: StepKind
+    key: str
+    component: str | None
+    phase: StepPhase
+    due: datetime
+    needs: Sequence[str] = ()
+    after: Sequence[str] = ()
+
+
+class Lease(NamedTuple):
+    """What a processor asks for: steps of these kinds and platforms, until then."""
+
+    processor: UUID
+    kinds: Collection[StepKind]
+    platforms: Collection[int]
+    limit: int
+    now: datetime
+    until: datetime
+
+
+async def add(
+    connection: Connection, session: int, platform: int, new: Sequence[NewStep], now: datetime
+) -> None:
+    """Store the steps of one session with their edges."""
+    ids: dict[str, int] = {}
+    for step in new:
+        row = await connection.row(
+            "add_step",
+            uuid=step.uuid,
+            session=session,
+            platform=platform,
+            kind=step.kind,
+            key=step.key,
+            unique_key=None,
+            component=step.component,
+            phase=step.phase,
+            due=step.due,
+            payload="{}",
+            now=now,
+        )
+        assert row is not None
+        ids[step.key] = int(row["id"])
+    await connection.many(
+        "add_edge",
+        [
+            {"step": ids[step.key], "needs": ids[key], "is_any_end": int(key in step.after)}
+            for step in new
+            for key in (*step.needs, *step.after)
+        ],
+    )
+    connection.ring()
+
+
+async def add_unique(
+    connection: Connection,
+    *,
+    uuid: UUID,
+    kind: StepKind,
+    key: str,
+    platform: int | None,
+    payload: Mapping[str, Any],
+    due: datetime,
+    now: datetime,
+) -> None:
+    """Store a step that exists once by its key; nothing happens if it is there already."""
+    await connection.execute(
+        "add_unique_step",
+        uuid=uuid,
+        kind=kind,
+        key=key,
+        platform=platform,
+        payload=encode(payload),
+        due=due,
+        now=now,
+    )
+    connection.ring()
+
+
+async def claim(connection: Connection, lease: Lease) -> list[LeasedStep]:
+    rows = await connection.rows(
+        "claim_steps",
+        processor=lease.processor,
+        kinds=list(lease.kinds),
+        platforms=list(lease.platforms),
+        limit=lease.limit,
+        now=lease.now,
+        until=lease.until,
+    )
+    return sorted((_step(row) for row in rows), key=lambda step: (step.due, step.id))
+
+
+async def next_due(
+    connection: Connection, kinds: Collection[StepKind], platforms: Collection[int]
+) -> datetime | None:
+    row = await connection.row("next_due", kinds=list(kinds), platforms=list(platforms))
+    return row["due_at"] if row else None
+
+
+async def renew(
+    connection: Connection, processor: UUID, ids: Collection[int], until: datetime
+) -> tuple[set[int], set[int]]:
+    """Of these steps: those still leased, and those whose session has ended meanwhile."""
+    kept = await connection.rows("renew_leases", processor=processor, ids=sorted(ids), until=until)
+    overtaken = await connection.rows("overtaken_steps", ids=sorted(ids), releases=list(RELEASES))
+    return {row["id"] for row in kept}, {row["id"] for row in overtaken}
+
+
+async def still_leased(
+    connection: Connection, step: LeasedStep, processor: UUID
+) -> LeasedStep | None:
+    """The step, locked, or None when this attempt has lost it: its result is void (S1)."""
+    row = await connection.row(
+        "lock_leased_step", id=step.id, processor=processor, attempt=step.attempt
+    )
+    return None if row is None else _step(row)
+
+
+async def end(
+    connection: Connection,
+    step: LeasedStep,
+    phase: StepPhase,
+    result: object,
+    now: datetime,
+) -> None:
+    """Give a step its end phase and make READY what waited only for it (S7)."""
+    await connection.execute("end_step", id=step.id, phase=phase, result=encode(result), now=now)
+    if step.session is not None:
+        await _wake(connection, step.session)
+
+
+async def put_back(
+    connection: Connection,
+    step: LeasedStep,
+    due: datetime,
+    *,
+    failures: int,
+    delays: int,
+    payload: Mapping[str, Any] | None = None,
+) -> None:
+    await connection.execute(
+        "put_back",
+        id=step.id,
+        due=due,
+        failures=failures,
+        delays=delays,
+        payload=encode(step.payload if payload is None else payload),
+    )
+    connection.ring()
+
+
+async def wake_dormant(connection: Connection, session: int, kinds: Collection[StepKind]) -> None:
+    """Let dormant steps wait for their turn, and make READY those that wait for nothing."""
+    await connection.execute("wake_dormant", session=session, kinds=list(kinds))
+    await _wake(connection, session)
+
+
+async def set_due(connection: Connection, session: int, kind: StepKind, due: datetime) -> None:
+    await connection.execute("set_due", session=session, kind=kind, due=due)
+
+
+async def cancel_unclaimed(connection: Connection, session: int, now: datetime) -> None:
+    """Cancel every step but the releases that nobody works on."""
+    await connection.execute("cancel_unclaimed", session=session, releases=list(RELEASES), now=now)
+
+
+async def unfinished(connection: Connection, session: int, kinds: Collection[StepKind]) -> int:
+    row = await connection.row("unfinished", session=session, kinds=list(kinds))
+    assert row is not None
+    return int(row["steps"])
+
+
+async def result_of(connection: Connection, key: str) -> tuple[StepPhase, Any, datetime] | None:
+    """End phase, result and end of a unique step; None while it has not ended."""
+    row = await connection.row("step_result", key=key)
+    if row is None or row["ended_at"] is None:
+        return None
+    return StepPhase(row["phase"]), decode(row["result"], object), row["ended_at"]
+
+
+async def revive(connection: Connection, key: str, now: datetime) -> None:
+    """Let a unique step that has ended run once more."""
+    await connection.execute("revive", key=key, now=now)
+    connection.ring()
+
+
+async def poke(connection: Connection, now: datetime) -> int:
+    """Make all upkeep due now; how many steps that were."""
+    poked = await connection.execute("poke", now=now)
+    connection.ring()
+    return poked
+
+
+async def _wake(connection: Connection, session: int) -> None:
+    await connection.rows("lock_waiting", session=session)
+    if await connection.execute("wake_ready", session=session):
+        connection.ring()
+
+
+def _step(row: Row) -> LeasedStep:
+    payload: dict[str, Any] = decode(row["payload"], dict)
+    return LeasedStep(
+        id=row["id"],
+        uuid=row["uuid"],
+        session=row["session_id"],
+        platform=row["platform_id"],
+        kind=StepKind(row["kind"]),
+        key=row["key"],
+        component=row["component"],
+        attempt=row["attempt"],
+        failures=row["failures"],
+        lapses=row["lapses"],
+        delays=row["delays"],
+        payload=payload,
+        due=row["due_at"],
+    )

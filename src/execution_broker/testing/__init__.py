@@ -1,0 +1,1 @@
+"""For authors of plugins: contract suites to inherit, and fakes. Needs pytest."""

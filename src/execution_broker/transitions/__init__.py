@@ -1,0 +1,1 @@
+"""The few compound transactions that both answering and working need."""

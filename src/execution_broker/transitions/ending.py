@@ -1,0 +1,76 @@
+"""How a session ends: by failing, by being cancelled, or by coming to its end."""
+
+from datetime import datetime
+from typing import Literal
+
+from execution_broker.domain.lifecycle import COMPONENT_ENDS, SESSION_ENDS
+from execution_broker.domain.plan import RELEASES
+from execution_broker.models.message import Message
+from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.storage import steps
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import StoredSession
+from execution_broker.transitions.living import enter, enter_component, enter_live_components, say
+
+
+async def fail(
+    connection: Connection,
+    session: StoredSession,
+    message: Message,
+    now: datetime,
+    component: str | None = None,
+) -> None:
+    """The session is FAILED at once and then released, whatever phase it was in.
+
+    `component` is the one at fault; the others are CANCELLED. The caller holds the session's
+    lock and saves it.
+    """
+    say(session, message, now, component)
+    if component in session.components:
+        if session.components[component].phase not in COMPONENT_ENDS:
+            enter_component(session, component, ComponentPhase.FAILED, now)
+        say(session, message, now)
+    await _stop(connection, session, SessionPhase.FAILED, now)
+
+
+async def cancel(
+    connection: Connection, session: StoredSession, message: Message, now: datetime
+) -> None:
+    """The session is CANCELLED at once and then released. Not for offers."""
+    say(session, message, now)
+    await _stop(connection, session, SessionPhase.CANCELLED, now)
+
+
+async def come_to_end(
+    connection: Connection, session: StoredSession, message: Message, now: datetime
+) -> None:
+    """A session that has finished, or whose time is over, is RELEASING."""
+    say(session, message, now)
+    await _stop(connection, session, SessionPhase.RELEASING, now)
+
+
+def finish(session: StoredSession, now: datetime) -> None:
+    """Everything is gone: the session is released, and COMPLETED if it was RELEASING."""
+    if session.phase is SessionPhase.RELEASING:
+        enter(session, SessionPhase.COMPLETED, now)
+    assert session.phase in SESSION_ENDS
+    session.released = now
+
+
+async def _stop(
+    connection: Connection,
+    session: StoredSession,
+    phase: Literal[SessionPhase.FAILED, SessionPhase.CANCELLED, SessionPhase.RELEASING],
+    now: datetime,
+) -> None:
+    """Set the phase, cancel the steps nobody works on, and let the releases begin (S7).
+
+    A session that is released already when it fails just changes its phase.
+    """
+    enter(session, phase, now)
+    if phase is not SessionPhase.RELEASING:
+        enter_live_components(session, ComponentPhase.CANCELLED, now)
+    if session.ended is None:
+        session.ended = now
+        await steps.cancel_unclaimed(connection, session.id, now)
+        await steps.wake_dormant(connection, session.id, RELEASES)

@@ -1,0 +1,183 @@
+"""Carries one leased step from load over act to apply (S1)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, assert_never
+from uuid import UUID
+
+import structlog
+
+from execution_broker.config import Worker as WorkerSettings
+from execution_broker.domain import messages
+from execution_broker.domain.errors import OutsideError, Permanent, Transient, Unavailable
+from execution_broker.domain.lifecycle import StepPhase
+from execution_broker.domain.plan import StepKind
+from execution_broker.steps.base import (
+    Applied,
+    Cancelled,
+    Completed,
+    Failed,
+    Handler,
+    PutBack,
+    growing,
+)
+from execution_broker.storage import sessions, steps
+from execution_broker.storage.database import Connection, Database
+from execution_broker.storage.records import LeasedStep, NewEvent
+from execution_broker.transitions.living import STEP_END
+
+_log = structlog.get_logger()
+
+
+class Carrier:
+    """Carries out the steps of one processor. Every write is void once the lease is lost."""
+
+    def __init__(
+        self,
+        database: Database,
+        handlers: Mapping[StepKind, Handler],
+        settings: WorkerSettings,
+        processor: UUID,
+    ) -> None:
+        self._database = database
+        self._handlers = handlers
+        self._settings = settings
+        self._processor = processor
+
+    async def carry(self, step: LeasedStep) -> None:
+        """Load, act, apply; or fail, or put back. Raises only what the database raises."""
+        if step.lapses > self._settings.lapses:
+            lost = messages.STEP_LOST(step=step.kind.word, lapses=step.lapses)
+            await self._give_up(step, Permanent(lost))
+            return
+        try:
+            await self._carry(step, self._handlers[step.kind])
+        except OutsideError as error:
+            await self._failed(step, error)
+        except Unavailable:
+            raise
+        except Exception as error:  # one poisonous step must not stop the others
+            _log.exception("step-crashed", step=step.kind.word, key=step.key)
+            told = messages.STEP_FAILED(step=step.kind.word, reason=type(error).__name__)
+            await self._failed(step, Transient(told))
+
+    async def drop(self, step: LeasedStep) -> None:
+        """Its session has ended while it acted: the step is not needed any more."""
+        await self._database.write(lambda c: self._conclude_leased(c, step, Cancelled()))
+
+    async def give_back(self, step: LeasedStep) -> None:
+        """This worker stops: let another one have the step now."""
+        await self._database.write(lambda c: self._give_back(c, step))
+
+    async def _carry(self, step: LeasedStep, handler: Handler) -> None:
+        loaded = await self._database.write(lambda c: self._load(c, handler, step))
+        if not isinstance(loaded, _Nothing | Applied):
+            result = await handler.act(loaded)
+            await self._database.write(lambda c: self._apply(c, handler, step, loaded, result))
+
+    async def _load(self, connection: Connection, handler: Handler, step: LeasedStep) -> Any:
+        if not await self._is_ours(connection, step):
+            return _Nothing()
+        now = await connection.clock()
+        loaded = await handler.load(connection, step, now)
+        if isinstance(loaded, Applied):
+            await self._conclude(connection, step, loaded, now)
+        return loaded
+
+    async def _apply(
+        self, connection: Connection, handler: Handler, step: LeasedStep, loaded: Any, result: Any
+    ) -> None:
+        if not await self._is_ours(connection, step):
+            _log.warning("lease-lost", step=step.kind.word, key=step.key)
+            return
+        now = await connection.clock()
+        applied = await handler.apply(connection, step, loaded, result, now)
+        await self._conclude(connection, step, applied, now)
+
+    async def _failed(self, step: LeasedStep, error: OutsideError) -> None:
+        """Put back until the attempts are used up (S4); what is permanent fails at once."""
+        failures = step.failures + 1
+        if isinstance(error, Permanent):
+            await self._give_up(step, error)
+        elif failures >= self._settings.attempts:
+            reason = (error.message.message or "").rstrip(".")
+            told = messages.STEP_GAVE_UP(step=step.kind.word, attempts=failures, reason=reason)
+            await self._give_up(step, Permanent(told))
+        else:
+            _log.info("step-failed", step=step.kind.word, key=step.key, failures=failures)
+            await self._database.write(lambda c: self._try_again(c, step, failures))
+
+    async def _give_up(self, step: LeasedStep, error: OutsideError) -> None:
+        handler = self._handlers[step.kind]
+
+        async def fail(connection: Connection) -> None:
+            if await self._is_ours(connection, step):
+                now = await connection.clock()
+                applied = await handler.fail(connection, step, error, now)
+                await self._conclude(connection, step, applied, now)
+
+        _log.info("step-gave-up", step=step.kind.word, key=step.key, reason=str(error))
+        await self._database.write(fail)
+
+    async def _try_again(self, connection: Connection, step: LeasedStep, failures: int) -> None:
+        if await self._is_ours(connection, step):
+            due = await connection.clock() + growing(failures, first=0.5, most=60)
+            await steps.put_back(connection, step, due, failures=failures, delays=step.delays)
+
+    async def _give_back(self, connection: Connection, step: LeasedStep) -> None:
+        if await self._is_ours(connection, step):
+            now = await connection.clock()
+            await steps.put_back(connection, step, now, failures=step.failures, delays=step.delays)
+
+    async def _conclude_leased(
+        self, connection: Connection, step: LeasedStep, applied: Applied
+    ) -> None:
+        if await self._is_ours(connection, step):
+            await self._conclude(connection, step, applied, await connection.clock())
+
+    async def _is_ours(self, connection: Connection, step: LeasedStep) -> bool:
+        """Whether this attempt still holds the lease. Locks the session first, then the step."""
+        if step.session is not None:
+            await sessions.lock(connection, [step.session])
+        return await steps.still_leased(connection, step, self._processor) is not None
+
+    async def _conclude(
+        self, connection: Connection, step: LeasedStep, applied: Applied, now: datetime
+    ) -> None:
+        match applied:
+            case PutBack():
+                await steps.put_back(
+                    connection,
+                    step,
+                    applied.due,
+                    failures=0,
+                    delays=step.delays + 1,
+                    payload=applied.payload,
+                )
+            case Completed():
+                await self._end(connection, step, StepPhase.COMPLETED, applied.result, now)
+            case Failed():
+                await self._end(connection, step, StepPhase.FAILED, None, now)
+            case Cancelled():
+                await self._end(connection, step, StepPhase.CANCELLED, None, now)
+            case _ as never:
+                assert_never(never)
+
+    async def _end(
+        self,
+        connection: Connection,
+        step: LeasedStep,
+        phase: StepPhase,
+        result: Any,
+        now: datetime,
+    ) -> None:
+        await steps.end(connection, step, phase, result, now)
+        if step.session is not None:
+            body = {"step": step.key, "phase": phase.value}
+            await sessions.add_event(
+                connection, step.session, NewEvent(STEP_END, step.component, body, now)
+            )
+
+
+class _Nothing:
+    """The lease was lost before the step was loaded."""

@@ -1,0 +1,107 @@
+"""Keeps leases alive from a thread of its own, so that no busy loop can lose them (S4)."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from enum import Enum
+from functools import partial
+from typing import NamedTuple
+from uuid import UUID
+
+import structlog
+
+from execution_broker.domain.errors import Unavailable
+from execution_broker.storage import steps
+from execution_broker.storage.database import Connection, Database
+
+_log = structlog.get_logger()
+
+
+class Loss(Enum):
+    """Why a step must not go on: its session has ended, or another processor has it."""
+
+    OVERTAKEN = "overtaken"
+    LAPSED = "lapsed"
+
+
+class Held(NamedTuple):
+    """A step that is being carried out. `stop` is called from the renewing thread."""
+
+    processor: UUID
+    stop: Callable[[Loss], None]
+
+
+class Renewer:
+    """Renews every held lease each `interval`, on a database connection of its own."""
+
+    def __init__(
+        self, open_database: Callable[[], Database], interval: timedelta, lease: timedelta
+    ) -> None:
+        self._open = open_database
+        self._interval = interval
+        self._lease = lease
+        self._held: dict[int, Held] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease-renewer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when the thread has ended. Call it off the event loop."""
+        self._stopping.set()
+        self._thread.join()
+
+    def hold(self, step: int, held: Held) -> None:
+        with self._lock:
+            self._held[step] = held
+
+    def release(self, step: int) -> None:
+        with self._lock:
+            self._held.pop(step, None)
+
+    def _run(self) -> None:
+        asyncio.run(self._renew_for_ever())
+
+    async def _renew_for_ever(self) -> None:
+        database = self._open()
+        lost_since: float | None = None
+        clock = asyncio.get_running_loop().time
+        try:
+            while not self._stopping.wait(self._interval.total_seconds()):
+                try:
+                    await self._renew(database)
+                    lost_since = None
+                except Unavailable as error:
+                    lost_since = lost_since or clock()
+                    _log.warning("renewal-failed", reason=str(error))
+                    if clock() - lost_since > (self._lease - self._interval).total_seconds():
+                        self._stop_all(Loss.LAPSED)
+        finally:
+            await database.close()
+
+    async def _renew(self, database: Database) -> None:
+        with self._lock:
+            held = dict(self._held)
+        for processor in {one.processor for one in held.values()}:
+            ids = [step for step, one in held.items() if one.processor == processor]
+            kept, overtaken = await database.write(partial(self._write, processor, ids))
+            for step in ids:
+                if step in overtaken:
+                    held[step].stop(Loss.OVERTAKEN)
+                elif step not in kept and step in self._held:
+                    held[step].stop(Loss.LAPSED)
+
+    async def _write(
+        self, processor: UUID, ids: list[int], connection: Connection
+    ) -> tuple[set[int], set[int]]:
+        until = await connection.clock() + self._lease
+        return await steps.renew(connection, processor, ids, until)
+
+    def _stop_all(self, loss: Loss) -> None:
+        with self._lock:
+            held = list(self._held.values())
+        for one in held:
+            one.stop(loss)

@@ -1,0 +1,159 @@
+"""A worker: pools that claim steps and carry them out until they are told to stop."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import structlog
+
+from execution_broker.config import Worker as WorkerSettings
+from execution_broker.domain.errors import Unavailable
+from execution_broker.domain.plan import StepKind
+from execution_broker.steps.base import Handler
+from execution_broker.storage import steps
+from execution_broker.storage.database import Connection, Database
+from execution_broker.storage.records import LeasedStep
+from execution_broker.storage.steps import Lease
+from execution_broker.worker.carrying import Carrier
+from execution_broker.worker.renewing import Held, Loss, Renewer
+
+_log = structlog.get_logger()
+
+_LONGEST_WAIT: Final = 5.0
+
+
+class Pool(NamedTuple):
+    """One processor: it serves these kinds, and carries out so many steps at the same time."""
+
+    processor: UUID
+    kinds: Collection[StepKind]
+    concurrency: int
+
+
+class Worker:
+    """Serves steps of some platforms with one or more pools. Run it once."""
+
+    def __init__(
+        self,
+        open_database: Callable[[], Database],
+        handlers: Mapping[StepKind, Handler],
+        platforms: Collection[int],
+        pools: Collection[Pool],
+        settings: WorkerSettings,
+    ) -> None:
+        self._open = open_database
+        self._handlers = handlers
+        self._platforms = platforms
+        self._pools = pools
+        self._settings = settings
+        self._stopping = asyncio.Event()
+
+    async def run(self, database: Database) -> None:
+        """Claim and carry out until `stop`, then drain: nothing new, what acts may finish."""
+        lease = timedelta(seconds=self._settings.lease)
+        renewer = Renewer(self._open, timedelta(seconds=self._settings.renewal), lease)
+        renewer.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for pool in self._pools:
+                    group.create_task(self._serve(pool, database, renewer))
+        finally:
+            await asyncio.to_thread(renewer.stop)
+
+    def stop(self) -> None:
+        """Begin to drain. Idempotent; call it on the event loop."""
+        self._stopping.set()
+
+    async def _serve(self, pool: Pool, database: Database, renewer: Renewer) -> None:
+        carrier = Carrier(database, self._handlers, self._settings, pool.processor)
+        active: set[asyncio.Task[None]] = set()
+        while not self._stopping.is_set():
+            try:
+                heard = database.rings
+                leased, wait = await self._claim(pool, database, pool.concurrency - len(active))
+            except Unavailable as error:
+                _log.warning("claim-failed", reason=str(error))
+                leased, wait = [], _LONGEST_WAIT
+            for step in leased:
+                active.add(asyncio.create_task(self._carry(carrier, step, pool, renewer)))
+            if not leased:
+                await self._pause(database, active, pool, wait, heard)
+            active = {carrying for carrying in active if not carrying.done()}
+        await self._drain(active)
+
+    async def _claim(
+        self, pool: Pool, database: Database, free: int
+    ) -> tuple[list[LeasedStep], float]:
+        """The steps that were leased, and how long to wait when there are none."""
+        if free <= 0:
+            return [], _LONGEST_WAIT
+
+        async def claim(connection: Connection) -> tuple[list[LeasedStep], float]:
+            now = await connection.clock()
+            until = now + timedelta(seconds=self._settings.lease)
+            lease = Lease(pool.processor, pool.kinds, self._platforms, free, now, until)
+            leased = await steps.claim(connection, lease)
+            if leased:
+                return leased, 0.0
+            due = await steps.next_due(connection, pool.kinds, self._platforms)
+            wait = (due - now).total_seconds() if due else self._settings.poll
+            return [], min(max(wait, 0.01), self._settings.poll)
+
+        return await database.write(claim)
+
+    async def _pause(
+        self,
+        database: Database,
+        active: set[asyncio.Task[None]],
+        pool: Pool,
+        wait: float,
+        heard: int,
+    ) -> None:
+        """Until a bell, a free place, the next due step, or the end."""
+        waits: set[asyncio.Task[Any]] = {asyncio.create_task(self._stopping.wait())}
+        if len(active) < pool.concurrency:
+            waits.add(asyncio.create_task(database.wait(wait, heard)))
+        done, _ = await asyncio.wait(
+            waits | active, timeout=wait, return_when=asyncio.FIRST_COMPLETED
+        )
+        for waiting in waits - done:
+            waiting.cancel()
+        await asyncio.wait(waits)
+
+    async def _carry(
+        self, carrier: Carrier, step: LeasedStep, pool: Pool, renewer: Renewer
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        structlog.contextvars.bind_contextvars(processor=str(pool.processor), step=str(step.uuid))
+        acting = asyncio.create_task(carrier.carry(step))
+        losses: list[Loss] = []
+
+        def stop(loss: Loss) -> None:
+            losses.append(loss)
+            loop.call_soon_threadsafe(acting.cancel)
+
+        renewer.hold(step.id, Held(pool.processor, stop))
+        try:
+            await acting
+        except asyncio.CancelledError:
+            acting.cancel()
+            await asyncio.wait([acting])
+            if Loss.OVERTAKEN in losses:
+                await carrier.drop(step)
+            elif not losses:
+                await carrier.give_back(step)
+        except Unavailable as error:
+            _log.warning("step-unfinished", key=step.key, reason=str(error))
+        finally:
+            renewer.release(step.id)
+
+    async def _drain(self, active: set[asyncio.Task[None]]) -> None:
+        if not active:
+            return
+        _, late = await asyncio.wait(active, timeout=self._settings.drain)
+        for carrying in late:
+            carrying.cancel()
+        if late:
+            await asyncio.wait(late)

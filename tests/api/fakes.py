@@ -1,0 +1,280 @@
+"""The services, in memory: they keep the promises the API relies on, and nothing more."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from uuid import UUID, uuid5
+
+import msgspec
+
+from execution_broker.domain.errors import (
+    AlreadyExists,
+    BrokerError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Unauthenticated,
+)
+from execution_broker.domain.identity import Caller, Role
+from execution_broker.models.component import Metadata
+from execution_broker.models.execution import Connector, ExecutionSession, OfferSetResponse
+from execution_broker.models.extensions import Account, AccountRequest, ResultFile, ResultList
+from execution_broker.models.message import EnumOption, Message
+from execution_broker.models.phases import SessionPhase
+from execution_broker.models.reading import Reading
+from execution_broker.models.update import EnumUpdate, Update
+
+NOW: Final = datetime(2027, 1, 1, tzinfo=UTC)
+_SPACE: Final = UUID(int=0)
+
+
+@dataclass(frozen=True)
+class View:
+    session: ExecutionSession
+    etag: str
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    path: Path
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StreamView:
+    data: bytes
+    total: int
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    fault: str | None
+
+
+@dataclass(frozen=True)
+class PlatformStatus:
+    name: str
+    description: str
+    reported_at: datetime | None
+    kinds: frozenset[str]
+    capacity: Mapping[str, int]
+
+
+@dataclass
+class World:
+    """What the fakes share. An error put in `broken` is raised by every service but identities."""
+
+    directory: Path
+    passwords: dict[str, str] = field(default_factory=dict)
+    callers: dict[str, Caller] = field(default_factory=dict)
+    offers: dict[UUID, OfferSetResponse] = field(default_factory=dict)
+    sessions: dict[UUID, ExecutionSession] = field(default_factory=dict)
+    owners: dict[UUID, Caller] = field(default_factory=dict)
+    files: dict[UUID, dict[str, Path]] = field(default_factory=dict)
+    streams: dict[tuple[UUID, str], StreamView] = field(default_factory=dict)
+    checks: tuple[Check, ...] = (Check("database", None),)
+    statuses: tuple[PlatformStatus, ...] = ()
+    broken: Exception | None = None
+    made: int = 0
+
+    def new_uuid(self) -> UUID:
+        self.made += 1
+        return uuid5(_SPACE, str(self.made))
+
+    def enter(self) -> None:
+        if self.broken is not None:
+            raise self.broken
+
+    def add_account(self, username: str, password: str, role: Role) -> Caller:
+        caller = Caller(len(self.callers) + 1, self.new_uuid(), username, role)
+        self.passwords[username] = password
+        self.callers[username] = caller
+        return caller
+
+    def owned(self, uuid: UUID, caller: Caller) -> ExecutionSession:
+        self.enter()
+        if uuid not in self.sessions:
+            raise NotFound(f"There is no session {uuid}.")
+        if self.owners[uuid] != caller and not caller.is_administrator:
+            raise Forbidden(f"The session {uuid} belongs to somebody else.")
+        return self.sessions[uuid]
+
+    def keep(self, uuid: UUID, path: str, content: bytes) -> Path:
+        place = self.directory / hashlib.sha256(path.encode()).hexdigest()
+        place.write_bytes(content)
+        self.files.setdefault(uuid, {})[path] = place
+        return place
+
+
+@dataclass(frozen=True)
+class Offers:
+    world: World
+
+    async def request(self, caller: Caller, reading: Reading) -> OfferSetResponse:
+        self.world.enter()
+        uuid = self.world.new_uuid()
+        if reading.unknown:
+            offers = OfferSetResponse(
+                meta=Metadata(
+                    uuid=str(uuid),
+                    messages=tuple(_unknown(item.kind) for item in reading.unknown),
+                ),
+                result="NO",
+            )
+        else:
+            session = _session(self.world, caller, reading, SessionPhase.OFFERED)
+            offers = OfferSetResponse(
+                meta=Metadata(uuid=str(uuid), created=NOW), result="YES", offers=(session,)
+            )
+        self.world.offers[uuid] = offers
+        return offers
+
+    async def read(self, uuid: UUID, caller: Caller | None) -> OfferSetResponse:
+        self.world.enter()
+        if uuid not in self.world.offers:
+            raise NotFound(f"There is no offer set {uuid}.", "Send the request again.")
+        return self.world.offers[uuid]
+
+
+@dataclass(frozen=True)
+class Sessions:
+    world: World
+
+    async def direct(self, caller: Caller, reading: Reading) -> ExecutionSession:
+        self.world.enter()
+        if reading.unknown:
+            messages = tuple(_unknown(item.kind) for item in reading.unknown)
+            return ExecutionSession(meta=Metadata(messages=messages), phase=SessionPhase.FAILED)
+        return _session(self.world, caller, reading, SessionPhase.ACCEPTED)
+
+    async def read(self, uuid: UUID, caller: Caller | None) -> View:
+        self.world.enter()
+        if uuid not in self.world.sessions:
+            raise NotFound(f"There is no session {uuid}.")
+        return self._view(uuid, caller)
+
+    async def update(self, uuid: UUID, caller: Caller, update: Update) -> View:
+        session = self.world.owned(uuid, caller)
+        if not isinstance(update, EnumUpdate) or update.path.strip("/") != "phase":
+            raise Conflict("Only the phase can change.", "Set `phase`.")
+        if session.phase is not SessionPhase.OFFERED:
+            raise Conflict(f"The session is {session.phase}.", "Nothing can change any more.")
+        phase = SessionPhase(update.value)
+        self.world.sessions[uuid] = msgspec.structs.replace(session, phase=phase, expires=None)
+        return self._view(uuid, caller)
+
+    async def results(self, uuid: UUID, caller: Caller) -> ResultList:
+        self.world.owned(uuid, caller)
+        return ResultList(
+            results=tuple(
+                ResultFile(
+                    path=path,
+                    size=place.stat().st_size,
+                    sha256=hashlib.sha256(place.read_bytes()).hexdigest(),
+                    url=f"/sessions/{uuid}/results/{path}",
+                )
+                for path, place in self.world.files.get(uuid, {}).items()
+            )
+        )
+
+    async def result(self, uuid: UUID, path: str, caller: Caller) -> KeptFile:
+        listed = await self.results(uuid, caller)
+        for file in listed.results:
+            if file.path == path:
+                place = self.world.files[uuid][path]
+                return KeptFile(place, path.rpartition("/")[2], file.size, file.sha256)
+        raise NotFound(f"The session {uuid} has no result {path}.")
+
+    async def stream(self, uuid: UUID, name: str, caller: Caller) -> StreamView:
+        self.world.owned(uuid, caller)
+        return self.world.streams.get((uuid, name), StreamView(b"", 0))
+
+    def _view(self, uuid: UUID, caller: Caller | None) -> View:
+        session = self.world.sessions[uuid]
+        if caller is None or caller != self.world.owners[uuid]:
+            session = msgspec.structs.replace(session, connectors=())
+        etag = hashlib.sha256(msgspec.json.encode(session)).hexdigest()[:16]
+        return View(session, etag)
+
+
+@dataclass(frozen=True)
+class Identities:
+    world: World
+
+    async def authenticate(self, username: str, password: str) -> Caller:
+        if self.world.passwords.get(username) != password:
+            raise Unauthenticated("The user name and password do not hold.")
+        return self.world.callers[username]
+
+    async def create(self, caller: Caller, request: AccountRequest) -> Account:
+        self.world.enter()
+        known = self.world.callers.get(request.username)
+        if known is not None:
+            account = Account(uuid=str(known.uuid), username=known.username)
+            raise AlreadyExists(f"There is an account {known.username}.", account=account)
+        made = self.world.add_account(request.username, request.password, Role.USER)
+        return Account(uuid=str(made.uuid), username=made.username)
+
+
+@dataclass(frozen=True)
+class Status:
+    world: World
+
+    async def ready(self) -> tuple[Check, ...]:
+        self.world.enter()
+        return self.world.checks
+
+    async def platforms(self) -> tuple[PlatformStatus, ...]:
+        self.world.enter()
+        return self.world.statuses
+
+
+@dataclass(frozen=True)
+class Services:
+    offers: Offers
+    sessions: Sessions
+    identities: Identities
+    status: Status
+
+
+def services(world: World) -> Services:
+    return Services(Offers(world), Sessions(world), Identities(world), Status(world))
+
+
+def _session(
+    world: World, caller: Caller, reading: Reading, phase: SessionPhase
+) -> ExecutionSession:
+    uuid = world.new_uuid()
+    request = reading.request
+    session = ExecutionSession(
+        meta=Metadata(
+            uuid=str(uuid),
+            created=NOW,
+            options=(EnumOption(path="phase", values=("ACCEPTED", "CANCELLED", "REJECTED")),),
+        ),
+        phase=phase,
+        expires=NOW if phase is SessionPhase.OFFERED else None,
+        executable=request.executable,
+        compute=request.compute,
+        storage=request.storage,
+        data=request.data,
+        connectors=(Connector(location="https://example.org/?token=secret"),),
+    )
+    world.sessions[uuid] = session
+    world.owners[uuid] = caller
+    return session
+
+
+def _unknown(kind: str) -> Message:
+    return Message(kind="urn:test:unknown-kind", level="ERROR", message=f"{kind} is not known.")
+
+
+def unexpected() -> BrokerError:
+    """An error that no route is meant to answer with."""
+    return BrokerError("The password of the database is hunter2.")
