@@ -110,14 +110,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _File(Section, frozen=True):
-    data_directory: str | None = None
+    data_directory: str
     http: Http = Http()
     database: DatabaseSection = DatabaseSection()
     negotiation: Negotiation = Negotiation()
     worker: Worker = Worker()
     upkeep: Upkeep = Upkeep()
     log: Log = Log()
-    platforms: dict[str, dict[str, Any]] = {"local": {}}
+    platforms: dict[str, dict[str, Any]] = msgspec.field(default_factory=lambda: {"local": {}})
     data_kinds: dict[str, dict[str, Any]] = {}
     transfers: dict[str, dict[str, Any]] = {}
 
@@ -130,6 +130,12 @@ def load(file: Path | None, environment: Mapping[str, str] | None = None) -> Set
     environment = os.environ if environment is None else environment
     values = _read_file(file) if file else {}
     _overlay(values, environment)
+    values.setdefault("data_directory", _default_directory(environment))
+    return load_values(values)
+
+
+def load_values(values: dict[str, Any]) -> Settings:
+    """The settings of plain values, as a file would have them. `data_directory` is needed."""
     _read_secrets(values, "")
     parsed = _convert(values, _File, "")
     if parsed.worker.renewal * 2 >= parsed.worker.lease:
@@ -139,7 +145,7 @@ def load(file: Path | None, environment: Mapping[str, str] | None = None) -> Set
             "Make it less than half of worker.lease.",
         )
     return Settings(
-        data_directory=Path(parsed.data_directory or _default_directory(environment)).absolute(),
+        data_directory=Path(parsed.data_directory).absolute(),
         http=parsed.http,
         database=parsed.database,
         negotiation=parsed.negotiation,

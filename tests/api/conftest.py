@@ -16,6 +16,7 @@ from structlog.testing import LogCapture
 from structlog.typing import FilteringBoundLogger
 
 from execution_broker.api.app import create_app
+from execution_broker.api.media import body_format
 from execution_broker.api.routes import ROUTES
 from execution_broker.config import Http
 from execution_broker.domain.identity import Role
@@ -105,8 +106,9 @@ async def _check_announced(response: httpx.Response) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["x-request-id"]
     method = "GET" if response.request.method == "HEAD" else response.request.method
-    if "problem+" in response.headers.get("content-type", "") and response.content:
-        _check_problem(response)
+    if "problem+" in response.headers.get("content-type", ""):
+        if response.content:
+            _check_problem(response)
         return
     if method == "OPTIONS":
         return
@@ -114,20 +116,18 @@ async def _check_announced(response: httpx.Response) -> None:
     assert response.status_code in announced, "a status that the route table does not announce"
     body = announced[HTTPStatus(response.status_code)].body
     if body is not None and not isinstance(body, str) and response.content:
-        if "json" in response.headers["content-type"]:
-            msgspec.json.decode(response.content, type=body)
-        else:
-            msgspec.yaml.decode(response.content, type=body)
+        msgspec.convert(_read(response), type=body)
 
 
 def _check_problem(response: httpx.Response) -> None:
-    if response.headers["content-type"] == "application/problem+json":
-        problem = msgspec.json.decode(response.content, type=Problem)
-    else:
-        problem = msgspec.yaml.decode(response.content, type=Problem)
+    problem = msgspec.convert(_read(response), type=Problem)
     assert problem.status == response.status_code
     assert problem.type.startswith("urn:execution-broker:problem:")
     assert response.headers["cache-control"] == "no-store"
+
+
+def _read(response: httpx.Response) -> object:
+    return body_format(response.headers["content-type"], None).read(response.content)
 
 
 def _announced(method: str, path: str) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 from uuid import UUID, uuid5
 
 import msgspec
@@ -76,7 +77,7 @@ class World:
     offers: dict[UUID, OfferSetResponse] = field(default_factory=dict)
     sessions: dict[UUID, ExecutionSession] = field(default_factory=dict)
     owners: dict[UUID, Caller] = field(default_factory=dict)
-    files: dict[UUID, dict[str, Path]] = field(default_factory=dict)
+    files: dict[UUID, dict[str, KeptFile]] = field(default_factory=dict)
     streams: dict[tuple[UUID, str], StreamView] = field(default_factory=dict)
     checks: tuple[Check, ...] = (Check("database", None),)
     statuses: tuple[PlatformStatus, ...] = ()
@@ -106,9 +107,13 @@ class World:
         return self.sessions[uuid]
 
     def keep(self, uuid: UUID, path: str, content: bytes) -> Path:
+        """Keep an output of a session; where it lies."""
         place = self.directory / hashlib.sha256(path.encode()).hexdigest()
         place.write_bytes(content)
-        self.files.setdefault(uuid, {})[path] = place
+        kept = KeptFile(
+            place, path.rpartition("/")[2], len(content), hashlib.sha256(content).hexdigest()
+        )
+        self.files.setdefault(uuid, {})[path] = kept
         return place
 
 
@@ -175,21 +180,19 @@ class Sessions:
             results=tuple(
                 ResultFile(
                     path=path,
-                    size=place.stat().st_size,
-                    sha256=hashlib.sha256(place.read_bytes()).hexdigest(),
-                    url=f"/sessions/{uuid}/results/{path}",
+                    size=kept.size,
+                    sha256=kept.sha256,
+                    url=f"/sessions/{uuid}/results/{quote(path)}",
                 )
-                for path, place in self.world.files.get(uuid, {}).items()
+                for path, kept in self.world.files.get(uuid, {}).items()
             )
         )
 
     async def result(self, uuid: UUID, path: str, caller: Caller) -> KeptFile:
-        listed = await self.results(uuid, caller)
-        for file in listed.results:
-            if file.path == path:
-                place = self.world.files[uuid][path]
-                return KeptFile(place, path.rpartition("/")[2], file.size, file.sha256)
-        raise NotFound(f"The session {uuid} has no result {path}.")
+        self.world.owned(uuid, caller)
+        if path not in self.world.files.get(uuid, {}):
+            raise NotFound(f"The session {uuid} has no result {path}.")
+        return self.world.files[uuid][path]
 
     async def stream(self, uuid: UUID, name: str, caller: Caller) -> StreamView:
         self.world.owned(uuid, caller)

@@ -98,8 +98,15 @@ def test_environment_keeps_its_text() -> None:
     assert yaml_format.read(body.encode()) == {
         "executable": {
             "environment": {
-                **{"A": "no", "B": "1.10", "C": "0x1F", "D": "~", "E": "", "F": "null"},
-                **{"G": "x", "H": "2027-01-01", "I": "true"},
+                "A": "no",
+                "B": "1.10",
+                "C": "0x1F",
+                "D": "~",
+                "E": "",
+                "F": "null",
+                "G": "x",
+                "H": "2027-01-01",
+                "I": "true",
             },
             "parameters": {"a": 1.1, "environment": {"b": 1.1}},
         },
@@ -145,7 +152,7 @@ def test_an_empty_document_is_nothing() -> None:
         (b"a: -.Inf", "finite"),
         (b"a: 1e999", "out of range"),
         (b"a: " + b"9" * 5000, "out of range"),
-        (b"a: [", "line 1"),
+        (b"a: [", "line [12], column"),
         (b"\ta: 1", "YAML"),
         (b"a: \x01", "YAML"),
         (b'a: "\\0"', "character"),

@@ -15,9 +15,9 @@ from structlog.typing import FilteringBoundLogger
 from execution_broker.api import problems, trace
 from execution_broker.api.endpoint import paths
 from execution_broker.api.identity import CHALLENGE
-from execution_broker.api.media import FORMATS, negotiate
+from execution_broker.api.media import negotiate
 from execution_broker.api.needs import Services
-from execution_broker.api.openapi import document
+from execution_broker.api.openapi import written
 from execution_broker.api.routes import ROUTES
 from execution_broker.config import Http
 from execution_broker.domain.errors import (
@@ -83,8 +83,7 @@ def create_app(
         },
     )
     app.router.redirect_slashes = False
-    written = document(ROUTES)
-    app.state.documents = {format_: format_.write(written) for format_ in FORMATS}
+    app.state.document = written
     return app
 
 

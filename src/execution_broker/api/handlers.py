@@ -9,7 +9,7 @@ from starlette.responses import Response
 from execution_broker.api import files
 from execution_broker.api.call import Call
 from execution_broker.api.media import Format
-from execution_broker.domain.errors import InvalidBody, NotFound
+from execution_broker.domain.errors import InvalidBody, MalformedBody, NotFound
 from execution_broker.models.component import Component
 from execution_broker.models.extensions import (
     AccountRequest,
@@ -84,7 +84,10 @@ def read_stream(stream: Stream) -> Handler:
 async def create_identity(call: Call) -> Response:
     wanted = read_struct(await call.body(), AccountRequest)
     if isinstance(wanted, tuple):
-        raise InvalidBody(wanted)
+        faults = "; ".join(f"{fault.place}: {fault.fault}" for fault in wanted)
+        raise MalformedBody(
+            f"The body is no account: {faults}.", "Send `username` and `password`, both text."
+        )
     account = await call.services.identities.create(call.identity, wanted)
     return call.answer(account, HTTPStatus.CREATED)
 
@@ -128,11 +131,12 @@ async def tell_readiness(call: Call) -> Response:
 
 
 def read_document(format_: Format) -> Handler:
-    """The OpenAPI document, written once when the application is made."""
+    """The OpenAPI document. It is made from the table that this stands in, so the application
+    hands it in."""
 
     async def read(call: Call) -> Response:
-        written: bytes = call.request.app.state.documents[format_]
-        return Response(written, media_type=format_.types[0])
+        document: bytes = call.request.app.state.document(format_)
+        return Response(document, media_type=format_.types[0])
 
     return read
 

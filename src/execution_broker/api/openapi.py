@@ -7,11 +7,12 @@
 import re
 import sys
 from collections.abc import Iterable
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final, assert_never
 
 from execution_broker.api.identity import Access
-from execution_broker.api.media import FORMATS, YAML
+from execution_broker.api.media import FORMATS, YAML, Format
 from execution_broker.api.routes import ROUTES, Answer, Route
 from execution_broker.api.schemas import Schemas
 from execution_broker.models.extensions import Problem
@@ -46,6 +47,12 @@ def document(table: Iterable[Route]) -> dict[str, Any]:
             "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
         },
     }
+
+
+@cache
+def written(format_: Format) -> bytes:
+    """The document of the whole table in one format, made once for a process."""
+    return format_.write(document(ROUTES))
 
 
 def _wire_types(table: Iterable[Route]) -> list[Any]:
@@ -117,4 +124,4 @@ def _content(type_: Any, schemas: Schemas) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(YAML.write(document(ROUTES)))
+    sys.stdout.buffer.write(written(YAML))

@@ -226,6 +226,7 @@ ADMINISTRATION: Final = (
         body=AccountRequest,
         answers={
             HTTPStatus.CREATED: Answer("The new account.", Account),
+            HTTPStatus.BAD_REQUEST: Answer("The name or the password is missing.", Problem),
             HTTPStatus.FORBIDDEN: Answer("Only the administrator may.", Problem),
             HTTPStatus.CONFLICT: Answer("The account that has this name already.", Account),
         },

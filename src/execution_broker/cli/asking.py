@@ -18,20 +18,20 @@ P = ParamSpec("P")
 _PANEL = "Request by flags"
 
 
-def _flag(help_: str, *names: str, metavar: str | None = None) -> Any:
-    return typer.Option(*names, help=help_, metavar=metavar, rich_help_panel=_PANEL)
+def _flag(help_: str, *, metavar: str) -> Any:
+    return typer.Option(help=help_, metavar=metavar, rich_help_panel=_PANEL)
 
 
 File = Annotated[
     str | None,
-    typer.Argument(metavar="[FILE]", help="Request in YAML or JSON; - is the standard input."),
+    typer.Argument(metavar="FILE", help="Request in YAML or JSON; - is the standard input."),
 ]
 Notebook = Annotated[
     str | None, _flag("Notebook to run: a URL, or a file that is here.", metavar="URL")
 ]
 Mode = Annotated[
     Literal["INTERACTIVE", "BATCH"] | None,
-    _flag("Use it in a browser, or let it run from top to bottom."),
+    _flag("Use it in a browser, or let it run from top to bottom.", metavar="INTERACTIVE|BATCH"),
 ]
 Cores = Annotated[str | None, _flag("Cores: the least, or least-most.", metavar="N[-N]")]
 Memory = Annotated[str | None, _flag("Memory in GiB: the least, or least-most.", metavar="N[-N]")]

@@ -34,15 +34,22 @@ ADMINISTRATOR: Final = "admin"
 _PANEL: Final = "Connection"
 
 Url = Annotated[
-    str, typer.Option(help="Address of the broker.", envvar="BROKER_URL", rich_help_panel=_PANEL)
+    str,
+    typer.Option(
+        metavar="URL",
+        help="Address of the broker.",
+        envvar="BROKER_URL",
+        rich_help_panel=_PANEL,
+    ),
 ]
 User = Annotated[
     str | None,
-    typer.Option(help="Who asks.", envvar="BROKER_USER", rich_help_panel=_PANEL),
+    typer.Option(metavar="NAME", help="Who asks.", envvar="BROKER_USER", rich_help_panel=_PANEL),
 ]
 PasswordFile = Annotated[
     Path | None,
     typer.Option(
+        metavar="FILE",
         help="File with the password (or set BROKER_PASSWORD). For a server on this machine, "
         "the administrator's is found by itself.",
         envvar="BROKER_PASSWORD_FILE",
@@ -144,11 +151,6 @@ def ask_password(what: str) -> str:
 def ask_new_password(what: str) -> str:
     """The same, asked for twice."""
     return _prompt(what, confirmation_prompt=True)
-
-
-def examples(*lines: str) -> str:
-    """What `--help` shows at its end: whole commands, ready to be copied."""
-    return "\n\n".join(("Example:" if len(lines) == 1 else "Examples:", *lines))
 
 
 def _prompt(what: str, *, confirmation_prompt: bool) -> str:

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TransferSpeedColumn,
+)
 
 from execution_broker.cli.context import At
 from execution_broker.cli.rendering.words import plain
@@ -15,7 +22,7 @@ def fetch_all(at: At, uuid: str, files: Sequence[ResultFile], directory: Path) -
     """Fetch each file to its place below the directory; every place is checked before any."""
     places = [place_in(directory, file) for file in files]
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -25,7 +32,7 @@ def fetch_all(at: At, uuid: str, files: Sequence[ResultFile], directory: Path) -
         for file, place in zip(files, places, strict=True):
             bar = bars.add_task(plain(file.path), total=file.size)
 
-            def tell(done: int, total: int, bar: object = bar) -> None:
+            def tell(done: int, total: int, bar: TaskID = bar) -> None:
                 bars.update(bar, completed=done, total=total)
 
             at.client.fetch(uuid, file, place, tell)

@@ -12,11 +12,11 @@ from execution_broker.cli.context import (
     Output,
     ask_new_password,
     connected_as_administrator,
-    examples,
     guarded,
     read_password,
 )
 from execution_broker.cli.exits import Exit
+from execution_broker.cli.teaching import teach
 
 if TYPE_CHECKING:
     from execution_broker.config import Settings
@@ -29,7 +29,7 @@ ConfigFile = Annotated[
 ]
 CheckedFile = Annotated[
     Path | None,
-    typer.Argument(metavar="[FILE]", envvar="BROKER_CONFIG", help="Configuration in TOML."),
+    typer.Argument(metavar="FILE", envvar="BROKER_CONFIG", help="Configuration in TOML."),
 ]
 Listen = Annotated[
     str | None,
@@ -47,25 +47,25 @@ configuration = typer.Typer(help="The configuration of a server.", no_args_is_he
 
 def add_commands(app: typer.Typer) -> None:
     """Register the commands with their examples."""
-    for group, name, command, lines in (
-        (
-            app,
-            "serve",
-            serve,
-            ("broker serve", "broker serve --config broker.toml --listen 127.0.0.1:9000"),
-        ),
-        (app, "plugins", plugins, ("broker plugins",)),
-        (app, "version", version, ("broker version",)),
-        (
-            identities,
-            "add",
-            connected_as_administrator(add_identity),
-            ("broker identity add dave", "broker identity add dave --password-file dave.txt"),
-        ),
-        (configuration, "check", check, ("broker config check broker.toml",)),
-    ):
-        register = group.command(name, epilog=examples(*lines), rich_help_panel=_PANEL)
-        register(command)
+    teach(
+        app,
+        _PANEL,
+        "serve",
+        serve,
+        "broker serve",
+        "broker serve --config broker.toml --listen 127.0.0.1:9000",
+    )
+    teach(app, _PANEL, "plugins", plugins, "broker plugins")
+    teach(app, _PANEL, "version", version, "broker version")
+    teach(
+        identities,
+        _PANEL,
+        "add",
+        connected_as_administrator(add_identity),
+        "broker identity add dave",
+        "broker identity add dave --password-file dave.txt",
+    )
+    teach(configuration, _PANEL, "check", check, "broker config check broker.toml")
     app.add_typer(identities, name="identity", rich_help_panel=_PANEL)
     app.add_typer(configuration, name="config", rich_help_panel=_PANEL)
 

@@ -56,7 +56,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
     shown = [p for p in command.params if not getattr(p, "hidden", False)]
     arguments = [p for p in shown if p.param_type_name == "argument"]
     options = [p for p in shown if p.param_type_name == "option" and p.name != "help"]
-    words = [name, "[OPTIONS]" if options else "", *(_metavar(p) for p in arguments)]
+    words = [name, "[OPTIONS]" if options else "", *(_usage(p) for p in arguments)]
     yield "```"
     yield " ".join(word for word in words if word)
     yield "```"
@@ -68,6 +68,10 @@ def _command(name: str, command: Any) -> Iterator[str]:
         yield from (_row(_names(p), p) for p in options)
         yield ""
     yield from _example(command.epilog)
+
+
+def _usage(argument: Any) -> str:
+    return str(argument.metavar) if argument.required else f"[{argument.metavar}]"
 
 
 def _example(epilog: str) -> Iterator[str]:
@@ -96,10 +100,7 @@ def _names(parameter: Any) -> str:
 
 
 def _metavar(parameter: Any) -> str:
-    if parameter.metavar:
-        return str(parameter.metavar)
-    choices = getattr(parameter.type, "choices", None)
-    return "\\|".join(choices) if choices else str(parameter.type.name).upper()
+    return str(parameter.metavar or parameter.name).replace("|", "\\|")
 
 
 def _cell(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 from uuid import UUID
@@ -9,8 +10,9 @@ from uuid import UUID
 import typer
 
 from execution_broker.cli.asking import asking
-from execution_broker.cli.context import At, connected, examples
+from execution_broker.cli.context import At, connected
 from execution_broker.cli.exits import Exit
+from execution_broker.cli.teaching import teach
 
 if TYPE_CHECKING:
     from execution_broker.client.client import Request
@@ -29,39 +31,28 @@ Directory = Annotated[
 
 def add_commands(app: typer.Typer) -> None:
     """Register the commands with their examples."""
-    commands: tuple[tuple[str, Callable[..., Exit], tuple[str, ...]], ...] = (
-        (
-            "request",
-            asking(request),
-            (
-                "broker request request.yaml",
-                "broker request --notebook https://example.org/fit.ipynb --mode BATCH --cores 2 "
-                "--data https://example.org/cat.fits,size=1048576 --duration PT30M",
-            ),
-        ),
-        ("accept", accept, (f"broker accept {_EXAMPLE}",)),
-        ("reject", reject, (f"broker reject {_EXAMPLE}",)),
-        ("cancel", cancel, (f"broker cancel {_EXAMPLE}",)),
-        ("status", status, (f"broker status {_EXAMPLE}", f"broker status --json {_EXAMPLE}")),
-        ("watch", watch, (f"broker watch {_EXAMPLE}",)),
-        ("logs", logs, (f"broker logs --follow {_EXAMPLE}", f"broker logs --stderr {_EXAMPLE}")),
-        (
-            "results",
-            results,
-            (f"broker results {_EXAMPLE}", f"broker results --output results/ {_EXAMPLE}"),
-        ),
-        (
-            "run",
-            asking(run),
-            (
-                "broker run request.yaml",
-                "broker run --notebook https://example.org/fit.ipynb --mode BATCH --cores 2-8",
-            ),
-        ),
+    add = partial(_add, app)
+    flags = "--notebook https://example.org/fit.ipynb --mode BATCH"
+    data = "--data https://example.org/cat.fits,size=1048576 --duration PT30M"
+    add(
+        "request",
+        asking(request),
+        "broker request request.yaml",
+        f"broker request {flags} --cores 2 {data}",
     )
-    for name, command, lines in commands:
-        register = app.command(name, epilog=examples(*lines), rich_help_panel="For users")
-        register(connected(command))
+    add("accept", accept, f"broker accept {_EXAMPLE}")
+    add("reject", reject, f"broker reject {_EXAMPLE}")
+    add("cancel", cancel, f"broker cancel {_EXAMPLE}")
+    add("status", status, f"broker status {_EXAMPLE}", f"broker status {_EXAMPLE} --json")
+    add("watch", watch, f"broker watch {_EXAMPLE}")
+    add("logs", logs, f"broker logs {_EXAMPLE} --follow", f"broker logs {_EXAMPLE} --stderr")
+    add(
+        "results",
+        results,
+        f"broker results {_EXAMPLE}",
+        f"broker results {_EXAMPLE} --output results/",
+    )
+    add("run", asking(run), "broker run request.yaml", f"broker run {flags} --cores 2-8")
 
 
 def request(at: At, wanted: "Request") -> Exit:
@@ -162,6 +153,10 @@ def run(at: At, wanted: "Request") -> Exit:
     if code in (Exit.DONE, Exit.FAILED):
         _list_results(at, uuid)
     return code
+
+
+def _add(app: typer.Typer, name: str, command: Callable[..., Exit], *lines: str) -> None:
+    teach(app, "For users", name, connected(command), *lines)
 
 
 def _watch(at: At, uuid: str) -> Exit:

@@ -1,16 +1,18 @@
 """Data behind http and https URLs.
 
-The httpx library logs whole URLs, with their secrets, at INFO: a logging setup keeps the loggers
-`httpx` and `httpcore` at WARNING.
+httpx is used without its client: a client logs whole URLs with their secrets at INFO, keeps
+cookies, and has its own ideas about redirects. (`httpcore` below it logs headers at DEBUG: a
+logging setup keeps both loggers at WARNING.)
 """
 
 import asyncio
 import re
 import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Annotated, ClassVar, Final
 
 import httpx
@@ -58,7 +60,7 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Permissions(self.allow)
         if self.ca:
             try:
-                ssl.create_default_context(cadata=self.ca)
+                _trust(self.ca)
             except ssl.SSLError:
                 raise ValueError("ca holds no certificate in PEM") from None
 
@@ -78,16 +80,12 @@ class HttpTransfer:
         self._config = config
         self._resolve = resolve
         self._permissions = Permissions(config.allow)
-        trust = ssl.create_default_context()
-        if config.ca:
-            trust.load_verify_locations(cadata=config.ca)
-        self._client = httpx.AsyncClient(
-            verify=trust,
+        timeouts = httpx.Timeout(config.inactivity_timeout, connect=config.connect_timeout)
+        self._timeouts = timeouts.as_dict()
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=_trust(config.ca),
             trust_env=False,
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             limits=httpx.Limits(max_connections=config.connections, max_keepalive_connections=0),
-            timeout=httpx.Timeout(config.inactivity_timeout, connect=config.connect_timeout),
         )
 
     async def look(self, source: Source) -> Looked:
@@ -118,7 +116,7 @@ class HttpTransfer:
                     )
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
     @asynccontextmanager
     async def _answer(
@@ -164,16 +162,17 @@ class HttpTransfer:
         host = url.raw_host.decode("ascii")
         if url.scheme not in self.schemes or not host:
             raise _permanent(str(url), "only http and https URLs with a host can be read")
+        secrets = _authorization(url)
         failure: httpx.TransportError | None = None
         for address in await self._addresses(url, host):
-            request = self._client.build_request(
+            request = httpx.Request(
                 method,
                 url.copy_with(host=address),
-                headers={"Host": url.netloc.decode("ascii"), **_HEADERS, **headers},
-                extensions={"sni_hostname": host},
+                headers={"Host": url.netloc.decode("ascii"), **_HEADERS, **headers, **secrets},
+                extensions={"sni_hostname": host, "timeout": self._timeouts},
             )
             try:
-                return await self._client.send(request, stream=True)
+                return await self._transport.handle_async_request(request)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failure = error
         raise failure or _transient(str(url), f"the host {host} has no address")
@@ -223,6 +222,23 @@ class HttpTransfer:
             raise _transient(location, "the connection failed") from None
         except httpx.RequestError:
             raise _transient(location, "the connection broke off") from None
+
+
+@cache
+def _trust(ca: str) -> ssl.SSLContext:
+    """Whom we believe that a server is who it says: the system's authorities, and these."""
+    trust = ssl.create_default_context()
+    if ca:
+        trust.load_verify_locations(cadata=ca)
+    return trust
+
+
+def _authorization(url: httpx.URL) -> dict[str, str]:
+    """User and password of a URL, for this request alone."""
+    if not url.userinfo:
+        return {}
+    pair = f"{url.username}:{url.password}".encode()
+    return {"Authorization": "Basic " + b64encode(pair).decode("ascii")}
 
 
 def _require_success(answer: httpx.Response, location: str, accepted: frozenset[int]) -> None:

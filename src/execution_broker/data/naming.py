@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 from typing import Final
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit, urlunsplit
 
 _LONGEST_NAME: Final = 200
 _LONGEST_SHOWN: Final = 300
@@ -14,16 +14,11 @@ def shown(location: str) -> str:
 
     Where it is unclear which part is a password, only the scheme is left.
     """
-    scheme = location.partition(":")[0]
-    try:
-        parts = urlsplit(location)
-        port = parts.port
-    except ValueError:
-        return _printable(f"{scheme}://...")
-    authority = parts.netloc.rpartition("@")[2]
-    if port is not None and "@" not in parts.netloc and "@" in location:
-        return _printable(f"{scheme}://...")
-    return _printable(f"{parts.scheme}://{authority}{parts.path}")
+    parts = _clear_parts(location)
+    if parts is None:
+        return _printable(location.partition(":")[0] + "://...")
+    host = parts.netloc.rpartition("@")[2]
+    return _printable(urlunsplit((parts.scheme, host, parts.path, "", "")))
 
 
 def file_name(name: str | None, location: str) -> str:
@@ -45,6 +40,16 @@ def safe_name(name: str) -> str:
         return safe or "%"
     digest = sha256(encoded).hexdigest()[:32]
     return encoded[: _LONGEST_NAME - 33].decode(errors="ignore") + "~" + digest
+
+
+def _clear_parts(location: str) -> SplitResult | None:
+    """The parts of a URL, unless some other part may hold a piece of an unescaped password."""
+    try:
+        parts = urlsplit(location)
+        unclear = parts.port is not None or ":" in parts.netloc  # a port that is no number raises
+    except ValueError:
+        return None
+    return None if unclear and "@" in location.partition(parts.netloc)[2] else parts
 
 
 def _last_part(location: str) -> str:

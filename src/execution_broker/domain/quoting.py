@@ -34,21 +34,21 @@ class Quote(msgspec.Struct, frozen=True):
 
 
 def quote(capability: Capability, terms: Terms, to_stage: Mapping[str, int]) -> Quote:
-    """The quote for these terms. `to_stage`: bytes by component key that must be staged."""
-    costs: dict[str, list[Cost]] = {SESSION: [], COMPUTE: []}
+    """The quote for these terms. `to_stage`: bytes by component key that must be staged.
+
+    Prices of one type add up; of qualities of one type the first counts.
+    """
+    costs: dict[str, dict[str, Cost]] = {SESSION: {}, COMPUTE: {}}
     for price in _prices(capability):
-        total_min = total_max = 0.0
         for key, value in _values(price, terms, to_stage):
             cost = _cost(price, value)
-            total_min += cost.min or 0.0
-            total_max += cost.max or 0.0
             if cost.max or key == COMPUTE:
-                costs.setdefault(key, []).append(cost)
-        low, high = round(total_min, _DIGITS), round(total_max, _DIGITS)
-        costs[SESSION].append(Cost(type=price.type, min=low, max=high))
-    metrics = tuple(_metric(quality, terms.cores) for quality in _qualities(capability))
+                _add(costs.setdefault(key, {}), cost)
+            _add(costs[SESSION], cost)
+    qualities = {quality.type: quality for quality in reversed(_qualities(capability))}
+    metrics = tuple(_metric(quality, terms.cores) for quality in reversed(qualities.values()))
     return Quote(
-        costs={key: tuple(parts) for key, parts in costs.items()},
+        costs={key: tuple(by_type.values()) for key, by_type in costs.items()},
         metrics={SESSION: metrics, COMPUTE: metrics},
     )
 
@@ -79,6 +79,16 @@ def _cost(price: Price, value: float) -> Cost:
     low = value * max(0.0, 1 - price.uncertainty)
     high = value * (1 + price.uncertainty)
     return Cost(type=price.type, min=round(low, _DIGITS), max=round(high, _DIGITS))
+
+
+def _add(costs: dict[str, Cost], cost: Cost) -> None:
+    kind = cost.type or ""
+    before = costs.get(kind, Cost(min=0.0, max=0.0))
+    costs[kind] = Cost(
+        type=kind,
+        min=round((before.min or 0.0) + (cost.min or 0.0), _DIGITS),
+        max=round((before.max or 0.0) + (cost.max or 0.0), _DIGITS),
+    )
 
 
 def _metric(quality: Quality, cores: int) -> Metric:

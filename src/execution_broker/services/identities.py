@@ -60,7 +60,7 @@ class IdentitiesService:
         self._remembered: dict[str, _Remembered] = {}
 
     async def authenticate(self, username: str, password: str) -> Caller:
-        """Who this is. Unauthenticated takes as long for an unknown name as for a wrong password."""
+        """Who this is. An unknown name takes as long to refuse as a wrong password."""
         account = await self._database.read(
             lambda connection: identities.by_name(connection, username)
         )

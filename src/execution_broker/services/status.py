@@ -20,7 +20,7 @@ class PlatformStatus(msgspec.Struct, frozen=True, omit_defaults=True):
 
     name: str
     description: str
-    reported: datetime | None
+    reported_at: datetime | None
     kinds: tuple[str, ...]
     capacity: dict[str, int]
 
@@ -40,7 +40,7 @@ class StatusService:
                 PlatformStatus(
                     name=one.name,
                     description=one.capability.description if one.capability else "",
-                    reported=one.reported,
+                    reported_at=one.reported,
                     kinds=tuple(e.kind for e in one.capability.executables)
                     if one.capability
                     else (),

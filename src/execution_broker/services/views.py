@@ -4,7 +4,7 @@ Nothing here changes anything: expiry is a fact of time, and every reader derive
 """
 
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypeVar, assert_never
+from typing import Final, NamedTuple, TypeVar, assert_never
 
 import msgspec
 
@@ -14,7 +14,7 @@ from execution_broker.domain.demand import COMPUTE, EXECUTABLE, data_key, storag
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.models.component import LifecycleComponent, Metadata
-from execution_broker.models.executable import DockerContainer
+from execution_broker.models.executable import DockerContainer, Executable
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.message import EnumOption, Message, Option
 from execution_broker.models.phases import SessionPhase
@@ -48,13 +48,14 @@ def view_session(
     document = stored.document
     if stored.accepted is not None:
         document = reschedule(document, stored.terms, stored.plan())
+    executable = document.executable if owns else _public(document.executable)
     derived = 1 if phase is not stored.phase else 0
     session = msgspec.structs.replace(
         document,
-        meta=_metadata(stored, phase, owns, base_url),
+        meta=_metadata(stored, phase, base_url, options(phase) if owns else ()),
         phase=phase,
         expires=stored.expires if phase is SessionPhase.OFFERED else None,
-        executable=_executable(stored, document, owns),
+        executable=executable and _living(stored, executable, EXECUTABLE),
         compute=document.compute and _living(stored, document.compute, COMPUTE),
         storage=tuple(
             _living(stored, part, storage_key(i)) for i, part in enumerate(document.storage)
@@ -131,8 +132,8 @@ def options(phase: SessionPhase) -> tuple[Option, ...]:
 def _metadata(
     stored: StoredSession,
     phase: SessionPhase,
-    owns: bool,
-    base_url: str,  # noqa: FBT001 - a fact about the reader
+    base_url: str,
+    allowed: tuple[Option, ...],
 ) -> Metadata:
     expired = phase is not stored.phase
     return msgspec.structs.replace(
@@ -142,17 +143,15 @@ def _metadata(
         created=stored.created,
         modified=stored.expires if expired else stored.modified,
         messages=tuple(stored.messages),
-        options=options(phase) if owns else (),
+        options=allowed,
     )
 
 
-def _executable(stored: StoredSession, document: ExecutionSession, owns: bool) -> Any:  # noqa: FBT001 - a fact about the reader
-    executable = document.executable
-    if executable is None:
-        return None
-    if isinstance(executable, DockerContainer) and not owns:
-        executable = msgspec.structs.replace(executable, environment={})
-    return _living(stored, executable, EXECUTABLE)
+def _public(executable: Executable | None) -> Executable | None:
+    """An executable without what may be secret: the values of its environment."""
+    if isinstance(executable, DockerContainer):
+        return msgspec.structs.replace(executable, environment={})
+    return executable
 
 
 def _living(stored: StoredSession, component: L, key: str) -> L:

@@ -13,7 +13,7 @@ import msgspec
 
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.plan import StepKind
-from execution_broker.ports.data import Stage
+from execution_broker.steps.staging import Staging
 from execution_broker.ports.platform import Platform
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import LeasedStep
@@ -78,7 +78,7 @@ class World(msgspec.Struct, frozen=True):
 
     database: Database
     platforms: Mapping[int, Platform]
-    stage: Stage
+    stage: Staging
     instance: UUID
     retention: timedelta
 

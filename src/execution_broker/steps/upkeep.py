@@ -1,5 +1,6 @@
 """Upkeep: recurring steps that exist once per database and never become FAILED (S6)."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -74,7 +75,7 @@ class Report(Upkeep):
 
     async def act(self, loaded: int) -> Capability:
         reported = await self.world.platforms[loaded].report()
-        staged = reported.staged | await self.world.stage.cached()
+        staged = reported.staged | await asyncio.to_thread(self.world.stage.cached)
         return msgspec.structs.replace(reported, staged=staged)
 
     async def apply(

@@ -61,7 +61,7 @@ def refuse(session: StoredSession, phase: SessionPhase, now: datetime) -> None:
     session.ended = session.released = now
 
 
-async def begin(connection: Connection, session: StoredSession, plan: Plan, now: datetime) -> None:
+async def begin(connection: Connection, session: StoredSession, now: datetime) -> None:
     """Fix the start (N8), book for good, and turn the plan into steps (S9). Platform is locked."""
     session.terms = fix(session.terms, int(now.timestamp()))
     session.accepted = now

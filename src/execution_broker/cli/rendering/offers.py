@@ -51,9 +51,9 @@ def table(offers: Sequence[ExecutionSession], here: Here) -> Table:
 
 
 def amount(wanted: Range | None, units: str = "") -> str:
-    """`2`, or `2 – 8` where it is not settled."""
+    """`2`, or `2 to 8` where it is not settled."""
     bounds = [] if wanted is None else [str(b) for b in (wanted.min, wanted.max) if b is not None]
-    return " – ".join(dict.fromkeys(bounds)) + units if bounds else "–"
+    return " to ".join(dict.fromkeys(bounds)) + units if bounds else "-"
 
 
 def reasons(messages: Sequence[Message]) -> list[Text]:
@@ -92,7 +92,7 @@ def _types(lists: Sequence[Sequence[Cost | Metric]]) -> list[str]:
 
 
 def _quoted(values: Sequence[Cost | Metric], name: str) -> str:
-    return next((words.bounds(value) for value in values if value.type == name), "–")
+    return next((words.bounds(value) for value in values if value.type == name), "-")
 
 
 def _uuid(offer: ExecutionSession) -> str:

@@ -58,9 +58,9 @@ def moment(instant: datetime, here: Here) -> str:
 
 
 def window(interval: str | None, here: Here) -> str:
-    """When something may start: `14:02 – 14:30`, or `14:02` where both are the same."""
+    """When something may start: `14:02 to 14:30`, or `14:02` where both are the same."""
     if not interval:
-        return "–"
+        return "-"
     try:
         start, end = iso8601.read_interval(interval, here.now)
     except ValueError:
@@ -72,13 +72,13 @@ def window(interval: str | None, here: Here) -> str:
     if last == first:
         return first
     same_day = start.astimezone(here.zone).date() == end.astimezone(here.zone).date()
-    return f"{first} – {end.astimezone(here.zone):%H:%M}" if same_day else f"{first} – {last}"
+    return f"{first} to {end.astimezone(here.zone):%H:%M}" if same_day else f"{first} to {last}"
 
 
 def instant(text: str | None, here: Here) -> str:
     """An instant of the wire, or the text itself where it is none."""
     if not text:
-        return "–"
+        return "-"
     try:
         return moment(iso8601.read_instant(text), here)
     except ValueError:
@@ -88,7 +88,7 @@ def instant(text: str | None, here: Here) -> str:
 def duration(text: str | None) -> str:
     """A duration of the wire: `2 h 30 min`."""
     if not text:
-        return "–"
+        return "-"
     try:
         return length(iso8601.read_duration(text))
     except ValueError:
@@ -99,9 +99,9 @@ def length(span: timedelta) -> str:
     """The two largest units: `4 min 58 s`, `2 h`, `3 d 4 h`."""
     seconds = max(round(span.total_seconds()), 0)
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    parts = []
-    for name, size in units:
-        count, seconds = divmod(seconds, size)
+    parts: list[tuple[int, str]] = []
+    for name, each in units:
+        count, seconds = divmod(seconds, each)
         if count or parts:
             parts.append((count, name))
     return " ".join(f"{count} {name}" for count, name in parts[:2] if count) or "0 s"
@@ -110,7 +110,7 @@ def length(span: timedelta) -> str:
 def left(until: datetime | None, here: Here) -> str:
     """How long until an instant, or `over`."""
     if until is None:
-        return "–"
+        return "-"
     return length(aware(until) - here.now) if aware(until) > here.now else "over"
 
 
@@ -121,19 +121,17 @@ def aware(instant: datetime) -> datetime:
 
 def size(count: float) -> str:
     """`3.2 MiB`"""
-    for unit in _UNITS[:-1]:
-        if count < 1024:
-            break
+    unit = 0
+    while count >= 1024 and unit < len(_UNITS) - 1:
         count /= 1024
-    else:
-        unit = _UNITS[-1]
-    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        unit += 1
+    return f"{count:.1f} {_UNITS[unit]}" if unit else f"{count:.0f} {_UNITS[0]}"
 
 
 def bounds(value: Cost | Metric) -> str:
-    """`0.1 – 0.12`, or one number where both are the same."""
+    """`0.1 to 0.12`, or one number where both are the same."""
     numbers = [f"{bound:.4g}" for bound in (value.min, value.max) if bound is not None]
-    return " – ".join(dict.fromkeys(numbers)) or "–"
+    return " to ".join(dict.fromkeys(numbers)) or "-"
 
 
 def type_name(type_: str | None) -> str:

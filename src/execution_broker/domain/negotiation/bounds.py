@@ -1,6 +1,6 @@
 """Costs and metrics: what the request bounds, and the least amounts that keep every bound (N6)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -17,7 +17,9 @@ from execution_broker.domain.demand import (
     volume_key,
 )
 from execution_broker.domain.messages import NOT_QUOTED, TOO_EXPENSIVE, TOO_SLOW
+from execution_broker.domain.negotiation.bisecting import least_that
 from execution_broker.domain.negotiation.site import Case
+from execution_broker.domain.negotiation.trial import Trial
 from execution_broker.domain.quoting import Quote
 from execution_broker.models.component import Component, Cost, Metric
 
@@ -57,21 +59,21 @@ def is_kept(bound: Bound, quote: Quote) -> bool:
     return value <= bound.limit if bound.what == "cost" else value >= bound.limit
 
 
-def settle(case: Case, quote_at: Callable[[Demand], Quote]) -> tuple[Bound, ...]:
+def settle(case: Case, trial: Trial) -> tuple[Bound, ...]:
     """Raise the least of the demand until every bound is kept, at the least cost.
 
     Costs grow with every amount and metrics with the cores, so the fewest cores that keep the
     metrics are also the cheapest, and the easiest to find room for. The bounds returned are
     relaxed like the demand.
     """
-    bounds = _quoted_bounds(case, quote_at(case.demand))
-    bounds = _settle_metrics(case, quote_at, bounds)
-    return _settle_costs(case, quote_at(case.demand), bounds)
+    bounds = _quoted_bounds(case, trial.quote(case.demand))
+    bounds = _settle_metrics(case, trial, bounds)
+    return _settle_costs(case, trial.quote(case.demand), bounds)
 
 
 def least_cores(
     demand: Demand,
-    quote_at: Callable[[Demand], Quote],
+    trial: Trial,
     bounds: Sequence[Bound],
     low: int,
     high: int,
@@ -80,7 +82,7 @@ def least_cores(
     metrics = [bound for bound in bounds if bound.what == "metric"]
 
     def is_enough(cores: int) -> bool:
-        quote = quote_at(msgspec.structs.replace(demand, cores=Size(cores)))
+        quote = trial.quote(msgspec.structs.replace(demand, cores=Size(cores)))
         return all(is_kept(bound, quote) for bound in metrics)
 
     return least_that(is_enough, low, high)
@@ -131,9 +133,7 @@ def _quoted_bounds(case: Case, quote: Quote) -> tuple[Bound, ...]:
     return tuple(kept)
 
 
-def _settle_metrics(
-    case: Case, quote_at: Callable[[Demand], Quote], bounds: tuple[Bound, ...]
-) -> tuple[Bound, ...]:
+def _settle_metrics(case: Case, trial: Trial, bounds: tuple[Bound, ...]) -> tuple[Bound, ...]:
     """Enough cores for each metric in turn; where the request allows too few, say so: more cores
     if the site has them, else less of the metric."""
     site = case.site
@@ -142,13 +142,13 @@ def _settle_metrics(
     for bound in bounds:
         demand = case.demand
         low, most = demand.cores.min, demand.cores.max or demand.cores.min
-        cores = least_cores(demand, quote_at, (bound,), low, limit)
+        cores = least_cores(demand, trial, (bound,), low, limit)
         if cores is not None and cores <= most:
             case.change(cores=Size(cores, most))
             relaxed.append(bound)
             continue
         best = msgspec.structs.replace(demand, cores=Size(most))
-        value = quoted(bound, quote_at(best)) or 0.0
+        value = quoted(bound, trial.quote(best)) or 0.0
         fault = {
             "type": bound.type,
             "platform": site.name,

@@ -22,7 +22,7 @@ def fit_storage(case: Case) -> None:
     if excess > 0:
         _reduce(case, excess, most)
     else:
-        _cap(case, -excess, most)
+        _cap(case, -excess)
 
 
 def spread(storage: Sequence[StorageDemand], extra: int) -> tuple[int, ...]:
@@ -102,7 +102,7 @@ def _reduce(case: Case, excess: int, most: int) -> None:
         )
 
 
-def _cap(case: Case, extra: int, limit: int) -> None:
+def _cap(case: Case, extra: int) -> None:
     """Each storage up to what the others leave, and a remark where that is less than asked."""
     parts = []
     for index, part in enumerate(case.demand.storage):

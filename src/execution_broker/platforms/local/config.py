@@ -20,8 +20,7 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     many files are kept of one session, for `retention` seconds.
 
     `kernel_python` is a Python that has papermill and ipykernel. By default the platform makes an
-    environment with these and `packages` (requirement strings), from the package `index` (a URL;
-    by default what pip is configured for).
+    environment with these and `packages` (requirement strings), from where pip is configured for.
 
     `environment` is added to the environment of every notebook: a proxy, certificates. No secrets.
     `stream_limit`: bytes kept of the beginning and of the end of stdout and stderr, each.
@@ -39,7 +38,6 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     retention: Natural = 7 * 86400
     kernel_python: str | None = None
     packages: tuple[str, ...] = ()
-    index: str | None = None
     environment: dict[str, str] = {}
     stream_limit: Positive = 1 << 20
     grace: Annotated[float, msgspec.Meta(gt=0, le=60)] = 3.0

@@ -28,6 +28,7 @@ _HOPELESS: Final = (
     "ResolutionImpossible",
     "requires a different Python",
     "Hash mismatch",
+    "ensurepip",
 )
 _NETWORK: Final = ("Connection", "Temporary failure", "timed out", "Max retries", "ProxyError")
 _PROBE: Final = """
@@ -47,7 +48,6 @@ class KernelEnvironment:
     def __init__(self, config: LocalConfig, directory: Path) -> None:
         self._given = Path(config.kernel_python) if config.kernel_python else None
         self._requirements = sorted({*_NEEDED, *config.packages})
-        self._index = config.index
         self._directory = directory / _digest(self._requirements)
         self._checked = False
 
@@ -104,11 +104,10 @@ class KernelEnvironment:
     async def _make(self, lock: int) -> None:
         await asyncio.to_thread(remove_tree, self._directory)
         pip = [str(self.python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-        index = ["--index-url", self._index] if self._index else []
         with self._log.open("wb") as log:
             for command in (
                 [sys.executable, "-m", "venv", str(self._directory)],
-                [*pip, "--retries", "2", *index, *self._requirements],
+                [*pip, "--retries", "2", *self._requirements],
             ):
                 if await _run(command, log.fileno(), lock):
                     raise self._failure()

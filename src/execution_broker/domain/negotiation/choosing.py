@@ -1,0 +1,156 @@
+"""Chooses the offers of one answer: the earliest, and what is worth choosing beside it (N6, N7)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from execution_broker.domain.amounts import CORES, MEMORY, STORAGE
+from execution_broker.domain.demand import SESSION
+from execution_broker.domain.negotiation.bisecting import most_that
+from execution_broker.domain.negotiation.bounds import is_kept
+from execution_broker.domain.negotiation.judging import Prospect
+from execution_broker.domain.negotiation.placing import Slot, find, place
+from execution_broker.domain.negotiation.spreading import spread
+from execution_broker.domain.offer import Offer, Terms
+from execution_broker.domain.reserving import bookings
+
+
+class _Candidate(msgspec.Struct, frozen=True):
+    """An offer, and how it came about: the n-th start of which site, grown or not."""
+
+    offer: Offer
+    start_number: int
+    site_number: int
+    is_grown: bool
+
+
+def choose(prospects: Sequence[Prospect], number: int) -> tuple[Offer, ...]:
+    """At most `number` offers, the earliest first; never one that is dominated.
+
+    In this order they are chosen: the earliest; the cheapest by each type of cost; the largest
+    at the earliest start; later ones; what else there is.
+    """
+    ranked = sorted(prospects, key=lambda p: p.slot.start)
+    candidates = [
+        candidate
+        for site_number, prospect in enumerate(ranked)
+        for candidate in _candidates(prospect, site_number, number)
+    ]
+    offers = [candidate.offer for candidate in candidates]
+    worthy = [c for c in candidates if not any(_dominates(o, c.offer) for o in offers)]
+    chosen: list[Offer] = []
+    for candidate in _by_preference(worthy):
+        if len(chosen) < number and candidate.offer not in chosen:
+            chosen.append(candidate.offer)
+    return tuple(sorted(chosen, key=lambda offer: offer.terms.start))
+
+
+def _candidates(prospect: Prospect, site_number: int, number: int) -> Iterator[_Candidate]:
+    """At each start the least that was asked for, and as much as there is room for."""
+    for start_number, slot in enumerate(_slots(prospect, number)):
+        least = place(prospect.trial.shape(prospect.demand), slot)
+        grown = _grow(prospect, least)
+        yield _Candidate(_offer(prospect, slot, least), start_number, site_number, is_grown=False)
+        if grown != least:
+            offer = _offer(prospect, slot, grown)
+            yield _Candidate(offer, start_number, site_number, is_grown=True)
+
+
+def _slots(prospect: Prospect, number: int) -> Iterator[Slot]:
+    """The first slot, and then each time the first one after the end of the last."""
+    shape = prospect.trial.shape(prospect.demand)
+    slot: Slot | None = prospect.slot
+    for _ in range(number):
+        if slot is None:
+            return
+        yield slot
+        earliest = slot.start + shape.duration
+        slot = find(prospect.trial.site.calendar, shape, prospect.frame, earliest)
+
+
+def _grow(prospect: Prospect, least: Terms) -> Terms:
+    """As many cores, then as much memory, then storage, as there is room for within the most
+    that was asked for and every bound."""
+    demand = prospect.demand
+    terms = least
+    cores = min(demand.cores.max or 0, _room(prospect, terms, CORES))
+    terms = _largest(prospect, terms, terms.cores, cores, lambda n: {"cores": n})
+    memory = min(demand.memory.max or 0, _room(prospect, terms, MEMORY))
+    terms = _largest(prospect, terms, terms.memory, memory, lambda n: {"memory": n})
+    wanted = sum(part.size.max or part.size.min for part in demand.storage)
+    extra = min(wanted, _room(prospect, terms, STORAGE)) - sum(terms.storage)
+    return _largest(prospect, terms, 0, extra, lambda n: {"storage": spread(demand.storage, n)})
+
+
+def _room(prospect: Prospect, terms: Terms, name: str) -> int:
+    """How much of an amount is free for as long as these terms book it."""
+    calendar = prospect.trial.site.calendar
+    peaks = (calendar.peak(name, b.start, b.end) for b in bookings(terms) if name in b.amounts)
+    return calendar.capacity.get(name, 0) - max(peaks, default=0)
+
+
+def _largest(
+    prospect: Prospect,
+    terms: Terms,
+    low: int,
+    high: int,
+    change: Callable[[int], dict[str, Any]],
+) -> Terms:
+    """The terms with the largest change in [low, high] that keeps every bound."""
+
+    def keeps_bounds(number: int) -> bool:
+        quote = prospect.trial.quote_terms(msgspec.structs.replace(terms, **change(number)))
+        return all(is_kept(bound, quote) for bound in prospect.bounds)
+
+    found = most_that(keeps_bounds, low, high) if prospect.bounds else high
+    return (
+        terms if found is None or found < low else msgspec.structs.replace(terms, **change(found))
+    )
+
+
+def _offer(prospect: Prospect, slot: Slot, terms: Terms) -> Offer:
+    quote = prospect.trial.quote_terms(terms)
+    return Offer(
+        platform=prospect.trial.site.name,
+        terms=terms,
+        expires=slot.expires,
+        costs=quote.costs,
+        metrics=quote.metrics,
+        bookings=tuple(bookings(terms)),
+        messages=prospect.remarks,
+    )
+
+
+def _dominates(one: Offer, other: Offer) -> bool:
+    """Whether nobody would choose the other: the same start, in nothing better, in one worse."""
+    if one.terms.start != other.terms.start:
+        return False
+    sizes = list(zip(_sizes(one.terms), _sizes(other.terms), strict=True))
+    worths, other_worths = _worth(one), _worth(other)
+    if worths.keys() != other_worths.keys():
+        return False
+    pairs = [*sizes, *((worths[key], other_worths[key]) for key in worths)]
+    return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
+
+
+def _sizes(terms: Terms) -> tuple[float, ...]:
+    return (terms.cores, terms.memory, *terms.storage)
+
+
+def _worth(offer: Offer) -> dict[tuple[str, str], float]:
+    """What may be compared between platforms, the more the better: cost.max and metric.min."""
+    costs = {("cost", c.type or ""): -(c.max or 0.0) for c in offer.costs[SESSION]}
+    return costs | {("metric", m.type or ""): m.min or 0.0 for m in offer.metrics[SESSION]}
+
+
+def _by_preference(candidates: Sequence[_Candidate]) -> Iterator[_Candidate]:
+    """All of them, some twice: those that are chosen first come first."""
+    earliest = min(candidates, key=lambda c: (c.offer.terms.start, c.site_number, c.is_grown))
+    yield earliest
+    for kind in sorted({key for c in candidates for key in _worth(c.offer) if key[0] == "cost"}):
+        quoting = [c for c in candidates if kind in _worth(c.offer)]
+        yield max(quoting, key=lambda c: (_worth(c.offer)[kind], -c.offer.terms.start))
+    same_site = [c for c in candidates if c.site_number == earliest.site_number]
+    yield from sorted(same_site, key=lambda c: (c.start_number, c.is_grown))
+    yield from sorted(candidates, key=lambda c: (c.start_number, c.site_number, c.is_grown))

@@ -1,0 +1,156 @@
+"""What would help where there is no time or no room: another window, or less of something (N9)."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+
+from execution_broker.domain.demand import Size
+from execution_broker.domain.iso8601 import (
+    write_epoch,
+    write_epochs,
+    write_seconds,
+)
+from execution_broker.domain.messages import NO_CAPACITY, NOT_ENOUGH_TIME
+from execution_broker.domain.negotiation.bisecting import most_that
+from execution_broker.domain.negotiation.bounds import Bound, least_cores
+from execution_broker.domain.negotiation.placing import Frame, find, find_after, lengthened
+from execution_broker.domain.negotiation.site import Case, Rules
+from execution_broker.domain.negotiation.spreading import is_adjustable
+from execution_broker.domain.negotiation.trial import Trial
+from execution_broker.models.message import Message
+
+HORIZON: Final = 7 * 86400
+"""How many seconds beyond the window a free start is looked for."""
+
+_START: Final = "schedule.requested.start"
+
+
+def not_enough_time(
+    case: Case, trial: Trial, bounds: tuple[Bound, ...], frame: Frame, rules: Rules
+) -> tuple[Message, ...]:
+    """The window must close later: just late enough to prepare, hold, and find room."""
+    longer = lengthened(frame)
+    shape = trial.shape(case.demand)
+    found = find(case.site.calendar, shape, longer) is not None
+    last = longer.last
+    if not found:
+        start = find_after(case.site.calendar, shape, longer.last + 1, HORIZON)
+        found, last = start is not None, start or last
+    window = case.demand.window_start
+    fault = NOT_ENOUGH_TIME(
+        missing=write_seconds(frame.missing),
+        platform=case.site.name,
+        prepare=write_seconds(frame.prepare),
+        hold=write_seconds(min(rules.least_hold, rules.hold)),
+        path=_START,
+        from_=write_epochs(window, case.demand.window_end),
+        to=write_epochs(window, last + 1),
+    )
+    return (fault,) if found else (fault, *no_room(case, trial, bounds, longer))
+
+
+def no_room(
+    case: Case, trial: Trial, bounds: tuple[Bound, ...], frame: Frame
+) -> tuple[Message, ...]:
+    """One message for each dimension that helps on its own: when, how much, how long."""
+    values = {
+        "platform": case.site.name,
+        "start": write_epoch(frame.first),
+        "end": write_epoch(frame.last + 1),
+    }
+    ways = tuple(
+        NO_CAPACITY(**values, **way) for way in _Ways(case, trial, bounds, frame).suggestions()
+    )
+    return ways or (NO_CAPACITY(**values, hint="Ask again later."),)
+
+
+class _Ways:
+    def __init__(self, case: Case, trial: Trial, bounds: tuple[Bound, ...], frame: Frame) -> None:
+        self.demand = case.demand
+        self.calendar = case.site.calendar
+        self.floors = case.floors
+        self.trial = trial
+        self.bounds = bounds
+        self.frame = frame
+
+    def suggestions(self) -> Iterator[dict[str, Any]]:
+        yield from self._later()
+        yield from self._fewer_cores()
+        yield from self._less_memory()
+        yield from self._less_storage()
+        yield from self._shorter()
+
+    def _later(self) -> Iterator[dict[str, Any]]:
+        shape = self.trial.shape(self.demand)
+        begin = max(self.frame.first, self.frame.last + 1)
+        start = find_after(self.calendar, shape, begin, HORIZON)
+        if start is not None:
+            window = self.demand.window_start
+            yield {
+                "hint": f"The first free start is {write_epoch(start)}.",
+                "path": _START,
+                "from_": write_epochs(window, self.demand.window_end),
+                "to": write_epochs(window, start + 1),
+            }
+
+    def _fewer_cores(self) -> Iterator[dict[str, Any]]:
+        asked = self.demand.cores.min
+        low = least_cores(self.demand, self.trial, self.bounds, 1, asked) or asked
+        cores = self._most(low, asked - 1, lambda n: {"cores": Size(n)})
+        if cores is not None:
+            yield _less("compute.cores.min", f"{cores} cores", asked, cores)
+
+    def _less_memory(self) -> Iterator[dict[str, Any]]:
+        asked = self.demand.memory.min
+        memory = self._most(1, asked - 1, lambda n: {"memory": Size(n)})
+        if memory is not None:
+            yield _less("compute.memory.min", f"{memory} GiB of memory", asked, memory)
+
+    def _less_storage(self) -> Iterator[dict[str, Any]]:
+        """Only of the storage that could give the most: one suggestion for the dimension."""
+        spare = {
+            index: part.size.min - self.floors[index]
+            for index, part in enumerate(self.demand.storage)
+            if is_adjustable(part)
+        }
+        if not spare:
+            return
+        index = max(spare, key=spare.__getitem__)
+        asked = self.demand.storage[index].size.min
+
+        def resized(gib: int) -> dict[str, Any]:
+            storage = list(self.demand.storage)
+            storage[index] = msgspec.structs.replace(storage[index], size=Size(gib))
+            return {"storage": tuple(storage)}
+
+        gib = self._most(self.floors[index], asked - 1, resized)
+        if gib is not None:
+            place = f"storage[{index}]"
+            yield _less(f"{place}.size.min", f"{gib} GiB in {place}", asked, gib)
+
+    def _shorter(self) -> Iterator[dict[str, Any]]:
+        asked = int(self.demand.duration.total_seconds())
+        seconds = self._most(1, asked - 1, lambda n: {"duration": timedelta(seconds=n)})
+        if seconds is not None:
+            length = write_seconds(seconds)
+            yield _less("schedule.requested.duration", f"{length}", write_seconds(asked), length)
+
+    def _most(self, low: int, high: int, change: Callable[[int], dict[str, Any]]) -> int | None:
+        """The most of something in [low, high] with which there is room in the frame."""
+
+        def fits(number: int) -> bool:
+            demand = msgspec.structs.replace(self.demand, **change(number))
+            return find(self.calendar, self.trial.shape(demand), self.frame) is not None
+
+        return most_that(fits, low, high)
+
+
+def _less(path: str, what: str, asked: object, possible: object) -> dict[str, Any]:
+    return {
+        "hint": f"There is room for {what}.",
+        "path": path,
+        "from_": asked,
+        "to": possible,
+    }

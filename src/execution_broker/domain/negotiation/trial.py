@@ -1,0 +1,49 @@
+"""A demand on a site with its plan: what it would book and what it would cost, whenever it is."""
+
+import msgspec
+
+from execution_broker.domain.demand import COMPUTE, Demand
+from execution_broker.domain.negotiation.site import Site
+from execution_broker.domain.offer import Terms
+from execution_broker.domain.plan import Plan
+from execution_broker.domain.planning import bytes_to_stage
+from execution_broker.domain.quoting import Quote, quote
+
+
+class Trial:
+    """Tries variants of one demand, that differ in amounts and duration alone."""
+
+    def __init__(self, site: Site, demand: Demand, plan: Plan) -> None:
+        self.site = site
+        self.plan = plan
+        self._to_stage = bytes_to_stage(demand, site.capability, site.lookups)
+        self._base = Terms(
+            start=0,
+            latest=0,
+            duration=0,
+            prepare=plan.prepare_cost(),
+            release=plan.release_cost(),
+            compute_prepare=plan.component_start(COMPUTE),
+            compute_release=plan.component_release(COMPUTE),
+            cores=0,
+            memory=0,
+            outputs=site.capability.outputs,
+            retention=site.capability.retention,
+        )
+
+    def shape(self, demand: Demand) -> Terms:
+        """The terms with the least amounts of the demand, for a session that starts at zero."""
+        return msgspec.structs.replace(
+            self._base,
+            duration=int(demand.duration.total_seconds()),
+            cores=demand.cores.min,
+            memory=demand.memory.min,
+            storage=tuple(part.size.min for part in demand.storage),
+        )
+
+    def quote(self, demand: Demand) -> Quote:
+        """The quote for the least amounts of the demand."""
+        return self.quote_terms(self.shape(demand))
+
+    def quote_terms(self, terms: Terms) -> Quote:
+        return quote(self.site.capability, terms, self._to_stage)

@@ -1,0 +1,35 @@
+"""The answer to a demand: all sites are asked, and the best of what they can do is offered."""
+
+from collections.abc import Sequence
+
+from execution_broker.domain.demand import Demand
+from execution_broker.domain.messages import NO_PLATFORM
+from execution_broker.domain.negotiation.choosing import choose
+from execution_broker.domain.negotiation.judging import Prospect, judge
+from execution_broker.domain.negotiation.site import Rules, Site
+from execution_broker.domain.offer import No, Verdict, Yes
+from execution_broker.models.message import Message
+
+
+def negotiate(demand: Demand, sites: Sequence[Site], rules: Rules, now: int) -> Verdict:
+    """A Yes as soon as one site can meet the demand; else a No with the faults of every site.
+
+    The caller leaves out sites whose capability is too old (N2). `now` in whole epoch seconds.
+    Offers are proposals: the calendars are only as fresh as their caches, so each is checked
+    again under the platform's lock before it is stored (B4).
+    """
+    if not sites:
+        return No((NO_PLATFORM(reason="none has reported lately what it can do"),))
+    judged = [judge(site, demand, rules, now) for site in sites]
+    prospects = [found for found in judged if isinstance(found, Prospect)]
+    if not prospects:
+        faults = (fault for found in judged if isinstance(found, tuple) for fault in found)
+        distinct: list[Message] = []
+        for fault in faults:
+            if fault not in distinct:
+                distinct.append(fault)
+        return No(tuple(distinct))
+    offers = choose(prospects, rules.offers)
+    offering = {offer.platform for offer in offers}
+    plans = {p.trial.site.name: p.trial.plan for p in prospects}
+    return Yes(offers, {name: plan for name, plan in plans.items() if name in offering})

@@ -1,0 +1,212 @@
+"""The only place where objects are wired."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from execution_broker.config import Settings
+from execution_broker.domain.errors import ConfigurationError
+from execution_broker.domain.identity import Role
+from execution_broker.domain.plan import StepKind
+from execution_broker.ports import registry
+from execution_broker.ports.data import DataKind, Transfer
+from execution_broker.ports.platform import Platform, PlatformContext
+from execution_broker.services import Services
+from execution_broker.services.identities import AccountExists, IdentitiesService
+from execution_broker.services.limits import RequestRate
+from execution_broker.services.negotiating import Negotiator
+from execution_broker.services.offers import OffersService
+from execution_broker.services.probes import Probes
+from execution_broker.services.sessions import SessionsService
+from execution_broker.services.status import StatusService
+from execution_broker.services.storing import Ledger
+from execution_broker.services.views import Viewing
+from execution_broker.steps.base import Handler, World
+from execution_broker.steps.handlers import handlers
+from execution_broker.steps.staging import Staging
+from execution_broker.storage import bookings, identities, steps
+from execution_broker.storage.database import Connection, Database
+from execution_broker.storage.migrate import upgrade_sqlite
+from execution_broker.storage.sqlite import SqliteDatabase
+
+ADMINISTRATOR: Final = "admin"
+PASSWORD_FILE: Final = "admin-password"  # noqa: S105 - the name of the file
+
+_SLOW: Final = frozenset(
+    {StepKind.PREPARE_DATA, StepKind.PREPARE_EXECUTABLE, StepKind.COLLECT, StepKind.PROBE}
+)
+"""Kinds that may take long: they have places of their own, so that nothing waits for them (S8)."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What the database says of itself: the label of everything it makes, and its secret."""
+
+    uuid: UUID
+    secret: bytes
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker serves: handlers, the platforms by key, and what each pool takes."""
+
+    handlers: Mapping[StepKind, Handler]
+    platforms: Mapping[int, Platform]
+    transfers: Mapping[str, Transfer]
+    quick: frozenset[StepKind]
+    slow: frozenset[StepKind]
+
+    async def close(self) -> None:
+        """Give back what platforms and transfers hold."""
+        for platform in self.platforms.values():
+            await platform.close()
+        for transfer in self.transfers.values():
+            await transfer.close()
+
+
+_FOR_ALL: Final = (StepKind.SWEEP, StepKind.PROLONG, StepKind.PURGE)
+_FOR_EACH: Final = (StepKind.REPORT, StepKind.RECONCILE)
+
+
+def database_opener(settings: Settings) -> Callable[[], Database]:
+    """Opens the configured database as often as it is called.
+
+    The data directory and the tables are made or upgraded first. ConfigurationError says what
+    cannot be had.
+    """
+    url = settings.database.url
+    _make_directory(settings.data_directory)
+    if url == "sqlite":
+        path = settings.data_directory / "broker.sqlite"
+    elif url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///")).absolute()
+    else:
+        raise ConfigurationError(
+            f"database.url is {url.partition(':')[0]}:..., which this version cannot open.",
+            "Use sqlite, or sqlite:///path/to/file.",
+        )
+    upgrade_sqlite(path)
+    return partial(SqliteDatabase, path)
+
+
+async def open_instance(database: Database, settings: Settings) -> Instance:
+    """The identity of this database, made at its first use, and rows for its platforms."""
+
+    async def work(connection: Connection) -> Instance:
+        uuid = await identities.setting(connection, "instance", str(uuid4()))
+        secret = await identities.setting(connection, "secret", secrets.token_hex(32))
+        for name in settings.platforms:
+            await bookings.add_platform(connection, name)
+        return Instance(UUID(uuid), bytes.fromhex(secret))
+
+    return await database.write(work)
+
+
+def make_services(
+    database: Database, settings: Settings, instance: Instance, base_url: str
+) -> Services:
+    """Everything that answers. `base_url` begins the addresses in answers."""
+    negotiation = settings.negotiation
+    probes = Probes(database, negotiation.probe_wait, uuid4)
+    negotiator = Negotiator(database, negotiation, probes, settings.upkeep.report)
+    rate = RequestRate(negotiation.requests_per_minute, time.monotonic)
+    viewing = Viewing(settings.http.public_url or base_url, settings.http.public_reading)
+
+    def ledger(identity: int) -> Ledger:
+        return Ledger(identity, uuid4, negotiation.budget)
+
+    return Services(
+        offers=OffersService(database, negotiator, rate, viewing, ledger),
+        sessions=SessionsService(database, negotiator, rate, viewing, ledger, _results(settings)),
+        identities=IdentitiesService(database, time.monotonic, uuid4, instance.secret),
+        status=StatusService(database, settings.upkeep.report),
+    )
+
+
+async def make_work(database: Database, settings: Settings, instance: Instance) -> Work:
+    """Everything that works, with the upkeep steps in place."""
+    data_kinds: dict[str, DataKind] = _plugins("data_kinds", settings.data_kinds)
+    transfers: dict[str, Transfer] = _plugins("transfers", settings.transfers)
+    keys = {one.name: one.id for one in await database.read(bookings.platforms)}
+    platforms: dict[int, Platform] = {}
+    for name, (entry, config) in settings.platforms.items():
+        context = PlatformContext(
+            instance=instance.uuid,
+            directory=settings.data_directory / "platforms" / name,
+            results=_results(settings),
+            transfers=transfers,
+            data_kinds=data_kinds,
+        )
+        _make_directory(context.directory)
+        platforms[keys[name]] = registry.plugin("platforms", entry)(name, config, context)
+    stage = Staging(transfers, settings.data_directory / "cache")
+    world = World(database, platforms, stage, instance.uuid, settings.retention)
+    table = handlers(world, settings.upkeep, data_kinds, transfers)
+    await database.write(partial(_add_upkeep, {keys[name]: name for name in settings.platforms}))
+    slow = frozenset(table) & _SLOW
+    return Work(table, platforms, transfers, frozenset(table) - slow, slow)
+
+
+async def make_administrator(services: Services, settings: Settings) -> Path:
+    """At the first start: an administrator, whose password is in a file only the owner reads.
+
+    Returns the file. Repeatable; a password that was changed stays.
+    """
+    file = settings.data_directory / PASSWORD_FILE
+    password = secrets.token_urlsafe(24)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        password = file.read_text("utf-8").strip()
+    else:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            opened.write(password + "\n")
+    with suppress(AccountExists):
+        await services.identities.add(ADMINISTRATOR, password, Role.ADMINISTRATOR)
+    return file
+
+
+async def _add_upkeep(platforms: Mapping[int, str], connection: Connection) -> None:
+    now = await connection.clock()
+    for_all = [(kind, None, kind.word) for kind in _FOR_ALL]
+    for_each = [
+        (kind, key, f"{kind.word}:{name}")
+        for key, name in platforms.items()
+        for kind in _FOR_EACH
+    ]
+    for kind, platform, key in (*for_all, *for_each):
+        await steps.add_unique(
+            connection,
+            uuid=uuid4(),
+            kind=kind,
+            key=key,
+            platform=platform,
+            payload={},
+            due=now,
+            now=now,
+        )
+
+
+def _plugins(group: registry.Group, configs: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: registry.plugin(group, name)(config) for name, config in configs.items()}
+
+
+def _results(settings: Settings) -> Path:
+    return settings.data_directory / "results"
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"data_directory: {path} cannot be made: {error.strerror}.",
+            "Name a directory that you may write to.",
+        ) from None

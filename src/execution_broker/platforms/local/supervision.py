@@ -1,0 +1,165 @@
+"""The broker's side of the shim: start one, see how it goes, stop it."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+import execution_broker
+from execution_broker.domain import messages
+from execution_broker.domain.errors import Transient
+from execution_broker.platforms.local import processes
+from execution_broker.platforms.local.files import read_json, write_json
+from execution_broker.platforms.local.paths import Control
+from execution_broker.platforms.local.processes import Identity, Process
+from execution_broker.platforms.local.streams import read_after
+from execution_broker.ports.platform import StreamPart
+
+STREAMS: Final = ("stdout", "stderr")
+_SHIM: Final = "execution_broker.platforms.local.shim"
+_STARTING: Final = 60.0
+_KILLING: Final = 5.0
+_POLL: Final = 0.05
+
+
+class Reason(Enum):
+    """Why a session's command is over."""
+
+    EXITED = "exited"
+    DEADLINE = "deadline"
+    STOPPED = "stopped"
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """How it ended. `status`: as a shell says it, 128 + the signal that killed it; None when it was
+    never begun. `outputs`: bytes of each stream, kept or not."""
+
+    status: int | None
+    reason: Reason
+    seconds: float
+    outputs: dict[str, int]
+
+
+class State(Enum):
+    """What can be seen of a session that has not ended. GONE: the shim is, and left no word."""
+
+    NEVER_STARTED = "never-started"
+    RUNNING = "running"
+    GONE = "gone"
+
+
+async def start(control: Control, marks: Mapping[str, str]) -> None:
+    """There is, or was, one shim for this session when this returns. Repeatable.
+
+    Transient when none could be started.
+    """
+    if control.shim.exists():
+        return
+    package = Path(execution_broker.__file__).parent.parent
+    environment = {"PATH": os.defpath, "PYTHONPATH": str(package), "LANG": "C.UTF-8", **marks}
+    with control.log.open("ab") as log:
+        launcher = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", _SHIM, str(control.directory)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd="/",
+            start_new_session=True,
+        )
+    try:
+        status = await asyncio.wait_for(launcher.wait(), _STARTING)
+    except TimeoutError:
+        status = -1
+    finally:
+        if launcher.returncode is None:
+            launcher.kill()
+            await launcher.wait()
+    if status:
+        said = control.log.read_text("utf-8", "replace").strip().rpartition("\n")[2]
+        reason = f"its shim did not start: {said or 'it said nothing'}"
+        raise Transient(messages.PLATFORM_FAILED(what="The start", reason=reason))
+
+
+def set_deadline(control: Control, ends: datetime | None) -> None:
+    """Tell the shim when it has to be over; it looks every second."""
+    wanted = {"ends": None if ends is None else ends.timestamp()}
+    if read_json(control.deadline) != wanted:
+        write_json(control.deadline, wanted)
+
+
+def state(control: Control) -> State | Exit:
+    shim = _shim(control)
+    alive = shim is not None and processes.find(shim) is not None
+    ended = read_json(control.exit)
+    if ended is not None:
+        return msgspec.convert(ended, Exit)
+    if shim is None:
+        return State.NEVER_STARTED
+    return State.RUNNING if alive else State.GONE
+
+
+def new_output(control: Control, seen: Mapping[str, int]) -> tuple[StreamPart, ...]:
+    """What has come of each stream since. Offsets count the bytes of the whole stream."""
+    return tuple(
+        StreamPart(name, offset, data)
+        for name in STREAMS
+        for offset, data in read_after(control.stream(name), seen.get(name, 0))
+    )
+
+
+def last_line(control: Control, stream: str) -> str:
+    """The last line with something in it, of what is kept of a stream."""
+    kept = b"".join(data for _, data in read_after(control.stream(stream), 0))
+    lines = kept[-(1 << 16) :].decode("utf-8", "replace").splitlines()
+    return next((line for line in reversed(lines) if line.strip()), "")
+
+
+def stop(control: Control | None, marks: Mapping[str, str]) -> bool:
+    """Nothing of the session runs, and nothing of it will, when this is True. Blocks.
+
+    The shim is asked to end it in good order. One that is dead or does not follow is helped:
+    whatever carries the session's marks is killed.
+    """
+    if control is not None and control.directory.is_dir():
+        control.stop.touch()
+        shim = _shim(control)
+        running = processes.find(shim) if shim is not None else None
+        if running is not None:
+            processes.send(running, signal.SIGTERM)
+            processes.send(running, signal.SIGCONT)
+            _wait_for_end(running, _patience(control))
+    return kill(marks)
+
+
+def kill(marks: Mapping[str, str]) -> bool:
+    """Kill everything that carries these marks; False when some of it stays. Blocks."""
+    return processes.kill_and_wait(lambda: processes.marked(marks), _KILLING)
+
+
+def _shim(control: Control) -> Identity | None:
+    found: dict[str, Any] | None = read_json(control.shim)
+    return None if found is None else msgspec.convert(found, Identity)
+
+
+def _patience(control: Control) -> float:
+    """The shim takes its grace twice at most, and then kills."""
+    spec = read_json(control.spec) or {}
+    return 2 * float(spec.get("grace", 0)) + _KILLING
+
+
+def _wait_for_end(process: Process, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = processes.identity(process.pid)
+        if found is None or found.started != process.started:
+            return
+        time.sleep(_POLL)

@@ -1,0 +1,76 @@
+"""Accounts, platforms, health."""
+
+from http import HTTPStatus
+
+import httpx
+import pytest
+
+from execution_broker.models import kinds
+from tests.api import fakes
+
+
+async def test_an_account_is_made_once(admin: httpx.AsyncClient, world: fakes.World) -> None:
+    body = {"username": "eve", "password": "eve-password"}
+    made = await admin.post("/admin/identities", json=body)
+    assert made.status_code == HTTPStatus.CREATED
+    assert set(made.json()) == {"uuid", "username"}
+    again = await admin.post("/admin/identities", json={**body, "password": "another"})
+    assert again.status_code == HTTPStatus.CONFLICT
+    assert again.headers["content-type"] == "application/json"
+    assert again.json() == made.json()
+    assert world.passwords["eve"] == "eve-password"
+
+
+@pytest.mark.parametrize("body", [{}, {"username": "eve"}, {"username": 1, "password": "x"}, "x"])
+async def test_an_account_needs_a_name_and_a_password(
+    admin: httpx.AsyncClient, body: object
+) -> None:
+    answer = await admin.post("/admin/identities", json=body)
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert answer.json()["detail"]
+
+
+async def test_platforms_are_public(anybody: httpx.AsyncClient, world: fakes.World) -> None:
+    world.statuses = (
+        fakes.PlatformStatus(
+            name="local",
+            description="This machine.",
+            reported_at=fakes.NOW,
+            kinds=frozenset({kinds.JUPYTER_NOTEBOOK, kinds.DOCKER_CONTAINER}),
+            capacity={"cores": 4, "memory": 8},
+        ),
+        fakes.PlatformStatus("new", "", None, frozenset(), {}),
+    )
+    assert (await anybody.get("/platforms")).json() == {
+        "platforms": [
+            {
+                "name": "local",
+                "description": "This machine.",
+                "reported": "2027-01-01T00:00:00Z",
+                "kinds": [kinds.DOCKER_CONTAINER, kinds.JUPYTER_NOTEBOOK],
+                "amounts": {"cores": 4, "memory": 8},
+            },
+            {"name": "new"},
+        ]
+    }
+
+
+async def test_alive_even_if_nothing_works(anybody: httpx.AsyncClient, world: fakes.World) -> None:
+    world.broken = RuntimeError("no database")
+    answer = await anybody.get("/healthz")
+    assert (answer.status_code, answer.json()) == (HTTPStatus.OK, {"alive": True})
+
+
+async def test_ready_when_every_check_passes(
+    anybody: httpx.AsyncClient, admin: httpx.AsyncClient, world: fakes.World
+) -> None:
+    answer = await anybody.get("/readyz")
+    assert answer.status_code == HTTPStatus.OK
+    assert answer.json() == {"ready": True, "checks": [{"name": "database", "passed": True}]}
+    world.checks = (*world.checks, fakes.Check("queue", "db7.internal is stuck"))
+    answer = await anybody.get("/readyz")
+    assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert answer.json()["ready"] is False
+    assert answer.json()["checks"][1] == {"name": "queue", "passed": False}
+    told = (await admin.get("/readyz")).json()["checks"][1]
+    assert told["fault"] == "db7.internal is stuck"

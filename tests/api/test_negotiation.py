@@ -1,0 +1,127 @@
+"""Requests, offer sets and direct execution, in each format."""
+
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+import pytest
+
+from execution_broker.api import yaml_format
+from execution_broker.models import kinds
+from tests.api import bodies, fakes
+
+
+async def test_a_request_is_answered_with_its_offer_set(
+    ada: httpx.AsyncClient, anybody: httpx.AsyncClient
+) -> None:
+    answer = await ada.post("/requests", json=bodies.NOTEBOOK)
+    assert answer.status_code == HTTPStatus.SEE_OTHER
+    offers = answer.json()
+    assert offers["result"] == "YES"
+    assert offers["kind"] == kinds.OFFERSET
+    assert answer.headers["location"] == f"/offersets/{offers['meta']['uuid']}"
+    assert offers["offers"][0]["executable"] == bodies.NOTEBOOK["executable"]
+    again = await anybody.get(answer.headers["location"])
+    assert (again.status_code, again.json()) == (HTTPStatus.OK, offers)
+
+
+async def test_an_unknown_kind_is_answered_with_no(ada: httpx.AsyncClient) -> None:
+    answer = await ada.post("/requests", json=bodies.UNKNOWN)
+    assert answer.status_code == HTTPStatus.SEE_OTHER
+    assert answer.json()["result"] == "NO"
+    assert "urn:example:unheard-of" in answer.json()["meta"]["messages"][0]["message"]
+    stored = await ada.get(answer.headers["location"])
+    assert stored.json() == answer.json()
+
+
+@pytest.mark.parametrize("path", ["/requests", "/direct"])
+async def test_every_fault_is_named_with_its_place(
+    ada: httpx.AsyncClient, world: fakes.World, path: str
+) -> None:
+    answer = await ada.post(path, json=bodies.BROKEN)
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    places = [fault["place"] for fault in answer.json()["faults"]]
+    assert places == ["$.executable.location", "$.compute.cores.min"]
+    assert not world.sessions
+
+
+@pytest.mark.parametrize("path", ["/requests", "/direct"])
+@pytest.mark.parametrize(
+    ("content", "content_type", "status"),
+    [
+        (b"{", "application/json", HTTPStatus.BAD_REQUEST),
+        (b"", "application/json", HTTPStatus.BAD_REQUEST),
+        (b'{"data": [], "data": []}', "application/json", HTTPStatus.BAD_REQUEST),
+        (b"a: &x 1", "application/yaml", HTTPStatus.BAD_REQUEST),
+        (b"[]", "application/json", HTTPStatus.UNPROCESSABLE_ENTITY),
+        (b"", "application/yaml", HTTPStatus.UNPROCESSABLE_ENTITY),
+        (b"just text", "text/yaml", HTTPStatus.UNPROCESSABLE_ENTITY),
+        (b"<offers-request/>", "application/octet-stream", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        (b"{}", "application/json; charset=utf-16", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        (b"[" * 60_000, "application/json", HTTPStatus.BAD_REQUEST),
+        (b"[" * 60_000, "application/yaml", HTTPStatus.BAD_REQUEST),
+    ],
+)
+async def test_broken_bodies(
+    ada: httpx.AsyncClient, path: str, content: bytes, content_type: str, status: HTTPStatus
+) -> None:
+    answer = await ada.post(path, content=content, headers={"Content-Type": content_type})
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("content_type", ["application/yaml", "text/yaml", "a/b+yaml"])
+async def test_yaml_in_and_out(ada: httpx.AsyncClient, content_type: str) -> None:
+    body = f"""
+        executable:
+          kind: {kinds.DOCKER_CONTAINER}
+          image: {{locations: [example.org/image:1]}}
+          environment: {{COUNTRY: NO, VERSION: 1.10}}
+          command:
+        """
+    answer = await ada.post(
+        "/requests",
+        content=body.encode(),
+        headers={"Content-Type": content_type, "Accept": "application/yaml"},
+    )
+    assert answer.status_code == HTTPStatus.SEE_OTHER
+    assert answer.headers["content-type"] == "application/yaml"
+    assert answer.text.count("'NO'") + answer.text.count('"NO"') == 1
+    read: Any = yaml_format.read(answer.content)
+    assert read["offers"][0]["executable"] == bodies.CONTAINER["executable"]
+    as_json = await ada.get(answer.headers["location"])
+    assert as_json.json() == read
+
+
+async def test_nulls_mean_absent(ada: httpx.AsyncClient) -> None:
+    body = {**bodies.NOTEBOOK, "schedule": None, "data": None, "storage": None}
+    answer = await ada.post("/requests", json=body)
+    assert answer.status_code == HTTPStatus.SEE_OTHER
+    assert b"null" not in answer.content
+
+
+async def test_a_large_body_is_read_too(ada: httpx.AsyncClient) -> None:
+    body = {**bodies.NOTEBOOK, "ignored": "x" * 65_000}
+    assert (await ada.post("/requests", json=body)).status_code == HTTPStatus.SEE_OTHER
+
+
+async def test_direct_execution_is_answered_with_its_session(ada: httpx.AsyncClient) -> None:
+    answer = await ada.post("/direct", json=bodies.NOTEBOOK)
+    assert answer.status_code == HTTPStatus.SEE_OTHER
+    session = answer.json()
+    assert session["phase"] == "ACCEPTED"
+    assert session["kind"] == kinds.SCHEDULED_SESSION
+    assert answer.headers["location"] == f"/sessions/{session['meta']['uuid']}"
+    assert (await ada.get(answer.headers["location"])).json() == session
+
+
+async def test_what_cannot_run_is_a_failed_session(
+    ada: httpx.AsyncClient, world: fakes.World
+) -> None:
+    answer = await ada.post("/direct", json=bodies.UNKNOWN)
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert answer.headers["content-type"] == "application/json"
+    assert "location" not in answer.headers
+    assert answer.json()["phase"] == "FAILED"
+    assert answer.json()["meta"]["messages"]
+    assert not world.sessions

@@ -1,0 +1,423 @@
+"""One honest broker for the client to talk to: the HTTP contract on a real loopback port.
+
+It negotiates by one rule (four cores at most), keeps sessions in memory, and lives them phase by
+phase: each look at an accepted session after `looks_per_step` unchanged ones moves it on.
+"""
+
+import base64
+import hashlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from execution_broker.domain import messages
+from execution_broker.domain.iso8601 import write_interval
+from execution_broker.domain.lifecycle import SESSION_ENDS, session_may
+from execution_broker.models import kinds
+from execution_broker.models.component import Cost, Metadata, Metric
+from execution_broker.models.executable import JupyterNotebook
+from execution_broker.models.execution import ExecutionSession, OfferSetResponse
+from execution_broker.models.extensions import Account, Problem, ResultFile, ResultList
+from execution_broker.models.message import Message
+from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.models.reading import read_request
+from execution_broker.models.resources import Range, SimpleCompute, SimpleData
+from execution_broker.models.schedule import IntervalSpan, Schedule
+from execution_broker.models.update import EnumUpdate
+
+CORES = 4
+LIFE = (
+    SessionPhase.PREPARING,
+    SessionPhase.AVAILABLE,
+    SessionPhase.RUNNING,
+    SessionPhase.RELEASING,
+    SessionPhase.COMPLETED,
+)
+
+
+@dataclass
+class Call:
+    """One call as it arrived."""
+
+    method: str
+    path: str
+    at: float
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class FakeBroker:
+    """What it knows and how it behaves. The attributes may be changed while it runs."""
+
+    accounts: dict[str, str] = field(default_factory=lambda: {"admin": "secret", "ada": "lovelace"})
+    sessions: dict[str, ExecutionSession] = field(default_factory=dict)
+    offersets: dict[str, OfferSetResponse] = field(default_factory=dict)
+    outputs: dict[str, bytes] = field(default_factory=dict)
+    streams: dict[str, bytes] = field(default_factory=dict)
+    dropped: int = 0
+    """How many bytes of a stream are not kept, after its first MiB."""
+    life: tuple[SessionPhase, ...] = LIFE
+    looks_per_step: int = 1
+    busy: int = 0
+    """How many of the next calls are answered with 503."""
+    retry_after: int | None = None
+    broken: int = 0
+    """How many of the next answers break off in their middle, after what was asked was done."""
+    bare_redirects: bool = False
+    has_etags: bool = True
+    altered: dict[str, Any] = field(default_factory=dict)
+    """Put over every session that is served, as another broker's peculiarities."""
+    damaged: set[str] = field(default_factory=set)
+    """Results whose bytes are not those of their digest."""
+    page: bytes | None = None
+    """Answered to everything, as a web server does that is no broker."""
+    calls: list[Call] = field(default_factory=list)
+    url: str = ""
+    _looks: dict[str, int] = field(default_factory=dict)
+
+    def app(self) -> Starlette:
+        routes = [
+            Route("/requests", self._request, methods=["POST"]),
+            Route("/direct", self._direct, methods=["POST"]),
+            Route("/offersets/{uuid}", self._offerset),
+            Route("/sessions/{uuid}", self._session),
+            Route("/sessions/{uuid}", self._update, methods=["POST"]),
+            Route("/sessions/{uuid}/results", self._results),
+            Route("/sessions/{uuid}/results/{path:path}", self._result),
+            Route("/streams/{uuid}/{name}", self._stream),
+            Route("/admin/identities", self._identity, methods=["POST"]),
+            Route("/readyz", self._ready),
+        ]
+        return Starlette(
+            routes=[Route(r.path, self._counted(r.endpoint), methods=_methods(r)) for r in routes]
+        )
+
+    def paths(self, method: str = "GET") -> list[str]:
+        return [call.path for call in self.calls if call.method == method]
+
+    def _counted(self, endpoint: Any) -> Any:
+        async def call(request: Request) -> Response:
+            body = await request.body()
+            path, headers = request.url.path, dict(request.headers)
+            self.calls.append(Call(request.method, path, time.monotonic(), headers, body))
+            if self.page is not None:
+                return Response(self.page, media_type="text/html")
+            if self.busy:
+                self.busy -= 1
+                after = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+                return problem(503, "The database is being moved.", "Try again soon.", after)
+            response: Response = await endpoint(request)
+            if self.broken:
+                self.broken -= 1
+                return StreamingResponse(_broken_off(), headers={"Content-Length": "1000"})
+            return response
+
+        return call
+
+    def _caller(self, request: Request) -> str | None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        name, _, password = base64.b64decode(token).decode().partition(":")
+        return name if self.accounts.get(name) == password else None
+
+    async def _request(self, request: Request) -> Response:
+        if self._caller(request) is None:
+            return unauthenticated()
+        reading = read_request(msgspec.json.decode(await request.body()))
+        if reading.faults:
+            faults = [msgspec.to_builtins(fault) for fault in reading.faults]
+            return problem(422, "The body breaks the schema.", faults=faults)
+        wanted = reading.request
+        reasons = [
+            messages.UNKNOWN_KIND(place=u.place, kind=u.kind, known=", ".join(u.known))
+            for u in reading.unknown
+        ]
+        cores = wanted.compute.cores.min if wanted.compute and wanted.compute.cores else 1
+        if cores and cores > CORES:
+            reasons.append(
+                messages.TOO_MUCH(
+                    place="compute.cores.min",
+                    wanted=cores,
+                    units="cores",
+                    resource="cores",
+                    platform="local",
+                    limit=CORES,
+                    path="compute.cores.min",
+                    from_=cores,
+                    to=CORES,
+                )
+            )
+        answer = no(*reasons) if reasons else self._offers(wanted.executable, cores or 1)
+        assert answer.meta is not None
+        self.offersets[str(answer.meta.uuid)] = answer
+        return self._see_other(f"/offersets/{answer.meta.uuid}", answer)
+
+    async def _direct(self, request: Request) -> Response:
+        if self._caller(request) is None:
+            return unauthenticated()
+        reading = read_request(msgspec.json.decode(await request.body()))
+        if reading.request.executable is None:
+            message = messages.MISSING_PART(part="executable")
+            failed = ExecutionSession(meta=Metadata(messages=(message,)), phase=SessionPhase.FAILED)
+            return wire(failed, 400)
+        session = offer(reading.request.executable, 1, 0, SessionPhase.ACCEPTED)
+        uuid = self.keep(session)
+        return self._see_other(f"/sessions/{uuid}", session)
+
+    async def _offerset(self, request: Request) -> Response:
+        found = self.offersets.get(request.path_params["uuid"])
+        return wire(found) if found else not_found("offer set")
+
+    async def _session(self, request: Request) -> Response:
+        uuid = request.path_params["uuid"]
+        if uuid not in self.sessions:
+            return not_found("session")
+        session = self._live(uuid)
+        values = {**msgspec.to_builtins(session), **self.altered}
+        tag = f'"{hashlib.sha256(msgspec.json.encode(values)).hexdigest()[:16]}"'
+        headers = {"ETag": tag} if self.has_etags else {}
+        if self.has_etags and request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return JSONResponse(values, headers=headers)
+
+    async def _update(self, request: Request) -> Response:
+        if self._caller(request) is None:
+            return unauthenticated()
+        session = self.sessions.get(request.path_params["uuid"])
+        if session is None:
+            return not_found("session")
+        update = msgspec.json.decode(await request.body(), type=EnumUpdate)
+        assert session.phase is not None
+        phase = SessionPhase(update.value)
+        if not session_may(session.phase, phase):
+            return problem(
+                409,
+                f"The session is {session.phase} and cannot be {phase}.",
+                "Possible: CANCELLED.",
+            )
+        self.keep(msgspec.structs.replace(session, phase=phase, expires=None))
+        return wire(self.sessions[request.path_params["uuid"]])
+
+    async def _results(self, request: Request) -> Response:
+        uuid = request.path_params["uuid"]
+        if uuid not in self.sessions:
+            return not_found("session")
+        return wire(
+            ResultList(
+                results=tuple(
+                    ResultFile(
+                        path=path,
+                        size=len(content),
+                        sha256=hashlib.sha256(content).hexdigest(),
+                        url=f"/sessions/{uuid}/results/{path}",
+                    )
+                    for path, content in self.outputs.items()
+                )
+            )
+        )
+
+    async def _result(self, request: Request) -> Response:
+        path = request.path_params["path"]
+        if path not in self.outputs:
+            return not_found("result")
+        content = self.outputs[path]
+        if path in self.damaged:
+            content = b"!" * len(content)
+        return Response(content, media_type="application/octet-stream")
+
+    async def _stream(self, request: Request) -> Response:
+        if self._caller(request) is None:
+            return unauthenticated()
+        whole = self.streams.get(request.path_params["name"], b"")
+        head = 1 << 20
+        kept = whole[:head] + whole[head + self.dropped :] if self.dropped else whole
+        return Response(kept, headers={"X-Total-Length": str(len(whole))})
+
+    async def _identity(self, request: Request) -> Response:
+        if self._caller(request) != "admin":
+            return unauthenticated() if self._caller(request) is None else problem(403, "Not you.")
+        wanted = msgspec.json.decode(await request.body())
+        account = Account(uuid=str(uuid4()), username=wanted["username"])
+        if account.username in self.accounts:
+            return wire(account, 409)
+        self.accounts[account.username] = wanted["password"]
+        return wire(account, 201)
+
+    async def _ready(self, _: Request) -> Response:
+        return JSONResponse({"ready": True, "checks": []})
+
+    def keep(self, session: ExecutionSession) -> str:
+        assert session.meta is not None
+        uuid = str(session.meta.uuid)
+        self.sessions[uuid] = session
+        return uuid
+
+    def _offers(self, executable: Any, cores: int) -> OfferSetResponse:
+        offers = tuple(offer(executable, cores, hour, SessionPhase.OFFERED) for hour in range(2))
+        for made in offers:
+            self.keep(made)
+        return OfferSetResponse(meta=Metadata(uuid=str(uuid4())), result="YES", offers=offers)
+
+    def _live(self, uuid: str) -> ExecutionSession:
+        """Every `looks_per_step` looks an accepted session goes one phase further in its life."""
+        session = self.sessions[uuid]
+        path = (SessionPhase.ACCEPTED, *self.life)
+        if session.phase in SESSION_ENDS or session.phase not in path[:-1]:
+            return session
+        looks = self._looks[uuid] = self._looks.get(uuid, 0) + 1
+        if looks > self.looks_per_step:
+            self._looks[uuid] = 1
+            session = in_phase(session, path[path.index(session.phase) + 1])
+            self.keep(session)
+        return session
+
+    def _see_other(self, place: str, answer: Any) -> Response:
+        body = b"" if self.bare_redirects else msgspec.json.encode(answer)
+        return Response(body, 303, {"Location": place}, media_type="application/json")
+
+
+class Host:
+    """A web server on a free loopback port, for one fake broker after the other."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, send)
+
+    def new_broker(self) -> FakeBroker:
+        broker = FakeBroker(url=self.url)
+        self._app = broker.app()
+        return broker
+
+
+@contextmanager
+def hosting() -> Iterator[Host]:
+    """The server, until the end of the block."""
+    host = Host()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        host.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        config = uvicorn.Config(host, log_level="critical", lifespan="off", ws="none")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 10
+        while not server.started:
+            assert time.monotonic() < deadline, "the fake broker did not start"
+            thread.join(0.005)
+        try:
+            yield host
+        finally:
+            server.should_exit = True
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def free_address() -> str:
+    """An address where nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def offer(executable: Any, cores: int, hour: int, phase: SessionPhase) -> ExecutionSession:
+    """An offer that starts in so many hours, or an accepted session."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    start = now + timedelta(hours=hour)
+    notebook = executable or JupyterNotebook(location="https://example.org/fit.ipynb")
+    window = write_interval(start, start + timedelta(minutes=30))
+    return ExecutionSession(
+        meta=Metadata(uuid=str(uuid4()), created=now, modified=now),
+        phase=phase,
+        expires=now + timedelta(minutes=5) if phase is SessionPhase.OFFERED else None,
+        executable=msgspec.structs.replace(notebook, phase=ComponentPhase.INITIALIZING),
+        compute=SimpleCompute(
+            phase=ComponentPhase.INITIALIZING,
+            cores=Range(min=cores, max=cores),
+            memory=Range(min=1),
+        ),
+        data=(SimpleData(meta=Metadata(name="cat.fits"), phase=ComponentPhase.INITIALIZING),),
+        schedule=Schedule(available=IntervalSpan(start=window, duration="PT2H")),
+        costs=(Cost(type=kinds.COST_MONETARY, min=0.1, max=0.12),),
+        metrics=(Metric(type=kinds.METRIC_COMPUTE, min=2.0, max=2.0),),
+    )
+
+
+def in_phase(session: ExecutionSession, phase: SessionPhase) -> ExecutionSession:
+    """The session in this phase, its components along with it; data with progress."""
+    names = {p.value for p in ComponentPhase}
+    part = ComponentPhase(phase.value) if phase.value in names else ComponentPhase.WAITING
+    said: tuple[Message, ...] = ()
+    if phase is SessionPhase.PREPARING:
+        said = (messages.PROGRESS(done=1024, total=4096, units="bytes"),)
+    if phase is SessionPhase.FAILED:
+        said = (messages.SOURCE_FAILED(location="https://example.org/cat.fits", reason="gone"),)
+    data = tuple(
+        msgspec.structs.replace(
+            d, phase=part, meta=msgspec.structs.replace(d.meta or Metadata(), messages=said)
+        )
+        for d in session.data
+    )
+    assert session.executable is not None
+    assert session.compute is not None
+    return msgspec.structs.replace(
+        session,
+        phase=phase,
+        data=data,
+        executable=msgspec.structs.replace(session.executable, phase=part),
+        compute=msgspec.structs.replace(session.compute, phase=part),
+    )
+
+
+def no(*reasons: Message) -> OfferSetResponse:
+    return OfferSetResponse(meta=Metadata(uuid=str(uuid4()), messages=reasons), result="NO")
+
+
+def wire(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def problem(
+    status: int,
+    detail: str,
+    remedy: str | None = None,
+    headers: dict[str, str] | None = None,
+    faults: Any = (),
+) -> Response:
+    made = Problem(type="about:blank", title="Problem", status=status, detail=detail, remedy=remedy)
+    values = {**msgspec.to_builtins(made), "faults": list(faults)}
+    return JSONResponse(values, status, headers, media_type="application/problem+json")
+
+
+def unauthenticated() -> Response:
+    challenge = {"WWW-Authenticate": 'Basic realm="broker"'}
+    return problem(401, "User name or password are not right.", headers=challenge)
+
+
+def not_found(what: str) -> Response:
+    return problem(404, f"There is no such {what}.")
+
+
+async def _broken_off() -> Any:
+    yield b'{"half": '
+
+
+def _methods(route: Route) -> list[str]:
+    return sorted((route.methods or set()) - {"HEAD"})

@@ -1,0 +1,224 @@
+"""A whole broker in this process: the factory's own objects, a database of a test's own."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from execution_broker import config, factory
+from execution_broker.domain.identity import Caller, Role
+from execution_broker.models import kinds
+from execution_broker.models.execution import ExecutionSession, OfferSetResponse
+from execution_broker.models.phases import SessionPhase
+from execution_broker.models.reading import read_request
+from execution_broker.models.update import EnumUpdate
+from execution_broker.services import Services
+from execution_broker.storage import identities
+from execution_broker.storage.database import Database
+from execution_broker.worker.worker import Pool, Worker
+
+T = TypeVar("T")
+
+ENDS = frozenset(
+    {
+        SessionPhase.COMPLETED,
+        SessionPhase.FAILED,
+        SessionPhase.CANCELLED,
+        SessionPhase.REJECTED,
+        SessionPhase.EXPIRED,
+    }
+)
+
+
+@dataclass
+class Broker:
+    """`shift` moves the clock of every database that this broker opened."""
+
+    settings: config.Settings
+    database: Database
+    services: Services
+    work: factory.Work
+    open_database: Callable[[], Database]
+    opened: list[Any] = field(default_factory=list)
+
+    def shift(self, by: timedelta) -> None:
+        for database in self.opened:
+            database.shift += by
+
+    async def caller(self, name: str, role: Role = Role.USER) -> Caller:
+        """An account, made at its first use. No hashing: its password cannot be used."""
+
+        async def work(connection: Any) -> Caller:
+            await identities.add(
+                connection,
+                uuid=uuid4(),
+                username=name,
+                password_hash="!",
+                role=role,
+                now=await connection.clock(),
+            )
+            stored = await identities.by_name(connection, name)
+            assert stored is not None
+            return stored.caller
+
+        return await self.database.write(work)
+
+    async def report(self) -> None:
+        """Have every platform report, without a worker."""
+        for key, platform in self.work.platforms.items():
+            capability = await platform.report()
+
+            async def store(connection: Any, key: int = key, capability: Any = capability) -> None:
+                from execution_broker.steps.upkeep import store_report
+
+                await store_report(connection, key, capability, await connection.clock())
+
+            await self.database.write(store)
+
+    async def ask(self, caller: Caller, body: Mapping[str, Any]) -> OfferSetResponse:
+        return await self.services.offers.request(caller, read_request(body))
+
+    async def set_phase(self, caller: Caller, uuid: str, phase: str) -> ExecutionSession:
+        update = EnumUpdate(path="phase", value=phase)
+        return (await self.services.sessions.update(UUID(uuid), caller, update)).session
+
+    async def session(self, caller: Caller | None, uuid: str) -> ExecutionSession:
+        return (await self.services.sessions.read(UUID(uuid), caller)).session
+
+    async def run(self, caller: Caller, body: Mapping[str, Any]) -> str:
+        """Ask, accept the first offer; the session's uuid."""
+        offers = (await self.ask(caller, body)).offers
+        assert offers, "a YES was expected"
+        uuid = uuid_of(offers[0])
+        await self.set_phase(caller, uuid, "ACCEPTED")
+        return uuid
+
+    async def ended(self, caller: Caller, uuid: str, seconds: float = 20) -> ExecutionSession:
+        """The session once it has ended and everything of it is released."""
+
+        async def is_released() -> bool:
+            rows = await self.rows("SELECT released_at FROM session WHERE uuid = ?", uuid)
+            return rows[0][0] is not None
+
+        await until(is_released, seconds)
+        return await self.session(caller, uuid)
+
+    async def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What the SQLite file says, for looking behind the scenes."""
+        import sqlite3
+
+        path: Path = self.opened[0].path
+        with sqlite3.connect(path) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def creations(self) -> list[tuple[str, str, str]]:
+        """What the scripted platforms made and removed, in order: (what, session, key)."""
+        found: list[tuple[str, str, str]] = []
+        for log in sorted(self.settings.data_directory.glob("platforms/*/log")):
+            found += [tuple(json.loads(line)) for line in log.read_text().splitlines()]
+        return found
+
+
+@asynccontextmanager
+async def broker(directory: Path, **sections: Any) -> AsyncIterator[Broker]:
+    """A broker with one scripted platform, unless `platforms` says otherwise. No worker yet."""
+    values: dict[str, Any] = {"platforms": {"here": {"plugin": "scripted"}}, **sections}
+    values["data_directory"] = str(directory)
+    settings = config.load_values(values)
+    plain = factory.database_opener(settings)
+    opened: list[Any] = []
+
+    def open_database() -> Database:
+        database: Any = plain()
+        database.shift = opened[0].shift if opened else timedelta()
+        opened.append(database)
+        return database
+
+    database = open_database()
+    instance = await factory.open_instance(database, settings)
+    services = factory.make_services(database, settings, instance, "http://broker.example")
+    work = await factory.make_work(database, settings, instance)
+    made = Broker(settings, database, services, work, open_database, opened)
+    try:
+        await made.report()
+        yield made
+    finally:
+        await work.close()
+        await database.close()
+
+
+@asynccontextmanager
+async def working(made: Broker) -> AsyncIterator[Worker]:
+    """A worker that serves while the body runs."""
+    quick = Pool(uuid4(), made.work.quick, 8)
+    slow = Pool(uuid4(), made.work.slow, 8)
+    worker = Worker(
+        made.open_database,
+        made.work.handlers,
+        list(made.work.platforms),
+        [quick, slow],
+        made.settings.worker,
+    )
+    running = asyncio.create_task(worker.run(made.database))
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        await running
+
+
+async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20) -> None:
+    """Wait for a condition, looking often; an AssertionError when it does not come."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while not await condition():
+        assert loop.time() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(0.01)
+
+
+def uuid_of(session: ExecutionSession) -> str:
+    assert session.meta is not None
+    assert session.meta.uuid is not None
+    return session.meta.uuid
+
+
+def request(
+    *,
+    cores: int = 1,
+    duration: str = "PT1H",
+    start: str | None = None,
+    script: Mapping[str, str] | None = None,
+    storage: int | None = None,
+) -> dict[str, Any]:
+    """A notebook request whose sizes are all known, so that nothing has to be looked up."""
+    checks = {"size": 10, "sha256": "0" * 64}
+    body: dict[str, Any] = {
+        "executable": {
+            "kind": kinds.JUPYTER_NOTEBOOK,
+            "location": "http://127.0.0.1:1/notebook.ipynb",
+            "mode": "BATCH",
+            "parameters": {"script": dict(script or {})},
+            "checks": checks,
+        },
+        "compute": {"kind": kinds.SIMPLE_COMPUTE, "cores": {"min": cores}, "memory": {"min": 1}},
+        "data": [
+            {
+                "kind": kinds.SIMPLE_DATA,
+                "meta": {"name": "series"},
+                "location": "http://127.0.0.1:1/series.dat",
+                "checks": checks,
+            }
+        ],
+        "schedule": {"requested": {"duration": duration}},
+    }
+    if start is not None:
+        body["schedule"]["requested"]["start"] = start
+    if storage is not None:
+        body["storage"] = [{"kind": kinds.SIMPLE_STORAGE, "meta": {"name": "s"}, "size": {"min": storage}}]
+        body["data"][0]["storage"] = "s"
+    return body

@@ -1,0 +1,207 @@
+"""A platform that runs nothing and does what a notebook's parameters tell it to.
+
+Its world is a directory, so that it outlives the broker: one file for each thing that was made,
+and a log of every creation and removal. `parameters` of the notebook may have `script`, by call:
+`{"prepare_data": "transient"}` fails once, `"permanent"` always, `"crash"` raises what no plugin
+should, `"slow"` is asked again once, `"hang"` never returns; `{"run": "fail" | "forever"}`.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from execution_broker.domain import messages
+from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, STORAGE
+from execution_broker.domain.capability import Capability, ExecutableSupport, Limits, Price, Timings
+from execution_broker.domain.errors import Permanent, Transient
+from execution_broker.models import kinds
+from execution_broker.models.executable import JupyterNotebook
+from execution_broker.ports.platform import (
+    Collected,
+    Done,
+    Holding,
+    Kept,
+    Life,
+    NotYet,
+    Observation,
+    Order,
+    Outcome,
+    PlatformContext,
+    StreamPart,
+)
+
+
+class ScriptedConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    cores: int = 4
+    memory: int = 16
+    storage: int = 100
+    outputs: int = 1000
+    prepare: int = 0
+    price: float = 0.0
+    longest: int | None = None
+
+
+class ScriptedPlatform:
+    Config = ScriptedConfig
+
+    def __init__(self, name: str, config: ScriptedConfig, context: PlatformContext) -> None:
+        self.name = name
+        self.config = config
+        self.instance = context.instance
+        self.results = context.results
+        self.world = context.directory / "world"
+        self.world.mkdir(exist_ok=True)
+        self.log = context.directory / "log"
+
+    async def report(self) -> Capability:
+        config = self.config
+        return Capability(
+            capacity={
+                CORES: config.cores,
+                MEMORY: config.memory,
+                STORAGE: config.storage,
+                OUTPUTS: config.outputs,
+            },
+            executables=(
+                ExecutableSupport(
+                    kind=kinds.JUPYTER_NOTEBOOK,
+                    modes=("BATCH",),
+                    features=frozenset({"parameters", "checks", "replace"}),
+                ),
+            ),
+            compute=frozenset({kinds.SIMPLE_COMPUTE}),
+            storage=frozenset({kinds.SIMPLE_STORAGE}),
+            volumes=frozenset({kinds.SIMPLE_VOLUME}),
+            data=frozenset({kinds.SIMPLE_DATA}),
+            schemes=frozenset({"http", "https", "file"}),
+            limits=Limits(duration=config.longest),
+            timings=Timings(
+                storage=0, executable_here=0, compute=config.prepare, release=1, throughput=1 << 40
+            ),
+            prices=(Price(type=kinds.COST_MONETARY, per_core_hour=config.price),),
+            outputs=1,
+            retention=3600,
+            description="A platform for tests",
+        )
+
+    async def prepare_storage(self, order: Order) -> Outcome:
+        return await self._make(order, "prepare_storage")
+
+    async def prepare_data(self, order: Order) -> Outcome:
+        return await self._make(order, "prepare_data")
+
+    async def prepare_executable(self, order: Order) -> Outcome:
+        return await self._make(order, "prepare_executable")
+
+    async def prepare_compute(self, order: Order) -> Outcome:
+        return await self._make(order, "prepare_compute")
+
+    async def start(self, order: Order) -> Outcome:
+        await self._follow(order, "start")
+        started = self._place(order).with_suffix(".started")
+        if not started.exists():
+            self._note("start", order)
+            started.touch()
+        return Done()
+
+    async def watch(self, order: Order, seen: Mapping[str, int]) -> Observation:
+        await self._follow(order, "watch")
+        text = b"hello from the script\n"
+        streams = () if seen.get("stdout") else (StreamPart("stdout", 0, text),)
+        match _script(order).get("run"):
+            case "forever":
+                return Observation(life=Life.RUNNING, streams=streams)
+            case "fail":
+                return Observation(life=Life.FAILED, status=1, streams=streams)
+            case _:
+                return Observation(life=Life.SUCCEEDED, status=0, streams=streams)
+
+    async def collect(self, order: Order, seen: Mapping[str, int]) -> Collected:
+        await self._follow(order, "collect")
+        kept = self.results / str(order.session) / "answer.txt"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text("42\n")
+        sha256 = "084c799cd551dd1d8d5c5f9a5d593b2e931f5e36122ee5c793c1d08a19839cc0"
+        return Collected(outputs=(Kept("answer.txt", 3, sha256),))
+
+    async def release_compute(self, order: Order) -> Outcome:
+        self._place(order).with_suffix(".started").unlink(missing_ok=True)
+        return await self._remove(order, "release_compute")
+
+    async def release_executable(self, order: Order) -> Outcome:
+        return await self._remove(order, "release_executable")
+
+    async def release_data(self, order: Order) -> Outcome:
+        return await self._remove(order, "release_data")
+
+    async def release_storage(self, order: Order) -> Outcome:
+        return await self._remove(order, "release_storage")
+
+    async def holdings(self) -> Sequence[Holding]:
+        return [Holding(UUID(d.name), str(d)) for d in self.world.iterdir() if any(d.iterdir())]
+
+    async def destroy(self, holding: Holding) -> None:
+        for made in Path(holding.handle).iterdir():
+            made.unlink()
+
+    async def forget_results(self, session: UUID) -> None:
+        (self.results / str(session) / "answer.txt").unlink(missing_ok=True)
+
+    async def close(self) -> None:
+        return None
+
+    async def _make(self, order: Order, call: str) -> Outcome:
+        place = self._place(order)
+        place.parent.mkdir(exist_ok=True)
+        if not place.exists():
+            self._note("create", order)
+            place.write_text(order.name)
+        if await self._follow(order, call) == "slow":
+            return NotYet()
+        return Done(handle=str(place))
+
+    async def _remove(self, order: Order, call: str) -> Outcome:
+        await self._follow(order, call)
+        place = self._place(order)
+        if place.exists():
+            self._note("remove", order)
+            place.unlink()
+        return Done()
+
+    async def _follow(self, order: Order, call: str) -> str:
+        """Do what the script says of this call; what is done once leaves a mark."""
+        told = _script(order).get(call, "")
+        mark = self.log.with_name(f"mark-{order.session}-{order.key.replace('/', '-')}-{call}")
+        if told in ("transient", "slow") and mark.exists():
+            return ""
+        mark.touch()
+        match told:
+            case "transient":
+                raise Transient(messages.STEP_FAILED(step=call, reason="as the script says"))
+            case "permanent":
+                raise Permanent(messages.STEP_FAILED(step=call, reason="as the script says"))
+            case "crash":
+                raise ZeroDivisionError("as the script says")
+            case "hang":
+                await asyncio.Event().wait()
+        return told
+
+    def _place(self, order: Order) -> Path:
+        return self.world / str(order.session) / order.key.replace("/", "-")
+
+    def _note(self, what: str, order: Order) -> None:
+        with self.log.open("a") as log:
+            log.write(json.dumps([what, str(order.session), order.key]) + "\n")
+
+
+def _script(order: Order) -> Mapping[str, Any]:
+    executable = order.document.executable
+    assert isinstance(executable, JupyterNotebook)
+    script = executable.parameters.get("script", {})
+    assert isinstance(script, dict)
+    return script

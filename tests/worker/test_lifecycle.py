@@ -1,0 +1,87 @@
+"""A session from request to release, through services and a worker."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from execution_broker.models.phases import ComponentPhase, SessionPhase
+from tests.harness.broker import broker, request, until, working
+
+
+async def test_a_session_runs_and_leaves_nothing(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request())
+        session = await made.ended(alice, uuid)
+        assert session.phase is SessionPhase.COMPLETED
+        assert session.executable is not None
+        assert session.executable.phase is ComponentPhase.COMPLETED
+        made_and_removed = made.creations()
+        created = sorted(key for what, _, key in made_and_removed if what == "create")
+        removed = sorted(key for what, _, key in made_and_removed if what == "remove")
+        assert created == removed == ["compute", "data/0", "executable", "storage/0"]
+        live = await made.rows(
+            "SELECT component, amount_name, amount FROM booking WHERE ended_at IS NULL"
+        )
+        assert live == [("outputs", "outputs", 1)]
+
+
+@pytest.mark.parametrize(
+    ("script", "phase"),
+    [
+        ({"prepare_data": "transient"}, SessionPhase.COMPLETED),
+        ({"prepare_storage": "slow"}, SessionPhase.COMPLETED),
+        ({"prepare_data": "permanent"}, SessionPhase.FAILED),
+        ({"prepare_executable": "crash"}, SessionPhase.FAILED),
+        ({"run": "fail"}, SessionPhase.FAILED),
+        ({"start": "permanent"}, SessionPhase.FAILED),
+        ({"collect": "permanent"}, SessionPhase.FAILED),
+    ],
+)
+async def test_failures_end_as_they_should_and_leave_nothing(
+    tmp_path: Path, script: dict[str, str], phase: SessionPhase
+) -> None:
+    async with broker(tmp_path, worker={"attempts": 2}) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(script=script))
+        session = await made.ended(alice, uuid)
+        assert session.phase is phase
+        made_and_removed = made.creations()
+        created = [key for what, _, key in made_and_removed if what == "create"]
+        removed = [key for what, _, key in made_and_removed if what == "remove"]
+        assert sorted(created) == sorted(removed)
+        assert len(set(created)) == len(created)
+
+
+@pytest.mark.parametrize("call", ["prepare_data", "start", "watch"])
+async def test_cancel_interrupts_whatever_it_does(tmp_path: Path, call: str) -> None:
+    worker = {"lease": 3, "renewal": 1}
+    async with broker(tmp_path, worker=worker) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(script={call: "hang"}))
+
+        async def hangs() -> bool:
+            return any(tmp_path.glob(f"platforms/here/mark-{uuid}-*-{call}"))
+
+        await until(hangs)
+        cancelled = await made.set_phase(alice, uuid, "CANCELLED")
+        assert cancelled.phase is SessionPhase.CANCELLED
+        assert (await made.ended(alice, uuid)).phase is SessionPhase.CANCELLED
+        assert await made.rows("SELECT count(*) FROM receipt WHERE gone_at IS NULL") == [(0,)]
+
+
+async def test_time_that_is_over_stops_a_session(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(script={"run": "forever"}, duration="PT10M"))
+
+        async def runs() -> bool:
+            return (await made.session(alice, uuid)).phase is SessionPhase.RUNNING
+
+        await until(runs)
+        made.shift(timedelta(minutes=11))
+        session = await made.ended(alice, uuid)
+        assert session.phase is SessionPhase.COMPLETED
+        assert session.meta is not None
+        assert any(m.kind.endswith("time-ended") for m in session.meta.messages)
