@@ -22,7 +22,7 @@ from execution_broker.services import Services
 from execution_broker.services.identities import AccountExists, IdentitiesService
 from execution_broker.services.limits import RequestRate
 from execution_broker.services.negotiating import Negotiator
-from execution_broker.services.offers import OffersService
+from execution_broker.services.offers import OffersService, Settling
 from execution_broker.services.probes import Probes
 from execution_broker.services.sessions import SessionsService
 from execution_broker.services.status import StatusService
@@ -116,6 +116,7 @@ def make_services(
     negotiation = settings.negotiation
     probes = Probes(database, negotiation.probe_wait, uuid4)
     negotiator = Negotiator(database, negotiation, probes, settings.upkeep.report)
+    settling = Settling(database, negotiator)
     rate = RequestRate(negotiation.requests_per_minute, time.monotonic)
     viewing = Viewing(settings.http.public_url or base_url, settings.http.public_reading)
 
@@ -123,8 +124,10 @@ def make_services(
         return Ledger(identity, uuid4, negotiation.budget)
 
     return Services(
-        offers=OffersService(database, negotiator, rate, viewing, ledger),
-        sessions=SessionsService(database, negotiator, rate, viewing, ledger, _results(settings)),
+        offers=OffersService(database, settling, rate, viewing, ledger),
+        sessions=SessionsService(
+            database, negotiator, settling, rate, viewing, ledger, _results(settings)
+        ),
         identities=IdentitiesService(database, time.monotonic, uuid4, instance.secret),
         status=StatusService(database, settings.upkeep.report),
     )
@@ -177,9 +180,7 @@ async def _add_upkeep(platforms: Mapping[int, str], connection: Connection) -> N
     now = await connection.clock()
     for_all = [(kind, None, kind.word) for kind in _FOR_ALL]
     for_each = [
-        (kind, key, f"{kind.word}:{name}")
-        for key, name in platforms.items()
-        for kind in _FOR_EACH
+        (kind, key, f"{kind.word}:{name}") for key, name in platforms.items() for kind in _FOR_EACH
     ]
     for kind, platform, key in (*for_all, *for_each):
         await steps.add_unique(

@@ -144,7 +144,7 @@ async def test_a_safe_request_id_is_kept(anybody: httpx.AsyncClient, given: str)
 
 @pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a\tb", "é", "<script>", "a;b"])
 async def test_any_other_request_id_is_replaced(anybody: httpx.AsyncClient, given: str) -> None:
-    answer = await anybody.get("/healthz", headers={"X-Request-ID": given.encode()})
+    answer = await anybody.get("/healthz", headers=[(b"X-Request-ID", given.encode())])
     assert answer.headers["x-request-id"] == "made-here"
 
 
@@ -240,7 +240,6 @@ async def test_bytes_are_counted_while_they_come(app: Starlette, length: bytes |
     start, read = await _send(app, [b" " * 30_000] * 100, length)
     assert start["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     assert read == 3
-    assert (b"connection", b"close") in start["headers"]
 
 
 @pytest.mark.parametrize("length", [b"65537", b"9" * 30])

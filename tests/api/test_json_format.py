@@ -95,5 +95,5 @@ def test_depth_is_bounded() -> None:
     json_format.read(b'{"a":' * DEPTH + b"1" + b"}" * DEPTH)
     with pytest.raises(MalformedBody, match="deeper"):
         json_format.read(b"[" * (DEPTH + 1) + b"]" * (DEPTH + 1))
-    wide = [[[]] * 3] * 100
+    wide: list[Any] = [[[]] * 3] * 100
     assert json_format.read(json.dumps(wide).encode()) == wide

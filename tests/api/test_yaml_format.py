@@ -83,9 +83,9 @@ def test_shared_parts_are_written_out() -> None:
     ],
 )
 def test_scalars_of_the_core_schema(text: str, value: object) -> None:
-    read = yaml_format.read(f"- {text}\n".encode())
+    read: Any = yaml_format.read(f"- {text}\n".encode())
     assert read == [value]
-    assert type(read[0]) is type(value)  # type: ignore[index]
+    assert type(read[0]) is type(value)
 
 
 def test_environment_keeps_its_text() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID, uuid5
 
+from hypothesis import settings
+
 from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.capability import Capability, ExecutableSupport, Timings
 from execution_broker.domain.composition import component_keys
@@ -17,12 +19,29 @@ from execution_broker.models import kinds
 from execution_broker.models.message import Message
 from execution_broker.models.reading import read_request
 
+EXAMPLES = settings(max_examples=60, deadline=None)
+"""How often a rule is tried: the machine that does it may be slow."""
+
 NOW = 1_800_000_000  # 2027-01-15T08:00:00Z
 RULES = Rules()
 
 NOTEBOOK = {"kind": kinds.JUPYTER_NOTEBOOK, "location": "https://example.org/a.ipynb"}
 DOCKER = {"kind": kinds.DOCKER_CONTAINER, "image": {"locations": ["example.org/a:1"]}}
 SINGULARITY = {"kind": kinds.SINGULARITY_CONTAINER, "location": "https://example.org/a.sif"}
+
+FEATURES = frozenset(
+    {
+        "checks",
+        "command",
+        "entrypoint",
+        "environment",
+        "network",
+        "parameters",
+        "privileged",
+        "replace",
+        "requirements",
+    }
+)
 
 
 def body(**parts: Any) -> dict[str, Any]:
@@ -90,10 +109,7 @@ def capability(**parts: Any) -> Capability:
             ExecutableSupport(
                 kind=kind,
                 modes=("INTERACTIVE", "BATCH"),
-                features=frozenset(
-                    "checks command entrypoint environment network parameters "
-                    "privileged replace requirements".split()
-                ),
+                features=FEATURES,
             )
             for kind in runs
         ),
@@ -106,9 +122,7 @@ def capability(**parts: Any) -> Capability:
     return Capability(**standard | parts)
 
 
-def site(
-    name: str = "here", lookups: Mapping[str, Lookup] | None = None, **parts: Any
-) -> Site:
+def site(name: str = "here", lookups: Mapping[str, Lookup] | None = None, **parts: Any) -> Site:
     reported = capability(**parts)
     return Site(
         name=name,

@@ -1,6 +1,7 @@
 """The calendar against an oracle that counts at every single second."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from execution_broker.domain.amounts import CORES, MEMORY, Booking
 from execution_broker.domain.calendar import Calendar, envelope
+from tests.domain.builders import EXAMPLES
 
 END = 40
 CAPACITY = {CORES: 4, MEMORY: 3}
@@ -48,6 +50,7 @@ def calendar_of(booked: Sequence[Booking]) -> Calendar:
     return calendar
 
 
+@EXAMPLES
 @given(kept=calendars, dropped=calendars, start=st.integers(0, END), length=st.integers(1, 20))
 def test_peak_is_the_most_at_any_second(
     kept: list[Booking], dropped: list[Booking], start: int, length: int
@@ -60,6 +63,7 @@ def test_peak_is_the_most_at_any_second(
         assert calendar.peak(name, start, start + length) == max(seconds)
 
 
+@EXAMPLES
 @given(booked=calendars, wanted=calendars)
 def test_fits_exactly_where_every_second_has_room(
     booked: list[Booking], wanted: list[Booking]
@@ -76,7 +80,10 @@ def moving_shapes(draw: st.DrawFn) -> tuple[int, list[tuple[str, int, int, int]]
     return draw(st.integers(0, END)), draw(st.lists(parts, min_size=1, max_size=3))
 
 
-@given(booked=calendars, shape=moving_shapes(), earliest=st.integers(0, 20), span=st.integers(0, 30))
+@EXAMPLES
+@given(
+    booked=calendars, shape=moving_shapes(), earliest=st.integers(0, 20), span=st.integers(0, 30)
+)
 def test_first_fit_passes_over_no_feasible_start(
     booked: list[Booking],
     shape: tuple[int, list[tuple[str, int, int, int]]],
@@ -98,6 +105,7 @@ def test_first_fit_passes_over_no_feasible_start(
     assert found == expected
 
 
+@EXAMPLES
 @given(st.lists(st.lists(bookings, max_size=4), max_size=4))
 def test_envelope_is_the_most_of_the_offers_at_every_second(offers: list[list[Booking]]) -> None:
     merged = envelope(offers)
@@ -105,9 +113,10 @@ def test_envelope_is_the_most_of_the_offers_at_every_second(offers: list[list[Bo
         for instant in range(END):
             most = max((used(offer, name, instant) for offer in offers), default=0)
             assert used(merged, name, instant) == most
-    assert all(a.end <= b.start for a, b in zip(merged, merged[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(merged))
 
 
+@EXAMPLES
 @given(booked=calendars, later=calendars, now=st.integers(0, END))
 def test_what_is_past_can_be_forgotten(
     booked: list[Booking], later: list[Booking], now: int
@@ -133,6 +142,11 @@ def test_more_than_there_is_never_fits() -> None:
 def test_the_conflict_is_named() -> None:
     calendar = calendar_of([Booking({CORES: 4}, 0, 10), Booking({MEMORY: 3}, 0, 20)])
     assert calendar.conflict([Booking({CORES: 1, MEMORY: 1}, 5, 8)]) == (MEMORY, 15)
+
+
+def test_who_wants_nothing_is_not_stopped_by_overcommitment() -> None:
+    calendar = calendar_of([Booking({CORES: 5}, 0, 10)])
+    assert calendar.fits([Booking({CORES: 0, MEMORY: 3}, 0, 10)])
 
 
 @pytest.mark.parametrize(("start", "end"), [(5, 5), (6, 5)])

@@ -50,6 +50,11 @@ class Broker:
         for database in self.opened:
             database.shift += by
 
+    async def later(self, **by: int) -> None:
+        """So much later, with every platform having reported again."""
+        self.shift(timedelta(**by))
+        await self.report()
+
     async def caller(self, name: str, role: Role = Role.USER) -> Caller:
         """An account, made at its first use. No hashing: its password cannot be used."""
 
@@ -219,6 +224,8 @@ def request(
     if start is not None:
         body["schedule"]["requested"]["start"] = start
     if storage is not None:
-        body["storage"] = [{"kind": kinds.SIMPLE_STORAGE, "meta": {"name": "s"}, "size": {"min": storage}}]
+        body["storage"] = [
+            {"kind": kinds.SIMPLE_STORAGE, "meta": {"name": "s"}, "size": {"min": storage}}
+        ]
         body["data"][0]["storage"] = "s"
     return body

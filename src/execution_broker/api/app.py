@@ -58,9 +58,13 @@ def create_app(
     http: Http,
     log: FilteringBoundLogger,
     *,
+    body_seconds: float = 30,
     new_request_id: Callable[[], str] = lambda: uuid4().hex,
 ) -> Starlette:
-    """The API over these services. It owns none of them: whoever made them ends them."""
+    """The API over these services. It owns none of them: whoever made them ends them.
+
+    A body has to arrive within `body_seconds`.
+    """
 
     async def fail(request: Request, error: Exception) -> Response:
         identifier = trace.request_id(request.scope)
@@ -73,7 +77,7 @@ def create_app(
         return problems.respond(problem, _accept(request), trace.headers(request.scope))
 
     app = Starlette(
-        routes=paths(ROUTES, services, http),
+        routes=paths(ROUTES, services, http, body_seconds),
         middleware=[Middleware(trace.Trace, log=log, new_request_id=new_request_id)],
         exception_handlers={
             **dict.fromkeys(STATUS, _answer_error),
@@ -102,8 +106,6 @@ def _headers(error: BrokerError) -> dict[str, str]:
             return {"WWW-Authenticate": CHALLENGE}
         case TooMany() | Unavailable():
             return {"Retry-After": str(error.retry_after)}
-        case BodyTooLarge():
-            return {"Connection": "close"}
         case _:
             return {}
 

@@ -12,24 +12,24 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from execution_broker.api.limits import Limits
 from execution_broker.api.media import Representation, body_format
 from execution_broker.api.needs import Services
 from execution_broker.domain.errors import BodyTooLarge
 from execution_broker.domain.identity import Caller
 
-_BODY_SECONDS: Final = 30
 _LARGE: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`representation` is what the client accepts; `body_limit` in bytes."""
+    """`representation` is what the client accepts; `limits` are those of a body."""
 
     request: Request
     services: Services
     representation: Representation
     caller: Caller | None
-    body_limit: int
+    limits: Limits
 
     @property
     def identity(self) -> Caller:
@@ -55,12 +55,12 @@ class Call:
         headers = self.request.headers
         format_ = body_format(headers.get("content-type"), headers.get("content-encoding"))
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
+            async with asyncio.timeout(self.limits.seconds):
                 data = await self._receive()
         except TimeoutError:
             raise HTTPException(
                 HTTPStatus.REQUEST_TIMEOUT,
-                f"The body did not arrive within {_BODY_SECONDS} seconds.",
+                f"The body did not arrive within {self.limits.seconds:g} seconds.",
                 {"Connection": "close"},
             ) from None
         if len(data) > _LARGE:
@@ -91,20 +91,20 @@ class Call:
 
     async def _receive(self) -> bytes:
         announced = self.request.headers.get("content-length", "")
-        if announced.isdecimal() and (len(announced) > 18 or int(announced) > self.body_limit):
+        if announced.isdecimal() and (len(announced) > 18 or int(announced) > self.limits.size):
             raise self._too_large()
         chunks: list[bytes] = []
         size = 0
         async for chunk in self.request.stream():
             size += len(chunk)
-            if size > self.body_limit:
+            if size > self.limits.size:
                 raise self._too_large()
             chunks.append(chunk)
         return b"".join(chunks)
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(
-            f"The body has more than {self.body_limit} bytes.", "Send a smaller one."
+            f"The body has more than {self.limits.size} bytes.", "Send a smaller one."
         )
 
 

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from execution_broker.api.call import Call
 from execution_broker.api.identity import admit, identify
+from execution_broker.api.limits import Limits
 from execution_broker.api.media import negotiate
 from execution_broker.api.needs import Services
 from execution_broker.api.routes import Route
@@ -21,13 +22,17 @@ from execution_broker.config import Http
 _VARY: Final = "Accept, Authorization"
 
 
-def paths(table: Iterable[Route], services: Services, http: Http) -> list[Path]:
+def paths(
+    table: Iterable[Route], services: Services, http: Http, body_seconds: float
+) -> list[Path]:
     """What Starlette routes to. Every call of every route goes through its access rule."""
+    limits = Limits(http.body_limit, body_seconds)
     by_path: dict[str, dict[str, Route]] = {}
     for route in table:
         by_path.setdefault(route.path, {})[route.method] = route
     return [
-        Path(path, _Endpoint(routes, services, http), name=path) for path, routes in by_path.items()
+        Path(path, _Endpoint(routes, services, limits, http.public_reading), name=path)
+        for path, routes in by_path.items()
     ]
 
 
@@ -37,7 +42,8 @@ class _Endpoint:
 
     routes: Mapping[str, Route]
     services: Services
-    http: Http
+    limits: Limits
+    public_reading: bool
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._respond(Request(scope, receive, send))
@@ -60,8 +66,8 @@ class _Endpoint:
         accept = ", ".join(request.headers.getlist("accept")) if route.is_negotiated else None
         representation = negotiate(accept or None)
         caller = await identify(request.headers, self.services.identities)
-        admit(route.access, caller, public_reading=self.http.public_reading)
-        call = Call(request, self.services, representation, caller, self.http.body_limit)
+        admit(route.access, caller, public_reading=self.public_reading)
+        call = Call(request, self.services, representation, caller, self.limits)
         response = await route.handler(call)
         response.headers["Cache-Control"] = "no-cache" if caller is None else "no-store"
         response.headers["Vary"] = _VARY

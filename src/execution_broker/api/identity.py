@@ -21,7 +21,8 @@ class Access(Enum):
     """Anybody, with or without an identity."""
 
     PUBLIC_READING = auto()
-    """Anybody who knows the uuid, unless `http.public_reading` is off: then any identity."""
+    """Anybody who knows the uuid, unless `http.public_reading` is off: then an identity is
+    needed, and the service keeps each to what is its own."""
 
     ANY_IDENTITY = auto()
 

@@ -1,9 +1,18 @@
 """What every body is held to, whatever its format."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 DEPTH: Final = 64
 """How deep lists and objects may nest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many bytes a body may have, and within how many seconds it has to arrive."""
+
+    size: int
+    seconds: float
 
 
 def strip_nulls(value: Any) -> None:

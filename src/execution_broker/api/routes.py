@@ -229,6 +229,7 @@ ADMINISTRATION: Final = (
             HTTPStatus.BAD_REQUEST: Answer("The name or the password is missing.", Problem),
             HTTPStatus.FORBIDDEN: Answer("Only the administrator may.", Problem),
             HTTPStatus.CONFLICT: Answer("The account that has this name already.", Account),
+            HTTPStatus.UNPROCESSABLE_ENTITY: Answer("The name cannot be used.", Problem),
         },
     ),
     Route(

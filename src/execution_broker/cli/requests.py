@@ -101,7 +101,7 @@ def from_flags(flags: Flags) -> ExecutionRequest:
 
 
 def _compute(flags: Flags) -> SimpleCompute | None:
-    if not (flags.cores or flags.memory or flags.mounts):
+    if flags.cores is None and flags.memory is None and not flags.mounts:
         return None
     return SimpleCompute(
         cores=_range("--cores", flags.cores),
@@ -160,7 +160,7 @@ def _mount(text: str) -> SimpleVolume:
 
 
 def _schedule(flags: Flags) -> RequestedSchedule | None:
-    if not (flags.start or flags.duration):
+    if flags.start is None and flags.duration is None:
         return None
     return RequestedSchedule(
         requested=RequestedScheduleItem(start=flags.start, duration=flags.duration)

@@ -1,7 +1,7 @@
 """Commands for users: everything through the client, over HTTP."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -15,14 +15,35 @@ from execution_broker.cli.exits import Exit
 from execution_broker.cli.teaching import teach
 
 if TYPE_CHECKING:
+    from execution_broker.client import StreamName
     from execution_broker.client.client import Request
     from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 
 _EXAMPLE: Final = "4f1c5a9e-8d0b-4b5e-9a55-0c8f5b7f2d11"
 
-Uuid = Annotated[UUID, typer.Argument(metavar="UUID", help="UUID of an offer or a session.")]
+
+def read_uuid(text: str) -> UUID:
+    """What was typed as a UUID; a usage error if it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is not a UUID. Copy a whole one out of `broker request` or `broker run`."
+        ) from None
+
+
+Uuid = Annotated[
+    UUID,
+    typer.Argument(metavar="UUID", help="UUID of an offer or a session.", parser=read_uuid),
+]
 Stderr = Annotated[bool, typer.Option("--stderr", help="The error output instead.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on until the session ends.")]
+Interval = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS", min=0.05, help="Shortest pause between two looks; it grows to 10 s."
+    ),
+]
 Directory = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="DIR", help="Fetch them all to this directory."),
@@ -96,21 +117,28 @@ def status(at: At, uuid: Uuid) -> Exit:
     return Exit.DONE
 
 
-def watch(at: At, uuid: Uuid) -> Exit:
+def watch(at: At, uuid: Uuid, interval: Interval = 0.5) -> Exit:
     """Follow a session until it ends; the exit code says how.
 
     Live on a terminal; elsewhere one line for each change, or with --json the whole session on
     one line each time. Interrupting it does not touch the session.
     """
-    return _watch(at, str(uuid))
+    return _watch(at, str(uuid), interval)
 
 
-def logs(at: At, uuid: Uuid, stderr: Stderr = False, follow: Follow = False) -> Exit:
+def logs(
+    at: At,
+    uuid: Uuid,
+    stderr: Stderr = False,
+    follow: Follow = False,
+    interval: Interval = 0.5,
+) -> Exit:
     """Write what a session has written: the first and the last of it, if it is very long."""
-    name: Final = "stderr" if stderr else "stdout"
-    parts: Iterator[bytes] = iter([at.client.stream(uuid, name)])
+    name: StreamName = "stderr" if stderr else "stdout"
     if follow:
-        parts = at.client.follow(uuid, name)
+        parts = at.client.follow(uuid, name, interval)
+    else:
+        parts = iter([at.client.stream(uuid, name)])
     for part in parts:
         if at.json:
             at.write_json_line({"stream": name, "text": part.decode("utf-8", "replace")})
@@ -135,7 +163,7 @@ def results(at: At, uuid: Uuid, directory: Directory = None) -> Exit:
     return Exit.DONE
 
 
-def run(at: At, wanted: "Request") -> Exit:
+def run(at: At, wanted: "Request", interval: Interval = 0.5) -> Exit:
     """Ask, accept the first offer, follow the session, list its results: all in one."""
     answer = at.client.request(wanted)
     if _is_no(answer):
@@ -149,7 +177,7 @@ def run(at: At, wanted: "Request") -> Exit:
     at.err.print(f"Accepted {uuid}, the first of {len(answer.offers)} offers.")
     if at.json:
         at.write_json_line(accepted)
-    code = _watch(at, uuid)
+    code = _watch(at, uuid, interval)
     if code in (Exit.DONE, Exit.FAILED):
         _list_results(at, uuid)
     return code
@@ -159,12 +187,12 @@ def _add(app: typer.Typer, name: str, command: Callable[..., Exit], *lines: str)
     teach(app, "For users", name, connected(command), *lines)
 
 
-def _watch(at: At, uuid: str) -> Exit:
+def _watch(at: At, uuid: str, interval: float) -> Exit:
     from execution_broker.cli.failing import exit_of_phase
     from execution_broker.cli.watching import show
 
     try:
-        last = show(at, at.client.watch(uuid))
+        last = show(at, at.client.watch(uuid, interval))
     except KeyboardInterrupt:
         at.err.print(f"Not watched any more; the session goes on. End it: broker cancel {uuid}")
         return Exit.INTERRUPTED

@@ -4,9 +4,11 @@ A GET is repeated a few times when nobody answers or the broker says it is busy;
 Credentials go to the broker's own origin alone, whatever a Location or a link says.
 """
 
+import ssl
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Final, Self, TypeVar
 
 import httpx
@@ -80,6 +82,7 @@ class Transport:
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT)),
             headers={"Accept": "application/json", "User-Agent": "execution-broker"},
             trust_env=self._base.host not in _LOOPBACK,
+            verify=_trusted(),
         )
 
     def __enter__(self) -> Self:
@@ -190,6 +193,12 @@ def busy(error: BrokerError) -> bool:
     if isinstance(error, BrokerRefused):
         return error.problem.status in _BUSY
     return isinstance(error, Unreachable)
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The authorities that are trusted. Reading them takes longer than most answers."""
+    return httpx.create_ssl_context()
 
 
 def _address(url: str) -> httpx.URL:

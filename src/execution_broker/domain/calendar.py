@@ -83,14 +83,15 @@ class Calendar:
         return self.conflict(bookings) is None
 
     def conflict(self, bookings: Iterable[Booking]) -> tuple[str, int] | None:
-        """The amount that is short and by how many seconds all must move to pass it."""
+        """The amount that is short and by how many seconds all must move to pass it: -1 where
+        there is less in all than is wanted. Nothing wanted is never short."""
         worst: tuple[str, int] | None = None
         for (name, start, end), amount in _totals(bookings).items():
             level = self.capacity.get(name, 0) - amount
-            timeline = self._timelines.get(name)
-            until = timeline.last_above(start, end, level) if timeline else None
             if level < 0:
                 return name, -1
+            timeline = self._timelines.get(name)
+            until = timeline.last_above(start, end, level) if timeline else None
             if until is not None and (worst is None or until - start > worst[1]):
                 worst = name, until - start
         return worst
@@ -153,4 +154,5 @@ def _totals(bookings: Iterable[Booking]) -> Mapping[tuple[str, int, int], int]:
         (name, booking.start, booking.end): amount
         for booking in merged
         for name, amount in booking.amounts.items()
+        if amount
     }

@@ -148,6 +148,13 @@ RELEASE_FAILED = Template("release-failed", "ERROR", "Releasing {component} fail
 BOOKING_PROLONGED = Template(
     "booking-prolonged", "WARN", "Release is late: what is still held stays booked until {end}."
 )
+ENVIRONMENT_FAILED = Template(
+    "environment-failed", "ERROR", "The environment for notebooks cannot be used: {reason}."
+)
+NOT_A_NOTEBOOK = Template(
+    "not-a-notebook", "ERROR", "{file} is no Jupyter notebook that can be run: {reason}."
+)
+PLATFORM_FAILED = Template("platform-failed", "ERROR", "{what} failed: {reason}.")
 
 # --- Data ---------------------------------------------------------------------------------------
 
@@ -182,6 +189,9 @@ OUTPUTS_TOO_LARGE = Template(
     "outputs-too-large",
     "WARN",
     "The outputs are larger than the {limit} MiB that are kept: {dropped} were left out.",
+)
+OUTPUTS_LEFT_OUT = Template(
+    "outputs-left-out", "WARN", "Not kept of the outputs: {dropped}. The reason: {reason}."
 )
 OUTPUTS_KEPT = Template(
     "outputs-kept", "INFO", "{count} outputs, {size} bytes in all, are kept until {until}."

@@ -1,5 +1,6 @@
 """Answers requests: YES with offers that hold, or NO with reasons."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
@@ -18,8 +19,37 @@ from execution_broker.storage.database import Connection, Database
 
 Store = Callable[[Connection, Negotiated], Awaitable[UUID | None]]
 
-_TRIES: Final = 5
+_TRIES: Final = 20
 """How often to search again when somebody else was quicker (B4)."""
+
+
+class Settling:
+    """Negotiates and stores, again while others are quicker (B4).
+
+    Those of this process that lost a race go on one after another, so that they cannot go on
+    losing to each other.
+    """
+
+    def __init__(self, database: Database, negotiator: Negotiator) -> None:
+        self._database = database
+        self._negotiator = negotiator
+        self._losers = asyncio.Lock()
+
+    async def settle(self, reading: Reading, store: Store) -> UUID:
+        """What `store` stored. Unavailable when others were quicker again and again."""
+        stored = await self._try(reading, store)
+        if stored is not None:
+            return stored
+        async with self._losers:
+            for _ in range(_TRIES):
+                stored = await self._try(reading, store)
+                if stored is not None:
+                    return stored
+        raise Unavailable("Others took the capacity while it was being offered.")
+
+    async def _try(self, reading: Reading, store: Store) -> UUID | None:
+        found = await self._negotiator.negotiate(reading)
+        return await self._database.write(lambda connection: store(connection, found))
 
 
 class OffersService:
@@ -28,13 +58,13 @@ class OffersService:
     def __init__(
         self,
         database: Database,
-        negotiator: Negotiator,
+        settling: Settling,
         rate: RequestRate,
         viewing: Viewing,
         ledger: Callable[[int], Ledger],
     ) -> None:
         self._database = database
-        self._negotiator = negotiator
+        self._settling = settling
         self._rate = rate
         self._viewing = viewing
         self._ledger = ledger
@@ -47,7 +77,7 @@ class OffersService:
         """
         self._rate.take(caller.key)
         ledger = self._ledger(caller.key)
-        uuid = await settle(self._database, self._negotiator, reading, ledger.answer)
+        uuid = await self._settling.settle(reading, ledger.answer)
         return await self.read(uuid, caller)
 
     async def read(self, uuid: UUID, caller: Caller | None) -> OfferSetResponse:
@@ -65,19 +95,3 @@ class OffersService:
         offers = await sessions.of_offerset(connection, stored.id)
         now = await connection.clock()
         return view_offerset(stored, offers, caller, now, self._viewing.base_url)
-
-
-async def settle(
-    database: Database, negotiator: Negotiator, reading: Reading, store: Store
-) -> UUID:
-    """Negotiate and store, and again while others are quicker; what `store` stored."""
-    for _ in range(_TRIES):
-        found = await negotiator.negotiate(reading)
-        stored = await database.write(partial(_stored, store, found))
-        if stored is not None:
-            return stored
-    raise Unavailable("Others took the capacity while it was being offered.")
-
-
-async def _stored(store: Store, found: Negotiated, connection: Connection) -> UUID | None:
-    return await store(connection, found)

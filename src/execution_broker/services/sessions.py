@@ -19,7 +19,7 @@ from execution_broker.models.reading import Reading
 from execution_broker.models.update import EnumUpdate, Update
 from execution_broker.services.limits import RequestRate
 from execution_broker.services.negotiating import Negotiated, Negotiator
-from execution_broker.services.offers import settle
+from execution_broker.services.offers import Settling
 from execution_broker.services.storing import Ledger
 from execution_broker.services.views import (
     View,
@@ -59,6 +59,7 @@ class SessionsService:
         self,
         database: Database,
         negotiator: Negotiator,
+        settling: Settling,
         rate: RequestRate,
         viewing: Viewing,
         ledger: Callable[[int], Ledger],
@@ -66,6 +67,7 @@ class SessionsService:
     ) -> None:
         self._database = database
         self._negotiator = negotiator
+        self._settling = settling
         self._rate = rate
         self._viewing = viewing
         self._ledger = ledger
@@ -86,7 +88,7 @@ class SessionsService:
                 return await ledger.direct(connection, found, verdict)
             return None
 
-        uuid = await settle(self._database, self._negotiator, reading, store)
+        uuid = await self._settling.settle(reading, store)
         return (await self.read(uuid, caller)).session
 
     async def read(self, uuid: UUID, caller: Caller | None) -> View:

@@ -160,7 +160,7 @@ class Ledger:
             now=now,
             expires=datetime.fromtimestamp(offer.expires, UTC),
         )
-        for message in (*demand.messages, *offer.messages):
+        for message in offer.messages:
             say(session, message, now)
         return session
 

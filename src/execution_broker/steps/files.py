@@ -35,6 +35,7 @@ _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOENT, errno.ENOSYS}
 )
 _SAFE_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_SAFE_CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -111,11 +112,7 @@ class Part:
     """
 
     def __init__(self, target: Path) -> None:
-        self.path = _temporary(target)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self.fd = os.open(self.path, flags, 0o600)
-        with suppress(OSError):  # a file system without locks only loses the protection
-            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.path, self.fd = _make_locked(target)
 
     def __enter__(self) -> Self:
         return self
@@ -199,7 +196,8 @@ def linked(fd: int, name: Path) -> bool:
     """Give an open file one more name. False where that cannot be: another file system, no links
     there, or no name left. FileExistsError when the name is taken."""
     try:
-        os.link(f"/proc/self/fd/{fd}", name, follow_symlinks=True)
+        # With a directory, which an absolute path ignores, Python really follows the link.
+        os.link(f"/proc/self/fd/{fd}", name, src_dir_fd=fd, follow_symlinks=True)
     except FileExistsError:
         raise
     except OSError as error:
@@ -213,6 +211,8 @@ def linked(fd: int, name: Path) -> bool:
 def linked_beside(fd: int, target: Path) -> Iterator[Path | None]:
     """A temporary name beside the target for an open file, or None where links cannot be."""
     path = _temporary(target)
+    with suppress(OSError):  # against `sweep`; whoever else has it locked does as well
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     made = linked(fd, path)
     try:
         yield path if made else None
@@ -264,6 +264,16 @@ def free_bytes(directory: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
+def _make_locked(target: Path) -> tuple[Path, int]:
+    """A new temporary file. Made again when a `sweep` has come between making and locking it."""
+    while True:
+        path = _temporary(target)
+        fd = os.open(path, _SAFE_CREATE, 0o600)
+        if not _is_locked(fd) and os.fstat(fd).st_nlink:
+            return path, fd
+        os.close(fd)
+
+
 def _temporary(target: Path) -> Path:
     return target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
 
@@ -277,6 +287,7 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _is_locked(fd: int) -> bool:
+    """Whether somebody else has it locked. If not, it is locked now."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -21,7 +21,7 @@ from execution_broker.storage.tables import metadata
 
 def upgrade_sqlite(path: Path) -> None:
     """Make or upgrade the tables of a SQLite file. Repeatable; a backup is kept of what was."""
-    engine = _sqlite(path)
+    engine = sqlite_engine(path)
     with engine.connect() as connection:
         now = MigrationContext.configure(connection).get_current_revision()
     if now == _head():
@@ -40,7 +40,7 @@ def drift(engine: Engine) -> list[Any]:
     return found
 
 
-def _sqlite(path: Path) -> Engine:
+def sqlite_engine(path: Path) -> Engine:
     return create_engine(f"sqlite:///{path}", poolclass=NullPool)
 
 

@@ -84,13 +84,12 @@ class SqliteDatabase:
             transaction = SqliteConnection(connection, self.shift)
             try:
                 result = _finish(work(transaction))
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # a full disk has rolled back already
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
             raise _unavailable(error, self.path) from error
         return result, transaction.rung
 

@@ -24,7 +24,8 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `environment` is added to the environment of every notebook: a proxy, certificates. No secrets.
     `stream_limit`: bytes kept of the beginning and of the end of stdout and stderr, each.
-    `grace`: seconds that a stopped notebook has to save itself, and again to end; then it is killed.
+    `grace`: seconds that a stopped notebook has to save itself, and again to end before it is
+    killed.
     """
 
     root: str | None = None

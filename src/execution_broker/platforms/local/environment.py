@@ -34,7 +34,7 @@ _NETWORK: Final = ("Connection", "Temporary failure", "timed out", "Max retries"
 _PROBE: Final = """
 import sys
 from importlib.util import find_spec
-sys.exit(", ".join(name for name in ("papermill", "ipykernel") if find_spec(name) is None))
+sys.exit(", ".join(name for name in ("papermill", "ipykernel") if find_spec(name) is None) or 0)
 """
 
 
@@ -89,7 +89,11 @@ class KernelEnvironment:
             return
         try:
             process = await asyncio.create_subprocess_exec(
-                python, "-c", _PROBE, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+                python,
+                "-c",
+                _PROBE,
+                stdin=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
             )
             _, missing = await process.communicate()
         except OSError as error:
@@ -103,7 +107,14 @@ class KernelEnvironment:
 
     async def _make(self, lock: int) -> None:
         await asyncio.to_thread(remove_tree, self._directory)
-        pip = [str(self.python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+        pip = [
+            str(self.python),
+            "-m",
+            "pip",
+            "install",
+            "--no-input",
+            "--disable-pip-version-check",
+        ]
         with self._log.open("wb") as log:
             for command in (
                 [sys.executable, "-m", "venv", str(self._directory)],
@@ -117,7 +128,9 @@ class KernelEnvironment:
         text = self._log.read_text("utf-8", "replace")
         last = next((line for line in reversed(text.splitlines()) if "ERROR" in line), "")
         last = last or text.strip().rpartition("\n")[2] or "it ended without a word"
-        message = messages.ENVIRONMENT_FAILED(reason=f"{last.strip()} (all of it is in {self._log})")
+        message = messages.ENVIRONMENT_FAILED(
+            reason=f"{last.strip()} (all of it is in {self._log})"
+        )
         hopeless = any(sign in text for sign in _HOPELESS)
         network = any(sign in text for sign in _NETWORK)
         return Permanent(message) if hopeless and not network else Transient(message)

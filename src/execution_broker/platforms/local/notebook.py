@@ -13,6 +13,7 @@ from execution_broker.platforms.local.files import read_regular
 from execution_broker.ports.data import Source
 
 _LARGEST: Final = 64 << 20
+_WATCHED: Final = 8 << 20
 _ENDED: Final = frozenset({"completed", "failed"})
 _UNFIT: Final = re.compile(r"[^\w.+=@,-]+", re.ASCII)
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -36,7 +37,7 @@ def require_notebook(path: Path, name: str) -> None:
 
 def cells_done(path: Path) -> tuple[int, int] | None:
     """How many cells have been run, of how many. None while that cannot be seen."""
-    cells = _cells(path)
+    cells = _cells(path, _WATCHED)
     if not cells:
         return None
     return sum(_status(cell) in _ENDED for cell in cells), len(cells)
@@ -44,7 +45,7 @@ def cells_done(path: Path) -> tuple[int, int] | None:
 
 def error_of(path: Path) -> str | None:
     """The name and the value of the error that ended an executed notebook."""
-    for cell in _cells(path):
+    for cell in _cells(path, _LARGEST):
         for output in _list(cell.get("outputs")):
             if output.get("output_type") == "error":
                 text = f"{output.get('ename')}: {output.get('evalue')}"
@@ -66,7 +67,7 @@ def _file_name(location: str) -> str:
 
 
 def _fault(path: Path) -> str | None:
-    document = _document(path)
+    document = _document(path, _LARGEST)
     if document is None:
         return f"it is no JSON object of at most {_LARGEST >> 20} MiB"
     if document.get("nbformat") != 4:
@@ -82,8 +83,8 @@ def _fault(path: Path) -> str | None:
     return None
 
 
-def _document(path: Path) -> dict[str, Any] | None:
-    content = read_regular(path, _LARGEST)
+def _document(path: Path, limit: int) -> dict[str, Any] | None:
+    content = read_regular(path, limit)
     if content is None:
         return None
     try:
@@ -93,8 +94,8 @@ def _document(path: Path) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _cells(path: Path) -> list[dict[str, Any]]:
-    return _list((_document(path) or {}).get("cells"))
+def _cells(path: Path, limit: int) -> list[dict[str, Any]]:
+    return _list((_document(path, limit) or {}).get("cells"))
 
 
 def _status(cell: dict[str, Any]) -> object:

@@ -51,7 +51,7 @@ def find(who: Identity) -> Process | None:
 
 def everything() -> list[Process]:
     """All that runs on this machine."""
-    found = (_process(int(name)) for name in os.listdir(_PROC) if name.isdigit())
+    found = (_process(int(entry.name)) for entry in _PROC.iterdir() if entry.name.isdigit())
     return [process for process in found if process is not None]
 
 

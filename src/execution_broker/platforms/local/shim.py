@@ -74,6 +74,7 @@ class Shim:
         self._main: int | None = None
         self._status: int | None = None
         self._asked = False
+        self._ends: float | None = None
         self._wake = _listen(self._on_term)
         self._selector.register(self._wake, selectors.EVENT_READ)
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -153,11 +154,13 @@ class Shim:
                 self._status = code if code >= 0 else 128 - code
 
     def _must_stop(self) -> str | None:
-        """Why it has to stop now: asked to, or its time is over."""
-        if self._asked or self._control.stop.exists():
+        """Why it has to stop now: asked to, released already, or its time is over."""
+        if self._asked or self._control.stop.exists() or not self._control.spec.exists():
             return "stopped"
-        ends = (read_json(self._control.deadline) or {}).get("ends")
-        return "deadline" if ends is not None and time.time() >= ends else None
+        told = read_json(self._control.deadline)
+        if told is not None:
+            self._ends = told["ends"]
+        return "deadline" if self._ends is not None and time.time() >= self._ends else None
 
     def _end_all(self) -> None:
         """Ask what was started to stop, then tell all that came of it, then kill the rest."""
@@ -189,7 +192,6 @@ class Shim:
 
     def _on_term(self) -> None:
         self._asked = True
-
 
 
 def _alone(control: Control) -> bool:

@@ -123,13 +123,13 @@ def last_line(control: Control, stream: str) -> str:
     return next((line for line in reversed(lines) if line.strip()), "")
 
 
-def stop(control: Control | None, marks: Mapping[str, str]) -> bool:
+def stop(control: Control, marks: Mapping[str, str]) -> bool:
     """Nothing of the session runs, and nothing of it will, when this is True. Blocks.
 
     The shim is asked to end it in good order. One that is dead or does not follow is helped:
     whatever carries the session's marks is killed.
     """
-    if control is not None and control.directory.is_dir():
+    if control.directory.is_dir():
         control.stop.touch()
         shim = _shim(control)
         running = processes.find(shim) if shim is not None else None

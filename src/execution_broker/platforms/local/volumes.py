@@ -42,22 +42,21 @@ def mounts_of(
     return sorted(mounts, key=lambda mount: len(mount.place.parts))
 
 
-def put_in_place(mounts: Sequence[Mount], work: Path) -> None:
-    """Make the links, and what is read-only so. Repeatable; Permanent when two are in one place."""
+def put_in_place(mounts: Sequence[Mount], work: Path, taken: str) -> None:
+    """Make the links, and what is read-only so. Repeatable.
+
+    Permanent when two are in one place, or one where the notebook is to be, at `taken`.
+    """
     for mount in mounts:
+        if mount.place.parts[0] == taken:
+            raise _occupied(mount)
         link = work / mount.place
         try:
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(mount.target)
         except (FileExistsError, NotADirectoryError):
             if not link.exists() or not link.samefile(mount.target):
-                raise Permanent(
-                    messages.BAD_VALUE(
-                        place=f"The path of volume {mount.name}",
-                        value=f"/{mount.place}",
-                        reason="something else is there already",
-                    )
-                ) from None
+                raise _occupied(mount) from None
     writable = {mount.target for mount in mounts if mount.writable}
     for mount in mounts:
         if mount.target not in writable:
@@ -100,6 +99,16 @@ def _mount(index: int, volume: SimpleVolume, targets: dict[str, Path]) -> Mount:
             )
         )
     return Mount(name, PurePosixPath(*parts), target, volume.mode != "READONLY")
+
+
+def _occupied(mount: Mount) -> Permanent:
+    return Permanent(
+        messages.BAD_VALUE(
+            place=f"The path of volume {mount.name}",
+            value=f"/{mount.place}",
+            reason="something else is there already",
+        )
+    )
 
 
 def _write_protect(target: Path, writable: set[Path]) -> None:

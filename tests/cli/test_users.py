@@ -1,0 +1,381 @@
+"""The commands of users, over HTTP, from what is typed to what is shown and the exit code."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from execution_broker.cli import context
+from execution_broker.cli.exits import Exit
+from execution_broker.models import kinds
+from execution_broker.models.phases import SessionPhase
+from tests.cli.conftest import Broker
+from tests.client.fake_broker import FakeBroker, offer
+
+NOTEBOOK = ("--notebook", "https://example.org/fit.ipynb")
+NOWHERE = "5f3ff7a4-6f3a-4b0a-9d6e-0f1b8e7d1c22"
+FAST = ("--interval", "0.05")
+
+
+def offered(broker: FakeBroker) -> str:
+    return broker.keep(offer(None, 2, 0, SessionPhase.OFFERED))
+
+
+def accepted(broker: FakeBroker) -> str:
+    return broker.keep(offer(None, 2, 0, SessionPhase.ACCEPTED))
+
+
+def test_request_shows_what_each_offer_is_and_how_to_take_it(
+    run: Broker, broker: FakeBroker
+) -> None:
+    ended = run("request", *NOTEBOOK, "--cores", "2")
+    assert ended.code == Exit.DONE
+    header, first, second, _, take_first, take_second = map(str.strip, ended.out.splitlines()[1:])
+    for word in ("starts", "lasts", "cores", "memory", "monetary", "compute-performance"):
+        assert word in header
+    assert "2 h" in first
+    assert "0.1 to 0.12" in first
+    assert re.search(r"(4 min 5\d s|5 min)$", first)
+    assert second.startswith("2")
+    for uuid, line in zip(broker.sessions, (take_first, take_second), strict=True):
+        assert f"broker accept {uuid}" in line
+
+
+def test_request_shows_why_not_and_what_would_do(run: Broker) -> None:
+    ended = run("request", *NOTEBOOK, "--cores", "16")
+    assert ended.code == Exit.NO
+    assert "NO" in ended.out
+    assert "asks for 16" in ended.out
+    assert "it would be a YES with compute.cores.min = 4 (now 16)" in ended.out
+
+
+def test_request_writes_json(run: Broker) -> None:
+    ended = run("request", *NOTEBOOK, "--json")
+    assert ended.code == Exit.DONE
+    assert [o["phase"] for o in json.loads(ended.out)["offers"]] == ["OFFERED", "OFFERED"]
+    no = run("request", *NOTEBOOK, "--cores", "16", "--json")
+    assert (no.code, json.loads(no.out)["result"]) == (Exit.NO, "NO")
+
+
+@pytest.mark.parametrize("as_text", [json.dumps, yaml.safe_dump])
+def test_request_sends_a_file_as_it_is(
+    run: Broker, broker: FakeBroker, tmp_path: Path, as_text: object
+) -> None:
+    values = {"executable": {"kind": "urn:example:teapot", "water": 3}}
+    file = tmp_path / "request.yaml"
+    assert callable(as_text)
+    file.write_text(as_text(values))
+    ended = run("request", str(file))
+    assert json.loads(broker.calls[0].body) == values
+    assert ended.code == Exit.NO
+    assert "urn:example:teapot" in ended.out
+    assert run("request", "-", stdin=file.read_text()).code == Exit.NO
+    assert json.loads(broker.calls[1].body) == values
+
+
+def test_a_request_that_breaks_the_schema_names_each_place(run: Broker, tmp_path: Path) -> None:
+    file = tmp_path / "request.yaml"
+    file.write_text(f"compute: {{kind: {kinds.SIMPLE_COMPUTE}, cores: {{min: NO}}}}")
+    ended = run("request", str(file))
+    assert ended.code == Exit.REFUSED
+    assert "$.compute.cores.min: Expected `int | null`" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "--notebook URL"),
+        (("no-such-file.yaml",), "no-such-file.yaml cannot be read"),
+        (("request.yaml", *NOTEBOOK), "not both"),
+        ((*NOTEBOOK, "--cores", "many"), "--cores is 'many'"),
+        ((*NOTEBOOK, "--mount", "cat.fits"), "Write name=path"),
+        ((*NOTEBOOK, "--max-cost", "monetary"), "Write type=value"),
+        ((*NOTEBOOK, "--data", "no-such-file.fits"), "neither a URL nor a file"),
+    ],
+)
+def test_a_request_that_is_none_says_how_to_write_it(
+    run: Broker, broker: FakeBroker, arguments: tuple[str, ...], says: str
+) -> None:
+    ended = run("request", *arguments)
+    assert ended.code == Exit.USAGE
+    assert says in ended.err
+    assert broker.calls == []
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("a: [1", "line"), ("- 1\n- 2\n", "not an object"), ("a: &x 1\nb: *x\n", "anchors")],
+)
+def test_a_file_that_is_no_request(run: Broker, tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "request.yaml"
+    file.write_text(text)
+    ended = run("request", str(file))
+    assert ended.code == Exit.USAGE
+    assert str(file) in ended.err
+    assert says in ended.err
+
+
+@pytest.mark.parametrize(
+    ("command", "phase"), [("accept", "ACCEPTED"), ("reject", "REJECTED"), ("cancel", "CANCELLED")]
+)
+def test_an_offer_is_answered(run: Broker, broker: FakeBroker, command: str, phase: str) -> None:
+    uuid = offered(broker)
+    ended = run(command, uuid)
+    assert ended.code == Exit.DONE
+    assert ended.out.startswith(f"{phase}  {uuid}")
+    again = run(command, uuid)
+    assert again.code == Exit.REFUSED
+    assert "Possible: CANCELLED" in again.err
+    assert json.loads(run(command, offered(broker), "--json").out)["phase"] == phase
+
+
+def test_status_shows_the_session(run: Broker, broker: FakeBroker) -> None:
+    uuid = offered(broker)
+    ended = run("status", uuid)
+    assert ended.code == Exit.DONE
+    for word in ("OFFERED", uuid, "Expires in ", "lasts 2 h", "data cat.fits", "monetary"):
+        assert word in ended.out
+    assert json.loads(run("status", uuid, "--json").out)["meta"]["uuid"] == uuid
+
+
+def test_status_shows_nothing_that_would_steer_a_terminal(run: Broker, broker: FakeBroker) -> None:
+    broker.altered = {"meta": {"name": "\x1b[2J[red]sly[/red]\nname"}}
+    ended = run("status", offered(broker))
+    assert "[red]sly[/red] name" in ended.out
+    assert "\x1b" not in ended.out
+
+
+def test_an_unknown_kind_is_said_once_and_the_rest_is_shown(
+    run: Broker, broker: FakeBroker
+) -> None:
+    broker.altered = {"executable": {"kind": "urn:example:teapot"}}
+    ended = run("status", offered(broker))
+    assert ended.code == Exit.DONE
+    assert "OFFERED" in ended.out
+    assert ended.err.count("urn:example:teapot") == 1
+
+
+def test_watch_writes_a_line_for_each_change(run: Broker, broker: FakeBroker) -> None:
+    broker.looks_per_step = 2
+    ended = run("watch", accepted(broker), *FAST)
+    assert ended.code == Exit.DONE
+    lines = [line.split(" ", 1)[1] for line in ended.out.splitlines()]
+    phases = [line for line in lines if line.isupper()]
+    assert phases == ["ACCEPTED", "PREPARING", "AVAILABLE", "RUNNING", "RELEASING", "COMPLETED"]
+    assert "data cat.fits: PREPARING" in lines
+    assert "data cat.fits: 25%, 1.0 KiB of 4.0 KiB" in lines
+    assert len(lines) == len(set(lines))
+
+
+def test_watch_writes_json_lines(run: Broker, broker: FakeBroker) -> None:
+    ended = run("watch", accepted(broker), "--json", *FAST)
+    phases = [json.loads(line)["phase"] for line in ended.out.splitlines()]
+    assert phases == ["ACCEPTED", "PREPARING", "AVAILABLE", "RUNNING", "RELEASING", "COMPLETED"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "code"),
+    [
+        (SessionPhase.COMPLETED, 0),
+        (SessionPhase.FAILED, 1),
+        (SessionPhase.CANCELLED, 3),
+        (SessionPhase.REJECTED, 5),
+        (SessionPhase.EXPIRED, 5),
+    ],
+)
+def test_watch_ends_with_the_code_of_the_phase(
+    run: Broker, broker: FakeBroker, phase: SessionPhase, code: int
+) -> None:
+    assert run("watch", broker.keep(offer(None, 1, 0, phase))).code == code
+
+
+def test_watch_says_why_a_session_failed(run: Broker, broker: FakeBroker) -> None:
+    broker.life = (SessionPhase.FAILED,)
+    ended = run("watch", accepted(broker), *FAST)
+    assert ended.code == Exit.FAILED
+    assert "ERROR data cat.fits: https://example.org/cat.fits could not be read: gone." in ended.out
+
+
+def test_an_interrupted_watch_leaves_the_session_alone(
+    broker: FakeBroker, environment: dict[str, str]
+) -> None:
+    uuid = broker.keep(offer(None, 1, 0, SessionPhase.RUNNING))
+    broker.life = ()
+    command = [sys.executable, "-m", "execution_broker.cli", "watch", uuid]
+    with subprocess.Popen(
+        command,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert "RUNNING" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == Exit.INTERRUPTED
+    assert f"broker cancel {uuid}" in err
+    assert "Traceback" not in err
+    assert broker.paths("POST") == []
+
+
+def test_logs_are_written_byte_by_byte(run: Broker, broker: FakeBroker) -> None:
+    broker.streams = {"stdout": b"one\ntwo\n", "stderr": b"oh\n"}
+    uuid = accepted(broker)
+    assert run("logs", uuid).out == "one\ntwo\n"
+    assert run("logs", uuid, "--stderr").out == "oh\n"
+    assert json.loads(run("logs", uuid, "--json").out) == {"stream": "stdout", "text": "one\ntwo\n"}
+    followed = run("logs", uuid, "--follow", *FAST)
+    assert (followed.code, followed.out) == (Exit.DONE, "one\ntwo\n")
+
+
+def test_results_are_listed_and_fetched(run: Broker, broker: FakeBroker, tmp_path: Path) -> None:
+    broker.outputs = {"fit.fits": b"x" * 2048, "plots/a.png": b"png"}
+    uuid = broker.keep(offer(None, 1, 0, SessionPhase.COMPLETED))
+    listed = run("results", uuid)
+    assert listed.code == Exit.DONE
+    assert "plots/a.png" in listed.out
+    assert "2.0 KiB" in listed.out
+    target = tmp_path / "results"
+    fetched = run("results", uuid, "--output", str(target))
+    assert fetched.code == Exit.DONE
+    assert (target / "fit.fits").read_bytes() == b"x" * 2048
+    assert (target / "plots" / "a.png").read_bytes() == b"png"
+    assert str(target / "plots" / "a.png") in fetched.out
+    as_json = json.loads(run("results", uuid, "--json").out)
+    assert [file["path"] for file in as_json["results"]] == ["fit.fits", "plots/a.png"]
+
+
+def test_damaged_results_are_not_kept(run: Broker, broker: FakeBroker, tmp_path: Path) -> None:
+    broker.outputs, broker.damaged = {"fit.fits": b"fine"}, {"fit.fits"}
+    uuid = broker.keep(offer(None, 1, 0, SessionPhase.COMPLETED))
+    ended = run("results", uuid, "--output", str(tmp_path / "results"))
+    assert ended.code == Exit.DOWNLOAD
+    assert "expected sha256" in ended.err
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_run_does_it_all(run: Broker, broker: FakeBroker) -> None:
+    broker.outputs = {"fit.fits": b"x"}
+    ended = run("run", *NOTEBOOK, *FAST)
+    first = next(iter(broker.sessions))
+    assert ended.code == Exit.DONE
+    assert broker.sessions[first].phase is SessionPhase.COMPLETED
+    assert "COMPLETED" in ended.out
+    assert "fit.fits" in ended.out
+    assert f"broker results {first} --output DIR" in ended.err
+
+
+def test_run_stops_at_a_no(run: Broker, broker: FakeBroker) -> None:
+    ended = run("run", *NOTEBOOK, "--cores", "16")
+    assert ended.code == Exit.NO
+    assert "compute.cores.min = 4" in ended.out
+    assert broker.paths("POST") == ["/requests"]
+
+
+def test_run_writes_json_lines(run: Broker) -> None:
+    lines = [json.loads(line) for line in run("run", *NOTEBOOK, "--json", *FAST).out.splitlines()]
+    assert lines[0]["phase"] == "ACCEPTED"
+    assert lines[-2]["phase"] == "COMPLETED"
+    assert "phase" not in lines[-1]
+
+
+@pytest.mark.parametrize("command", ["status", "accept", "watch", "logs", "results"])
+def test_a_session_that_is_not_there(run: Broker, command: str) -> None:
+    ended = run(command, NOWHERE)
+    if command == "logs":
+        assert ended.code == Exit.DONE, "the fake has streams without sessions"
+        return
+    assert ended.code == Exit.NOT_FOUND
+    assert "There is no such session." in ended.err
+    assert "Check the UUID" in ended.err
+
+
+def test_what_is_no_uuid(run: Broker, broker: FakeBroker) -> None:
+    ended = run("status", "12")
+    assert ended.code == Exit.USAGE
+    assert "'12' is not a UUID" in ended.err
+    assert broker.calls == []
+
+
+def test_no_server(run: Broker, nobody: str) -> None:
+    ended = run("status", NOWHERE, BROKER_URL=nobody)
+    assert ended.code == Exit.UNREACHABLE
+    assert ended.err.splitlines() == [
+        f"Error: No broker answers at {nobody}: nothing listens there.",
+        "→ Start one with `broker serve`, or give another address with --url or BROKER_URL.",
+    ]
+
+
+@pytest.mark.parametrize("url", ["nonsense", "http://[::", "ftp://example.org"])
+def test_an_address_that_is_none(run: Broker, url: str) -> None:
+    ended = run("status", NOWHERE, "--url", url)
+    assert ended.code == Exit.USAGE
+    assert "http://127.0.0.1:8080" in ended.err
+
+
+def test_a_wrong_password(run: Broker) -> None:
+    ended = run("request", *NOTEBOOK, BROKER_PASSWORD="byron")
+    assert ended.code == Exit.NOT_ALLOWED
+    assert "--password-file" in ended.err
+    assert "byron" not in ended.err
+
+
+def test_errors_are_json_where_answers_are(run: Broker) -> None:
+    ended = run("status", NOWHERE, "--json")
+    error = json.loads(ended.err)["error"]
+    assert (error["code"], error["problem"]["status"]) == ("refused", 404)
+    assert ended.out == ""
+
+
+def test_a_password_from_a_file(run: Broker, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("lovelace\n")
+    given = ("--user", "ada", "--password-file", str(file))
+    assert run("request", *NOTEBOOK, *given, BROKER_PASSWORD=None).code == Exit.DONE
+    file.unlink()
+    ended = run("request", *NOTEBOOK, *given)
+    assert ended.code == Exit.USAGE
+    assert "cannot be read" in ended.err
+
+
+def test_a_name_without_a_password_and_without_a_terminal(run: Broker) -> None:
+    ended = run("request", *NOTEBOOK, BROKER_PASSWORD=None)
+    assert ended.code == Exit.USAGE
+    assert "BROKER_PASSWORD" in ended.err
+
+
+@pytest.mark.parametrize("variable", ["XDG_DATA_HOME", "BROKER__DATA_DIRECTORY"])
+def test_the_administrator_of_a_server_on_this_machine_is_found(
+    run: Broker, tmp_path: Path, variable: str
+) -> None:
+    home = tmp_path / "home"
+    directory = home / "execution-broker" if variable == "XDG_DATA_HOME" else home
+    nobody: dict[str, str | None] = {"BROKER_USER": None, "BROKER_PASSWORD": None}
+    assert run("request", *NOTEBOOK, **nobody, **{variable: str(home)}).code == Exit.NOT_ALLOWED
+    directory.mkdir(parents=True)
+    (directory / "admin-password").write_text("secret\n")
+    assert run("request", *NOTEBOOK, **nobody, **{variable: str(home)}).code == Exit.DONE
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("http://localhost:8080", "secret"),
+        ("http://[::1]:9000/below", "secret"),
+        ("https://broker.example", None),
+        ("http://127.0.0.1.example:8080", None),
+        ("http://[::", None),
+    ],
+)
+def test_the_administrator_of_this_machine_is_nobody_elsewhere(
+    tmp_path: Path, url: str, found: str | None
+) -> None:
+    (tmp_path / "admin-password").write_text("secret\n")
+    assert context._connection(url, data_directory=tmp_path)[2] == found

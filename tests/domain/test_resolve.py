@@ -1,0 +1,442 @@
+"""From a request to a demand: references, defaults, and every fault at once."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execution_broker.domain.demand import Demand, Size
+from execution_broker.domain.iso8601 import write_epoch, write_epochs
+from execution_broker.domain.messages import UNKNOWN_KIND
+from execution_broker.domain.offer import No
+from execution_broker.domain.resolve import Defaults, resolve
+from execution_broker.models import kinds
+from execution_broker.models.reading import read_request
+from tests.domain import builders
+from tests.domain.builders import (
+    DOCKER,
+    EXAMPLES,
+    NOTEBOOK,
+    NOW,
+    SINGULARITY,
+    body,
+    by_word,
+    compute,
+    cost,
+    data,
+    demand,
+    faults,
+    follow,
+    has_remedy,
+    metric,
+    requested,
+    resolved,
+    storage,
+    volume,
+)
+
+UUID_TEXT = "0F8FAD5B-D9CB-469F-A165-70867728950E"
+
+
+def test_the_smallest_request_gets_the_defaults_and_is_told_so() -> None:
+    defaults = Defaults(default_cores=2, default_memory=3, duration=600, look_ahead=3600)
+    found = resolved(body(), defaults=defaults)
+    assert isinstance(found, Demand)
+    assert (found.cores, found.memory) == (Size(2), Size(3))
+    assert (found.window_start, found.window_end) == (NOW, NOW + 3600)
+    assert found.duration == timedelta(minutes=10)
+    assert [m.values["place"] for m in found.messages] == [
+        "compute",
+        "schedule.requested.start",
+        "schedule.requested.duration",
+    ]
+    assert {m.level for m in found.messages} == {"INFO"}
+
+
+def test_what_was_given_needs_no_remark() -> None:
+    request = body(
+        compute=compute(cores={"min": 2, "max": 4}, memory={"min": 8}),
+        storage=[storage("s", size={"min": 5, "max": 10})],
+        schedule=requested(duration="PT0.5S", start="2027-02-01T00:00:00.5Z/PT1H"),
+    )
+    found = demand(request)
+    assert found.messages == ()
+    assert (found.cores, found.memory) == (Size(2, 4), Size(8))
+    assert found.storage[0].size == Size(5, 10)
+    assert found.duration == timedelta(seconds=1)
+    assert write_epochs(found.window_start, found.window_end) == (
+        "2027-02-01T00:00:01Z/2027-02-01T01:00:01Z"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "size"),
+    [
+        (None, Size(2)),
+        ({}, Size(2)),
+        ({"min": 3}, Size(3)),
+        ({"max": 8}, Size(2, 8)),
+        ({"max": 1}, Size(1, 1)),
+        ({"min": 2**63 - 1}, Size(2**63 - 1)),
+    ],
+)
+def test_half_a_range(asked: dict[str, int] | None, size: Size) -> None:
+    found = resolved(body(compute=compute(cores=asked)), defaults=Defaults(default_cores=2))
+    assert isinstance(found, Demand)
+    assert found.cores == size
+
+
+@pytest.mark.parametrize(
+    ("asked", "suggestions"),
+    [
+        ({"min": 0}, {"compute.cores.min": "1"}),
+        ({"min": -5, "max": -3}, {"compute.cores.min": "1", "compute.cores.max": "1"}),
+        ({"min": 4, "max": 0}, {"compute.cores.max": "4"}),
+        ({"min": 4, "max": 2}, {"compute.cores.max": "4"}),
+        ({"max": -1}, {"compute.cores.max": "1"}),
+    ],
+)
+def test_impossible_amounts(asked: dict[str, int], suggestions: dict[str, str]) -> None:
+    request = body(compute=compute(cores=asked))
+    found = faults(request)
+    assert {m.values["path"]: m.values["to"] for m in found} == suggestions
+    assert isinstance(resolved(follow(request, found)), Demand)
+
+
+def test_references_by_name_and_by_uuid() -> None:
+    request = body(
+        storage=[storage("a"), storage(meta={"uuid": UUID_TEXT}), storage("b")],
+        data=[
+            data("d", storage="b"),
+            data(storage=UUID_TEXT.lower()),
+            data(meta={"uuid": UUID_TEXT[:-1] + "f"}),
+        ],
+        compute=compute(
+            volumes=[
+                volume("/in", "d"),
+                volume("/work", "a", mode="READONLY"),
+                volume("more", UUID_TEXT[:-1] + "F"),
+            ]
+        ),
+    )
+    found = demand(request)
+    assert [d.storage for d in found.data] == [2, 1, 3]
+    assert [s.implied for s in found.storage] == [False, False, False, True]
+    assert [v.target for v in found.volumes] == ["data/0", "storage/0", "data/2"]
+
+
+@pytest.mark.parametrize(
+    ("size", "gib"), [(None, 1), (0, 1), (1 << 30, 1), ((1 << 30) + 1, 2), (5 << 30, 5)]
+)
+def test_implied_storage_holds_its_data(size: int | None, gib: int) -> None:
+    found = demand(body(storage=[storage("s")], data=[data(checks={"size": size})]))
+    assert found.data[0].storage == 1
+    assert found.storage[1].implied
+    assert found.storage[1].size == Size(gib)
+
+
+def test_an_unknown_reference_names_the_known_ones() -> None:
+    request = body(storage=[storage("a")], data=[data(storage="b")])
+    (fault,) = faults(request)
+    assert fault.message is not None
+    assert "data[0].storage refers to b" in fault.message
+    assert fault.values["known"] == "a"
+    assert demand(follow(request, [fault])).data[0].storage == 0
+
+
+def test_where_several_are_known_none_is_suggested() -> None:
+    many = [storage(f"s{i}") for i in range(12)]
+    (fault,) = faults(body(storage=many, compute=compute(volumes=[volume("/a", "x" * 500)])))
+    assert not has_remedy(fault)
+    assert fault.values["known"].endswith("s9 and 2 more")
+    assert len(fault.values["reference"]) < 130
+
+
+def test_an_ambiguous_reference() -> None:
+    request = body(
+        storage=[storage("a"), storage("a")],
+        data=[data("a", storage="a")],
+        compute=compute(volumes=[volume("/a", "a")]),
+    )
+    assert [(m.values["place"], m.values["count"]) for m in faults(request)] == [
+        ("data[0].storage", "2"),
+        ("compute.volumes[0].resource", "3"),
+    ]
+
+
+def test_one_component_with_its_uuid_as_name_is_no_two() -> None:
+    meta = {"name": UUID_TEXT, "uuid": UUID_TEXT}
+    request = body(storage=[storage(meta=meta)], data=[data(storage=UUID_TEXT)])
+    assert demand(request).data[0].storage == 0
+
+
+@pytest.mark.parametrize(
+    ("volumes", "paths"),
+    [
+        ([volume(None, "d")], ["compute.volumes[0].path"]),
+        ([volume("", "d")], ["compute.volumes[0].path"]),
+        ([volume("/a", None)], ["compute.volumes[0].resource"]),
+        ([volume("/a", "d"), volume("/b/../a", "d")], ["compute.volumes[1].path"]),
+        ([volume("a/..", "d")], ["compute.volumes[0].path"]),
+        (
+            [volume("/a", "d"), volume("/b", "d"), volume("//a/./", "d")],
+            ["compute.volumes[2].path"],
+        ),
+        ([volume("/", "d")], ["compute.volumes[0].path"]),
+        ([volume(".", "d")], ["compute.volumes[0].path"]),
+        ([volume("/a\x00", "d")], ["compute.volumes[0].path"]),
+    ],
+)
+def test_volumes_have_paths_of_their_own(volumes: list[dict[str, Any]], paths: list[str]) -> None:
+    request = body(data=[data("d")], compute=compute(volumes=volumes))
+    assert [m.values["path"] for m in faults(request)] == paths
+
+
+@pytest.mark.parametrize(
+    ("executable", "part"),
+    [
+        (None, "executable"),
+        ({"kind": kinds.JUPYTER_NOTEBOOK}, "executable.location"),
+        ({"kind": kinds.SINGULARITY_CONTAINER, "location": ""}, "executable.location"),
+        ({"kind": kinds.DOCKER_CONTAINER}, "executable.image.locations"),
+        ({"kind": kinds.DOCKER_CONTAINER, "image": {}}, "executable.image.locations"),
+    ],
+)
+def test_an_executable_says_where_it_is(executable: dict[str, Any] | None, part: str) -> None:
+    (fault,) = faults({"executable": executable})
+    assert fault.values["part"] == part
+
+
+@pytest.mark.parametrize("executable", [DOCKER, SINGULARITY, NOTEBOOK])
+def test_every_kind_of_executable_is_enough(executable: dict[str, Any]) -> None:
+    assert demand({"executable": executable}).executable.__struct_config__.tag == executable["kind"]
+
+
+def test_simple_data_says_where_it_is_and_other_kinds_say_it_themselves() -> None:
+    other = {"kind": kinds.S3_DATA}
+    (fault,) = faults(body(data=[other, data(location=None)]))
+    assert fault.values["part"] == "data[1].location"
+
+
+@pytest.mark.parametrize(
+    "checks", [{"size": -1}, {"md5": "abc"}, {"sha256": "g" * 64}, {"adler32": "1" * 9}]
+)
+def test_checks_that_nothing_can_pass(checks: dict[str, Any]) -> None:
+    for request in (
+        body(data=[data(checks=checks)]),
+        {"executable": NOTEBOOK | {"checks": checks}},
+    ):
+        (fault,) = faults(request)
+        assert isinstance(resolved(follow(request, [fault])), Demand)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ({"costs": [cost(None, max=1)]}, ["missing-part"]),
+        ({"metrics": [metric(None, min=1)]}, ["missing-part"]),
+        ({"costs": [cost("urn:x", min=2, max=1)]}, ["reversed-range"]),
+        ({"metrics": [metric("urn:x", min=2, max=1)]}, ["reversed-range"]),
+        ({"costs": [cost("urn:x", max=float("nan"))]}, ["bad-value"]),
+        ({"compute": compute(metrics=[metric("", min=1)])}, ["missing-part"]),
+        ({"data": [data(costs=[cost("", max=1)])]}, ["missing-part"]),
+    ],
+)
+def test_bounds_that_bound_nothing_anybody_knows(bounds: dict[str, Any], words: list[str]) -> None:
+    assert list(by_word(faults(body(**bounds)))) == words
+
+
+def test_a_bound_on_the_other_side_is_none() -> None:
+    request = body(costs=[cost(None, min=1)], metrics=[metric(None, max=1)])
+    assert isinstance(resolved(request), Demand)
+
+
+@pytest.mark.parametrize(
+    ("duration", "to"),
+    [
+        ("P1M", "PT720H"),
+        ("P1Y2M1DT1H", "PT10225H"),
+        ("-PT1H", "PT1H"),
+        ("PT0S", "PT2H"),
+        ("P0Y", "PT2H"),
+        ("P999Y", "PT2H"),
+        ("P1YX", "PT2H"),
+        ("soon", "PT2H"),
+        ("", "PT2H"),
+        ("PT" + "9" * 5000 + "H", "PT2H"),
+    ],
+)
+def test_durations_that_cannot_be_had(duration: str, to: str) -> None:
+    request = body(schedule=requested(duration=duration))
+    (fault,) = faults(request)
+    assert (fault.values["path"], fault.values["to"]) == ("schedule.requested.duration", to)
+    assert len(fault.values["from"]) < 130
+    assert isinstance(resolved(follow(request, [fault])), Demand)
+
+
+HOUR = 3600
+DAY = 86400
+
+
+@pytest.mark.parametrize(
+    ("start", "window"),
+    [
+        (write_epoch(NOW + HOUR), (NOW + HOUR, NOW + HOUR + DAY)),
+        (write_epochs(NOW + DAY, NOW + HOUR), (NOW + HOUR, NOW + DAY)),
+        (f"{write_epoch(NOW + HOUR)}/P1M", (NOW + HOUR, NOW + HOUR + 30 * DAY)),
+        (f"{write_epoch(NOW + HOUR)}/-PT1H", (NOW + HOUR, NOW + 2 * HOUR)),
+        (f"{write_epoch(NOW + HOUR)}/soon", (NOW + HOUR, NOW + HOUR + DAY)),
+        (write_epochs(NOW - DAY, NOW), (NOW - DAY, NOW + DAY)),
+        ("2020-01-01", (NOW, NOW + DAY)),
+        ("../2020-01-01", (NOW, NOW + DAY)),
+        ("2200-01-01/P1D", (NOW, NOW + DAY)),
+        ("2200-01-01", (NOW, NOW + DAY)),
+        ("9999-12-31/P2D", (NOW, NOW + DAY)),
+        ("2027-02-01T00:00:00.2Z/PT0.5S", (1801440001, 1801440002)),
+        ("whenever", (NOW, NOW + DAY)),
+        ("/", None),
+        ("../..", None),
+        ("0001-01-01/..", None),
+        ("9998-01-01/..", (NOW, NOW + DAY)),
+    ],
+)
+def test_windows_that_cannot_be_had(start: str, window: tuple[int, int] | None) -> None:
+    request = body(schedule=requested(start=start))
+    if window is None:
+        assert demand(request).window_end == NOW + DAY
+        return
+    (fault,) = faults(request)
+    assert (fault.values["path"], fault.values["to"]) == (
+        "schedule.requested.start",
+        write_epochs(*window),
+    )
+    followed = demand(follow(request, [fault]))
+    assert (followed.window_start, followed.window_end) == window
+
+
+def test_a_window_without_end_is_bounded() -> None:
+    assert (
+        demand(body(schedule=requested(start="../9999-12-31"))).window_end < NOW + 201 * 366 * DAY
+    )
+
+
+def test_all_faults_at_once() -> None:
+    request = {
+        "compute": compute(cores={"min": 0}, volumes=[volume(None, "x")]),
+        "storage": [storage("s", size={"min": 3, "max": 2})],
+        "data": [data(storage="t", location=None)],
+        "schedule": requested(duration="P1M", start="soon"),
+        "costs": [cost(None, max=1)],
+    }
+    words = [m.kind.rpartition(":")[2] for m in faults(request)]
+    assert sorted(words) == sorted(
+        [
+            "missing-part",  # the executable
+            "missing-part",  # the type of the cost
+            "bad-value",  # cores
+            "reversed-range",
+            "missing-part",  # the data's location
+            "unknown-reference",
+            "missing-part",  # the volume's path
+            "unknown-reference",
+            "bad-value",
+            "bad-value",
+        ]
+    )
+
+
+def test_unknown_kinds_come_first_and_excuse_what_follows_from_them() -> None:
+    unknown = {"kind": "urn:unknown"}
+    request = {
+        "executable": unknown,
+        "storage": [unknown, storage("s", size={"min": 0})],
+        "data": [unknown, data(storage="gone"), data(location=None)],
+        "compute": compute(volumes=[unknown, volume(None, "gone")]),
+    }
+    reading = read_request(request)
+    remarks = tuple(
+        UNKNOWN_KIND(place=found.place, kind=found.kind, known="...") for found in reading.unknown
+    )
+    found = resolve(reading.request, Defaults(), NOW, remarks)
+    assert isinstance(found, No)
+    assert found.messages[:4] == remarks
+    assert [m.values["path"] for m in found.messages[4:]] == [
+        "storage[1].size.min",
+        "data[2].location",
+        "compute.volumes[1].path",
+    ]
+
+
+def test_an_unknown_kind_alone_is_a_no() -> None:
+    remark = UNKNOWN_KIND(place="$.compute", kind="urn:x", known="...")
+    found = resolve(read_request(body()).request, Defaults(), NOW, (remark,))
+    assert found == No((remark,))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"storage": [storage("s")] * 501},
+        {"data": [data()] * 501},
+        {"compute": compute(volumes=[volume("/a", "b")] * 501)},
+        {"costs": [cost("urn:x", max=1)] * 501},
+        {"data": [data(metrics=[metric("urn:x", min=1)] * 501)]},
+    ],
+)
+def test_more_components_than_a_session_can_have(parts: dict[str, Any]) -> None:
+    (fault,) = faults(body(**parts))
+    assert "501 are more than the 500" in (fault.message or "")
+
+
+names = st.none() | st.sampled_from(["a", "b", "A", UUID_TEXT, UUID_TEXT.lower()])
+numbers = st.none() | st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 9)
+ranges = st.none() | st.fixed_dictionaries({}, optional={"min": numbers, "max": numbers})
+metas = st.builds(lambda name, uuid: {"name": name, "uuid": uuid}, names, names)
+texts = st.none() | st.text(max_size=12) | st.sampled_from(["PT1H", "../..", "P1Y", "/a", ".."])
+schedules = st.builds(lambda d, s: {"requested": {"duration": d, "start": s}}, texts, texts)
+stores = st.builds(lambda m, r: storage(meta=m, size=r), metas, ranges)
+datas = st.builds(
+    lambda m, s, size: data(meta=m, storage=s, checks={"size": size}), metas, names, numbers
+)
+mounts = st.builds(volume, texts, names)
+requests = st.fixed_dictionaries(
+    {"executable": st.sampled_from([None, DOCKER, NOTEBOOK])},
+    optional={
+        "storage": st.lists(stores, max_size=3),
+        "data": st.lists(datas, max_size=3),
+        "compute": st.builds(
+            lambda c, m, v: compute(cores=c, memory=m, volumes=v),
+            ranges,
+            ranges,
+            st.lists(mounts, max_size=3),
+        ),
+        "schedule": schedules,
+    },
+)
+
+
+@EXAMPLES
+@given(requests)
+def test_whatever_is_asked_is_resolved_or_refused_with_reasons(request: dict[str, Any]) -> None:
+    found = resolved(request)
+    if isinstance(found, No):
+        assert found.messages
+        assert {m.level for m in found.messages} == {"ERROR"}
+        if all(has_remedy(m) for m in found.messages):
+            assert isinstance(resolved(follow(request, found.messages)), Demand)
+        return
+    assert found.window_start < found.window_end
+    assert found.window_end > NOW
+    assert found.duration >= timedelta(seconds=1)
+    for size in (found.cores, found.memory, *(s.size for s in found.storage)):
+        assert 1 <= size.min <= (size.max or size.min)
+    named = len(request.get("storage", ()))
+    assert [s.implied for s in found.storage[:named]] == [False] * named
+    assert all(s.implied for s in found.storage[named:])
+    implied_for = [d.storage for d in found.data if d.storage >= named]
+    assert implied_for == list(range(named, len(found.storage)))
+    keys = {f"storage/{i}" for i in range(named)} | {f"data/{i}" for i in range(len(found.data))}
+    assert all(v.target in keys for v in found.volumes)
+    assert builders.demand(request) == found

@@ -1,0 +1,246 @@
+"""Offers hold: negotiation and booking through the services, on one scarce platform."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from execution_broker.domain.errors import Conflict, Forbidden, TooMany
+from execution_broker.domain.iso8601 import read_interval, write_interval
+from execution_broker.models.execution import ExecutionSession, OfferSetResponse
+from execution_broker.models.phases import SessionPhase
+from execution_broker.models.reading import read_request
+from execution_broker.services.sessions import SessionsService
+from tests.harness.broker import Broker, broker, request, uuid_of, working
+
+SCARCE = {"here": {"plugin": "scripted", "cores": 1}}
+
+
+def starts(session: ExecutionSession) -> tuple[datetime, datetime]:
+    assert session.schedule is not None
+    assert session.schedule.available is not None
+    assert session.schedule.available.start is not None
+    start, end = read_interval(session.schedule.available.start, datetime.now(UTC))
+    assert end is not None
+    return start, end
+
+
+def first_start(answer: OfferSetResponse) -> datetime:
+    return min(starts(offer)[0] for offer in answer.offers)
+
+
+async def test_a_second_client_gets_later_starts_and_after_expiry_the_same(tmp_path: Path) -> None:
+    async with broker(tmp_path, platforms=SCARCE, negotiation={"offers": 1}) as made:
+        alice, bob = await made.caller("alice"), await made.caller("bob")
+        first = await made.ask(alice, request(duration="PT1H"))
+        second = await made.ask(bob, request(duration="PT1H"))
+        assert first.result == second.result == "YES"
+        assert first_start(second) >= first_start(first) + timedelta(hours=1)
+        await made.later(minutes=6)
+        third = await made.ask(bob, request(duration="PT1H"))
+        assert first_start(third) < first_start(second)
+
+
+async def test_no_room_in_the_window_is_a_no_until_the_hold_expires(tmp_path: Path) -> None:
+    async with broker(tmp_path, platforms=SCARCE) as made:
+        alice, bob = await made.caller("alice"), await made.caller("bob")
+        now = datetime.now(UTC).replace(microsecond=0)
+        window = write_interval(now, now + timedelta(minutes=30))
+        body = request(duration="PT1H", start=window)
+        assert (await made.ask(alice, body)).result == "YES"
+        refused = await made.ask(bob, body)
+        assert refused.result == "NO"
+        assert refused.meta is not None
+        message = refused.meta.messages[0]
+        assert message.kind.endswith("no-capacity")
+        assert message.values["path"].startswith("schedule.requested.start")
+        relaxed = request(duration="PT1H", start=message.values["to"])
+        assert (await made.ask(bob, relaxed)).result == "YES"
+        await made.later(minutes=6)
+        assert (await made.ask(bob, body)).result == "YES"
+
+
+async def test_an_expired_offer_cannot_be_accepted_and_reads_the_same_swept_or_not(
+    tmp_path: Path,
+) -> None:
+    async with broker(tmp_path) as made:
+        alice = await made.caller("alice")
+        offer = uuid_of((await made.ask(alice, request())).offers[0])
+        await made.later(minutes=6)
+        before = await made.services.sessions.read(UUID(offer), alice)
+        assert before.session.phase is SessionPhase.EXPIRED
+        assert before.session.expires is None
+        assert before.session.meta is not None
+        assert before.session.meta.options == ()
+        with pytest.raises(Conflict, match="EXPIRED"):
+            await made.set_phase(alice, offer, "ACCEPTED")
+        async with working(made):
+            await _swept(made, offer)
+        after = await made.services.sessions.read(UUID(offer), alice)
+        assert after == before
+
+
+async def test_accepting_lets_the_siblings_go_and_can_be_repeated(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        alice = await made.caller("alice")
+        offers = (await made.ask(alice, request())).offers
+        assert len(offers) > 1
+        chosen, other = uuid_of(offers[0]), uuid_of(offers[1])
+        assert (await made.set_phase(alice, chosen, "ACCEPTED")).phase is SessionPhase.ACCEPTED
+        assert (await made.set_phase(alice, chosen, "ACCEPTED")).phase is SessionPhase.ACCEPTED
+        assert (await made.session(alice, other)).phase is SessionPhase.REJECTED
+        with pytest.raises(Conflict, match="REJECTED"):
+            await made.set_phase(alice, other, "ACCEPTED")
+        held = await made.rows(
+            "SELECT count(*) FROM booking WHERE session_id IS NULL AND ended_at IS NULL"
+        )
+        assert held == [(0,)]
+
+
+async def test_rejecting_one_offer_holds_only_what_the_others_need(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        alice = await made.caller("alice")
+        offers = [uuid_of(offer) for offer in (await made.ask(alice, request())).offers]
+        sizes: list[int] = []
+        for offer in offers:
+            rows = await made.rows(
+                "SELECT sum(amount * (end_second - start_second)) FROM booking "
+                "WHERE amount_name = 'cores' AND ended_at IS NULL"
+            )
+            sizes.append(rows[0][0])
+            await made.set_phase(alice, offer, "REJECTED")
+        assert sizes == sorted(sizes, reverse=True)
+        assert sizes[-1] < sizes[0]
+        live = await made.rows("SELECT count(*) FROM booking WHERE ended_at IS NULL")
+        assert live == [(0,)]
+
+
+async def test_a_window_never_yields_a_start_outside_it(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        alice = await made.caller("alice")
+        now = datetime.now(UTC).replace(microsecond=0)
+        for hours in (0, 3):
+            start = now + timedelta(hours=hours)
+            end = start + timedelta(hours=1)
+            body = request(start=write_interval(start, end), duration="PT10M")
+            offers = (await made.ask(alice, body)).offers
+            assert offers
+            for offer in offers:
+                first, last = starts(offer)
+                assert start <= first < last <= end
+            chosen = await made.set_phase(alice, uuid_of(offers[-1]), "ACCEPTED")
+            first, last = starts(chosen)
+            assert start <= first < end
+            assert last - first == timedelta(seconds=1)
+
+
+async def test_only_the_owner_may_accept(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        alice, bob = await made.caller("alice"), await made.caller("bob")
+        offer = uuid_of((await made.ask(alice, request())).offers[0])
+        with pytest.raises(Forbidden):
+            await made.set_phase(bob, offer, "ACCEPTED")
+        assert (await made.session(bob, offer)).phase is SessionPhase.OFFERED
+
+
+async def test_many_at_once_never_overbook(tmp_path: Path) -> None:
+    async with broker(tmp_path, platforms=SCARCE, negotiation={"offers": 2}) as made:
+        callers = [await made.caller(f"user{i}") for i in range(6)]
+        answers = await asyncio.gather(
+            *(made.ask(caller, request(duration="PT1H")) for caller in callers)
+        )
+        assert all(answer.result == "YES" for answer in answers)
+        accepted = await asyncio.gather(
+            *(
+                made.set_phase(caller, uuid_of(answer.offers[0]), "ACCEPTED")
+                for caller, answer in zip(callers, answers, strict=True)
+            )
+        )
+        assert all(session.phase is SessionPhase.ACCEPTED for session in accepted)
+        assert await _overbooked(made) == []
+
+
+async def test_a_budget_of_held_capacity_is_enforced(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation={"budget": {"cores": 2}, "offers": 1}) as made:
+        alice, bob = await made.caller("alice"), await made.caller("bob")
+        assert (await made.ask(alice, request())).result == "YES"
+        assert (await made.ask(alice, request())).result == "YES"
+        refused = await made.ask(alice, request())
+        assert refused.result == "NO"
+        assert refused.meta is not None
+        assert refused.meta.messages[0].kind.endswith("budget-used")
+        assert (await made.ask(bob, request())).result == "YES"
+
+
+async def test_too_many_requests_are_refused(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation={"requests_per_minute": 2}) as made:
+        alice = await made.caller("alice")
+        await made.ask(alice, request())
+        await made.ask(alice, request())
+        with pytest.raises(TooMany) as refused:
+            await made.ask(alice, request())
+        assert 1 <= refused.value.retry_after <= 60
+
+
+async def test_direct_is_accepted_at_once_or_says_why_not(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        alice = await made.caller("alice")
+        sessions: SessionsService = made.services.sessions
+        session = await sessions.direct(alice, read_request(request()))
+        assert session.phase is SessionPhase.ACCEPTED
+        refused = await sessions.direct(alice, read_request(request(cores=64)))
+        assert refused.phase is SessionPhase.FAILED
+        assert refused.meta is not None
+        assert refused.meta.uuid is None
+        assert refused.meta.messages[0].values["to"] == "4"
+        assert await made.rows("SELECT count(*) FROM session") == [(1,)]
+
+
+async def test_a_cancelled_offer_is_let_go(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation={"offers": 1}) as made:
+        alice = await made.caller("alice")
+        offer = uuid_of((await made.ask(alice, request())).offers[0])
+        assert (await made.set_phase(alice, offer, "CANCELLED")).phase is SessionPhase.CANCELLED
+        live = await made.rows("SELECT count(*) FROM booking WHERE ended_at IS NULL")
+        assert live == [(0,)]
+
+
+async def test_a_stale_report_makes_no_offers(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        alice = await made.caller("alice")
+        made.shift(timedelta(hours=1))
+        refused = await made.ask(alice, request())
+        assert refused.result == "NO"
+        assert refused.meta is not None
+        assert refused.meta.messages[0].kind.endswith("no-platform")
+
+
+async def _swept(made: Broker, offer: str) -> None:
+    from tests.harness.broker import until
+
+    async def is_stored() -> bool:
+        rows = await made.rows("SELECT phase FROM session WHERE uuid = ?", offer)
+        return rows[0][0] == "EXPIRED"
+
+    await until(is_stored)
+
+
+async def _overbooked(made: Broker) -> list[tuple[object, ...]]:
+    """B1 over every pair of decision instant and booked instant, from the rows alone."""
+    return await made.rows(
+        """
+        WITH decision AS (SELECT DISTINCT made_at AS t FROM booking),
+             booked AS (SELECT DISTINCT start_second AS s FROM booking)
+        SELECT d.t, i.s, b.platform_id, b.amount_name, sum(b.amount) AS used
+        FROM decision AS d, booked AS i
+        JOIN booking AS b
+          ON b.made_at <= d.t AND (b.ended_at IS NULL OR b.ended_at > d.t)
+         AND (b.expires_at IS NULL OR b.expires_at > d.t)
+         AND b.start_second <= i.s AND b.end_second > i.s
+        JOIN platform AS p ON p.id = b.platform_id
+        GROUP BY d.t, i.s, b.platform_id, b.amount_name
+        HAVING used > json_extract(p.capacity, '$.' || b.amount_name)
+        """
+    )

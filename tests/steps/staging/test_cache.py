@@ -1,0 +1,116 @@
+"""Staging from the cache: what is known is not asked for again, and verified again."""
+
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from execution_broker.domain.errors import Permanent
+from execution_broker.models.executable import Checks
+from execution_broker.ports.data import Access, Present
+from tests.steps.staging.desk import CONTENT, OTHER, Desk, both, contents, known, mode, sha256
+
+
+@both
+@pytest.mark.parametrize("present", list(Present))
+async def test_known_content_is_not_asked_for_again(
+    desk: Desk, access: Access, present: Present
+) -> None:
+    await desk.put(access=access)
+    second = desk.target.with_name("second")
+    staged = await desk.put(
+        known(CONTENT), name="gone", target=second, access=access, present=present
+    )
+    assert staged.reused
+    assert second.read_bytes() == CONTENT
+    assert mode(second) == {Access.READ_ONLY: 0o444, Access.READ_WRITE: 0o644}[access]
+    assert desk.shelf.reads == ["a"]
+    assert [m.kind.rpartition(":")[2] for m in staged.messages] == ["reused"]
+    assert desk.progress[-1] == (len(CONTENT), len(CONTENT))
+    assert desk.left() == []
+
+
+@both
+async def test_what_replaces_may_come_from_the_cache(desk: Desk, access: Access) -> None:
+    await desk.put(target=desk.target.with_name("first"))
+    desk.target.write_bytes(OTHER)
+    assert (await desk.put(known(CONTENT), access=access, present=Present.REPLACE)).reused
+    assert desk.target.read_bytes() == CONTENT
+    assert desk.left() == []
+
+
+@both
+async def test_a_corrupt_entry_is_fetched_again(desk: Desk, access: Access) -> None:
+    await desk.put()
+    desk.target.unlink()
+    desk.entry(CONTENT).chmod(0o644)
+    desk.entry(CONTENT).write_bytes(OTHER)
+    staged = await desk.put(known(CONTENT), access=access)
+    assert not staged.reused
+    assert desk.target.read_bytes() == CONTENT
+    assert desk.entry(CONTENT).read_bytes() == CONTENT
+    assert desk.left() == []
+
+
+@both
+async def test_cached_content_that_contradicts_the_checks_is_refused(
+    desk: Desk, access: Access
+) -> None:
+    await desk.put(target=desk.target.with_name("first"))
+    checks = Checks(sha256=sha256(CONTENT), md5="ab" * 16)
+    assert isinstance(
+        await desk.refused(checks, kind="checksum-mismatch", access=access), Permanent
+    )
+    assert not desk.target.exists()
+    assert desk.staging.holds(sha256(CONTENT))
+
+
+async def test_the_least_recently_used_is_trimmed_first(desk: Desk) -> None:
+    names = ["one", "two", "three"]
+    contents = {name: name.encode() * 1000 for name in names}
+    desk.shelf.contents.update(contents)
+    for age, name in enumerate(names):
+        await desk.put(name=name, target=desk.target.with_name(name))
+        os.utime(desk.entry(contents[name]), (age, age))
+    await desk.put(known(contents["one"]), target=desk.target.with_name("again"))
+    assert desk.staging.trim(8000) == len(contents["two"])
+    assert desk.staging.cached() == {sha256(contents["one"]), sha256(contents["three"])}
+    assert desk.staging.trim(0) == 8000
+    assert desk.staging.cached() == frozenset()
+    assert not desk.staging.holds(sha256(contents["one"]))
+    assert (desk.target.with_name("two")).read_bytes() == contents["two"]
+
+
+async def test_trimming_removes_what_was_cut_off_and_nothing_else(desk: Desk) -> None:
+    await desk.put()
+    entry = desk.entry(CONTENT)
+    abandoned = entry.with_name(f".{entry.name}.{'0' * 16}.part")
+    busy = entry.with_name(f".{entry.name}.{'1' * 16}.part")
+    strange = entry.with_name("README")
+    for path in (abandoned, busy, strange):
+        path.write_bytes(b"x")
+    with busy.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert desk.staging.trim(len(CONTENT)) == 0
+    assert sorted(entry.parent.iterdir()) == sorted([busy, strange, entry])
+    assert desk.staging.cached() == {entry.name}
+
+
+async def test_a_cache_that_cannot_be_written_stops_nobody(desk: Desk) -> None:
+    desk.cache.write_bytes(b"no directory")
+    staged = await desk.put(known(CONTENT))
+    assert desk.target.read_bytes() == CONTENT
+    assert [m.level for m in staged.messages] == ["INFO", "DEBUG"]
+    assert desk.staging.cached() == frozenset()
+
+
+@both
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second file system")
+async def test_the_cache_may_be_on_another_disk(desk: Desk, access: Access) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        first, second = Path(directory, "x", "first"), Path(directory, "x", "second")
+        assert not (await desk.put(target=first, access=access)).reused
+        assert (await desk.put(known(CONTENT), target=second, access=access)).reused
+        assert contents(first.parent) == {"first": CONTENT, "second": CONTENT}

@@ -1,0 +1,114 @@
+"""What a database promises to transactions."""
+
+import asyncio
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from execution_broker.domain.errors import Unavailable
+from execution_broker.storage import identities, migrate, sessions
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import NewEvent
+from execution_broker.storage.sqlite import SqliteDatabase
+from execution_broker.storage.statements import statements
+from tests.storage.rows import a_session
+
+
+async def test_a_failed_transaction_changes_nothing(database: Any) -> None:
+    async def work(connection: Connection) -> None:
+        await identities.setting(connection, "name", "value")
+        raise KeyError("in the middle")
+
+    with pytest.raises(KeyError):
+        await database.write(work)
+    found = await database.write(lambda c: identities.setting(c, "name", "other"))
+    assert found == "other"
+
+
+async def test_writers_wait_for_each_other_and_lose_nothing(database: Any) -> None:
+    rows = await a_session(database)
+
+    async def add(connection: Connection) -> None:
+        now = await connection.clock()
+        await sessions.lock(connection, [rows.session.id])
+        event = NewEvent("test", None, {}, now)
+        await sessions.add_event(connection, rows.session.id, event)
+
+    await asyncio.gather(*(database.write(add) for _ in range(50)))
+    events = await database.read(lambda c: sessions.events_after(c, rows.session.id, 0))
+    assert len(events) == 50
+    session = await database.read(lambda c: sessions.by_id(c, rows.session.id))
+    assert session is not None
+    assert session.events == 50
+
+
+async def test_a_saved_session_reads_the_same(database: Any) -> None:
+    rows = await a_session(database)
+    session = rows.session
+    session.facts = {"home": "/x", "n": 3}
+    session.started = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+    session.components["compute"].handle = "h"
+    session.new_events.append(NewEvent("test", "compute", {"a": [1]}, rows.now))
+    await database.write(lambda c: sessions.save(c, session, rows.now))
+    assert await database.read(lambda c: sessions.by_uuid(c, session.uuid)) == session
+    assert session.events == 1
+    (event,) = await database.read(lambda c: sessions.events_after(c, session.id, 0))
+    assert event == NewEvent("test", "compute", {"a": [1]}, rows.now)
+
+
+@given(name=st.text(min_size=1).filter(lambda text: "\x00" not in text and text.isprintable()))
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_text_is_stored_as_it_is(database: Any, name: str) -> None:
+    assert await database.write(lambda c: identities.setting(c, "t" + name, name)) == name
+
+
+async def test_work_that_awaits_something_else_is_refused(database: Any) -> None:
+    if not isinstance(database, SqliteDatabase):
+        pytest.skip("only SQLite's writer thread has no event loop")
+
+    async def work(connection: Connection) -> None:
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="nothing but its connection"):
+        await database.write(work)
+
+
+async def test_every_statement_has_a_sentence_and_is_unique() -> None:
+    texts = [file.read_text() for file in Path(migrate.__file__).with_name("sql").iterdir()]
+    heads = [line for text in texts for line in text.splitlines() if line.startswith("-- ")]
+    assert len(heads) == len(statements())
+    assert all(head.rstrip().endswith(".") for head in heads)
+
+
+async def test_the_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
+    path = tmp_path / "fresh.sqlite"
+    migrate.upgrade_sqlite(path)
+    migrate.upgrade_sqlite(path)
+    assert migrate.drift(migrate.sqlite_engine(path)) == []
+    assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "small.sqlite"
+    migrate.upgrade_sqlite(path)
+    database = SqliteDatabase(path)
+    try:
+        await database.write(lambda c: identities.setting(c, "before", "x"))
+
+        async def limit(connection: Any) -> None:
+            pages = connection._connection.execute("PRAGMA page_count").fetchone()[0]
+            connection._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+        await database.write(limit)
+        with pytest.raises(Unavailable, match="cannot grow"):
+            await database.write(lambda c: identities.setting(c, "big", "y" * 1_000_000))
+        assert await database.write(lambda c: identities.setting(c, "before", "z")) == "x"
+    finally:
+        await database.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

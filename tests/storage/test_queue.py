@@ -1,0 +1,214 @@
+"""The queue's promises: who gets a step, who keeps it, and what wakes when (S1, S3, S4, S7)."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from execution_broker.domain.lifecycle import StepPhase
+from execution_broker.domain.plan import StepKind
+from execution_broker.storage import steps
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import LeasedStep
+from execution_broker.storage.steps import Lease, NewStep
+from tests.storage.rows import Rows, a_session
+
+KINDS = tuple(StepKind)
+
+
+async def claim(
+    database: Any, processor: UUID, limit: int = 10, kinds: Sequence[StepKind] = KINDS
+) -> list[LeasedStep]:
+    async def work(connection: Connection) -> list[LeasedStep]:
+        now = await connection.clock()
+        platforms = [1]
+        lease = Lease(processor, kinds, platforms, limit, now, now + timedelta(seconds=30))
+        return await steps.claim(connection, lease)
+
+    return await database.write(work)
+
+
+async def add(database: Any, rows: Rows, *new: NewStep) -> None:
+    async def work(connection: Connection) -> None:
+        await steps.add(
+            connection, rows.session.id, rows.platform, new, await connection.clock()
+        )
+
+    await database.write(work)
+
+
+async def end(database: Any, step: LeasedStep, phase: StepPhase = StepPhase.COMPLETED) -> None:
+    async def work(connection: Connection) -> None:
+        await steps.end(connection, step, phase, {"n": 1}, await connection.clock())
+
+    await database.write(work)
+
+
+def step(rows: Rows, key: str, **more: Any) -> NewStep:
+    values: dict[str, Any] = {"kind": StepKind.WATCH, "phase": StepPhase.READY, **more}
+    return NewStep(
+        uuid=uuid4(), key=key, component=None, due=values.pop("due", rows.now), **values
+    )
+
+
+async def test_a_step_is_leased_to_one_processor_until_the_lease_lapses(database: Any) -> None:
+    rows = await a_session(database)
+    await add(database, rows, step(rows, "one"))
+    first, second = uuid4(), uuid4()
+    (leased,) = await claim(database, first)
+    assert (leased.key, leased.attempt, leased.lapses) == ("one", 1, 0)
+    assert await claim(database, second) == []
+    database.shift += timedelta(seconds=31)
+    (again,) = await claim(database, second)
+    assert (again.id, again.attempt, again.lapses) == (leased.id, 2, 1)
+
+
+async def test_only_the_attempt_that_holds_the_lease_may_write(database: Any) -> None:
+    rows = await a_session(database)
+    await add(database, rows, step(rows, "one"))
+    first, second = uuid4(), uuid4()
+    (stale,) = await claim(database, first)
+    database.shift += timedelta(seconds=31)
+    (leased,) = await claim(database, second)
+    assert await database.write(lambda c: steps.still_leased(c, stale, first)) is None
+    assert await database.write(lambda c: steps.still_leased(c, stale, second)) is None
+    assert await database.write(lambda c: steps.still_leased(c, leased, second)) == leased
+
+
+async def test_a_renewed_lease_does_not_lapse(database: Any) -> None:
+    rows = await a_session(database)
+    await add(database, rows, step(rows, "one"), step(rows, "two"))
+    first = uuid4()
+    one, two = await claim(database, first)
+
+    async def renew(connection: Connection) -> tuple[set[int], set[int]]:
+        until = await connection.clock() + timedelta(seconds=60)
+        return await steps.renew(connection, first, [one.id], until)
+
+    assert await database.write(renew) == ({one.id}, set())
+    database.shift += timedelta(seconds=31)
+    assert [other.id for other in await claim(database, uuid4())] == [two.id]
+
+
+async def test_the_oldest_due_come_first_and_only_kinds_and_platforms_served(
+    database: Any,
+) -> None:
+    rows = await a_session(database)
+    early = rows.now - timedelta(minutes=1)
+    late = rows.now + timedelta(hours=1)
+    await add(
+        database,
+        rows,
+        step(rows, "now"),
+        step(rows, "early", due=early),
+        step(rows, "late", due=late),
+        step(rows, "other", kind=StepKind.START),
+    )
+    (first,) = await claim(database, uuid4(), limit=1, kinds=[StepKind.WATCH])
+    assert first.key == "early"
+    rest = await claim(database, uuid4(), kinds=[StepKind.WATCH])
+    assert [leased.key for leased in rest] == ["now"]
+
+    async def elsewhere(connection: Connection) -> list[LeasedStep]:
+        now = await connection.clock()
+        lease = Lease(uuid4(), KINDS, [rows.platform + 1], 10, now, now)
+        return await steps.claim(connection, lease)
+
+    assert await database.write(elsewhere) == []
+
+
+
+@pytest.mark.parametrize(
+    ("ended", "any_end", "wakes"),
+    [
+        (StepPhase.COMPLETED, False, True),
+        (StepPhase.COMPLETED, True, True),
+        (StepPhase.FAILED, False, False),
+        (StepPhase.FAILED, True, True),
+        (StepPhase.CANCELLED, True, True),
+    ],
+)
+async def test_a_dependant_wakes_when_all_it_waits_for_has_ended_as_it_must(
+    database: Any, ended: StepPhase, any_end: bool, wakes: bool
+) -> None:
+    rows = await a_session(database)
+    edges = {"after" if any_end else "needs": ("one", "two")}
+    await add(
+        database,
+        rows,
+        step(rows, "one"),
+        step(rows, "two"),
+        step(rows, "last", phase=StepPhase.WAITING, **edges),
+    )
+    one, two = await claim(database, uuid4())
+    await end(database, one)
+    assert await claim(database, uuid4()) == []
+    await end(database, two, ended)
+    assert [leased.key for leased in await claim(database, uuid4())] == ["last"] * wakes
+
+
+async def test_dormant_steps_sleep_until_they_are_woken_and_what_nobody_holds_is_cancelled(
+    database: Any,
+) -> None:
+    rows = await a_session(database)
+    release = {"kind": StepKind.RELEASE_COMPUTE, "phase": StepPhase.DORMANT}
+    await add(
+        database,
+        rows,
+        step(rows, "held"),
+        step(rows, "asleep", phase=StepPhase.DORMANT),
+        step(rows, "release", after=("held", "asleep"), **release),
+    )
+    (held,) = await claim(database, uuid4())
+
+    async def stop(connection: Connection) -> None:
+        now = await connection.clock()
+        await steps.cancel_unclaimed(connection, rows.session.id, now)
+        await steps.wake_dormant(connection, rows.session.id, [StepKind.RELEASE_COMPUTE])
+
+    await database.write(stop)
+    assert await claim(database, uuid4()) == []
+    await end(database, held, StepPhase.CANCELLED)
+    assert [leased.key for leased in await claim(database, uuid4())] == ["release"]
+
+
+async def test_a_unique_step_exists_once_and_can_be_revived(database: Any) -> None:
+    async def add_unique(connection: Connection) -> None:
+        now = await connection.clock()
+        await steps.add_unique(
+            connection,
+            uuid=uuid4(),
+            kind=StepKind.PROBE,
+            key="probe:x",
+            platform=None,
+            payload={"location": "x"},
+            due=now,
+            now=now,
+        )
+
+    await database.write(add_unique)
+    await database.write(add_unique)
+    (leased,) = await claim(database, uuid4())
+    assert leased.payload == {"location": "x"}
+    assert await database.read(lambda c: steps.result_of(c, "probe:x")) is None
+    await end(database, leased)
+    known = await database.read(lambda c: steps.result_of(c, "probe:x"))
+    assert known is not None
+    assert known[:2] == (StepPhase.COMPLETED, {"n": 1})
+
+    async def revive(connection: Connection) -> None:
+        await steps.revive(connection, "probe:x", await connection.clock())
+
+    await database.write(revive)
+    (again,) = await claim(database, uuid4())
+    assert again.id == leased.id
+
+
+async def test_a_bell_wakes_who_waits_and_is_not_missed(database: Any) -> None:
+    rows = await a_session(database)
+    heard = database.rings
+    await add(database, rows, step(rows, "one"))
+    assert database.rings > heard
+    await database.wait(3600, heard)

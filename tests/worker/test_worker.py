@@ -1,0 +1,248 @@
+"""What a worker promises beyond a single session's life."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from execution_broker.domain.errors import OutsideError
+from execution_broker.domain.plan import StepKind
+from execution_broker.models.phases import SessionPhase
+from execution_broker.steps.base import Applied, Completed
+from execution_broker.storage import sessions, steps
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import LeasedStep
+from execution_broker.storage.steps import Lease
+from execution_broker.worker.carrying import Carrier
+from tests.harness.broker import Broker, broker, request, until, working
+
+
+async def test_a_session_goes_on_after_a_restart(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(script={"run": "forever"}))
+        async with working(made):
+            await until(lambda: _is(made, uuid, SessionPhase.RUNNING))
+    async with broker(tmp_path) as again, working(again):
+        alice = await again.caller("alice")
+        assert (await again.session(alice, uuid)).phase is SessionPhase.RUNNING
+        await again.set_phase(alice, uuid, "CANCELLED")
+        await again.ended(alice, uuid)
+        started = [key for what, _, key in again.creations() if what == "start"]
+        assert started == ["compute"]
+
+
+async def test_events_are_gapless_and_end_with_the_phase(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(script={"prepare_data": "transient"}))
+        await made.ended(alice, uuid)
+
+        async def finished() -> bool:
+            left = await made.rows(
+                "SELECT count(*) FROM step WHERE session_id IS NOT NULL AND ended_at IS NULL"
+            )
+            return left == [(0,)]
+
+        await until(finished)
+        stored = await made.database.read(lambda c: sessions.by_uuid(c, UUID(uuid)))
+        assert stored is not None
+        rows = await made.rows("SELECT number FROM event WHERE session_id = ?", stored.id)
+        assert sorted(number for (number,) in rows) == list(range(1, stored.events + 1))
+        events = await made.database.read(lambda c: sessions.events_after(c, stored.id, 0))
+        phases = [event.body["phase"] for event in events if event.type == "session-phase"]
+        assert phases == [
+            "OFFERED",
+            "ACCEPTED",
+            "PREPARING",
+            "AVAILABLE",
+            "RUNNING",
+            "RELEASING",
+            "COMPLETED",
+        ]
+
+
+async def test_a_distant_start_waits_and_prepares_in_time(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made, working(made):
+        alice = await made.caller("alice")
+        now = await made.database.read(_clock)
+        start = (now + timedelta(hours=2)).replace(microsecond=0)
+        window = f"{start.isoformat()}/PT1H"
+        uuid = await made.run(alice, request(start=window, duration="PT10M"))
+        await until(lambda: _is(made, uuid, SessionPhase.WAITING))
+        assert made.creations() == []
+        made.shift(timedelta(hours=2))
+        await until(lambda: _is(made, uuid, SessionPhase.COMPLETED))
+
+
+async def test_a_late_start_is_cut_short_and_counted(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(script={"run": "forever"}, duration="PT1H"))
+        made.shift(timedelta(minutes=30))
+        async with working(made):
+            await until(lambda: _is(made, uuid, SessionPhase.RUNNING))
+            session = await made.session(alice, uuid)
+            assert session.meta is not None
+            assert any(m.kind.endswith("started-late") for m in session.meta.messages)
+            assert await made.rows("SELECT is_promise_broken FROM session WHERE uuid = ?", uuid) == [
+                (1,)
+            ]
+            made.shift(timedelta(minutes=31))
+            assert (await made.ended(alice, uuid)).phase is SessionPhase.COMPLETED
+
+
+async def test_a_session_that_missed_its_time_fails_and_is_released(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(duration="PT10M"))
+        made.shift(timedelta(hours=2))
+        async with working(made):
+            session = await made.ended(alice, uuid)
+            assert session.phase is SessionPhase.FAILED
+            assert session.meta is not None
+            assert any(m.kind.endswith("too-late") for m in session.meta.messages)
+
+
+async def test_what_a_failed_release_leaves_is_destroyed_by_reconciliation(tmp_path: Path) -> None:
+    upkeep = {"reconcile": 1}
+    async with broker(tmp_path, upkeep=upkeep, worker={"attempts": 1}) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(script={"release_storage": "permanent"}))
+        session = await made.ended(alice, uuid)
+        assert session.phase is SessionPhase.FAILED
+        assert session.meta is not None
+        assert any(m.kind.endswith("release-failed") for m in session.meta.messages)
+        assert [d for d in tmp_path.glob("platforms/here/world/*/*")] == []
+        live = "SELECT count(*) FROM booking WHERE ended_at IS NULL AND component <> 'outputs'"
+        assert await made.rows(live) == [(0,)]
+
+
+async def test_an_orphan_is_destroyed_and_what_is_live_is_not(tmp_path: Path) -> None:
+    async with broker(tmp_path, upkeep={"reconcile": 1}) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(script={"run": "forever"}))
+        await until(lambda: _is(made, uuid, SessionPhase.RUNNING))
+        orphan = tmp_path / "platforms/here/world" / str(uuid4()) / "compute"
+        orphan.parent.mkdir()
+        orphan.write_text("left by a crash")
+
+        async def is_gone() -> bool:
+            return not orphan.exists()
+
+        await until(is_gone)
+        assert (await made.session(alice, uuid)).phase is SessionPhase.RUNNING
+        await made.set_phase(alice, uuid, "CANCELLED")
+        await made.ended(alice, uuid)
+
+
+async def test_what_is_not_released_in_time_stays_booked(tmp_path: Path) -> None:
+    script = {"release_compute": "hang"}
+    async with broker(tmp_path, upkeep={"prolong": 1}, worker={"drain": 0}) as made:
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(script=script, duration="PT10M"))
+        async with working(made):
+            await until(lambda: _is(made, uuid, SessionPhase.RELEASING))
+            made.shift(timedelta(minutes=30))
+
+            async def is_booked() -> bool:
+                now = int((await made.database.read(_clock)).timestamp())
+                rows = await made.rows(
+                    "SELECT count(*) FROM booking WHERE component = 'compute' "
+                    "AND ended_at IS NULL AND end_second > ?",
+                    now,
+                )
+                return rows == [(2,)]
+
+            await until(is_booked)
+
+
+async def test_what_is_over_is_forgotten_after_its_retention(tmp_path: Path) -> None:
+    async with broker(tmp_path, upkeep={"purge": 1, "retention": 3600}) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request())
+        await made.ended(alice, uuid)
+        kept = tmp_path / "results" / uuid / "answer.txt"
+        assert kept.exists()
+        made.shift(timedelta(hours=2))
+
+        async def is_forgotten() -> bool:
+            return await made.rows("SELECT count(*) FROM session") == [(0,)]
+
+        await until(is_forgotten)
+        assert not kept.exists()
+        assert await made.rows("SELECT count(*) FROM offerset") == [(0,)]
+
+
+async def test_a_result_that_comes_after_the_lease_was_lost_is_thrown_away(tmp_path: Path) -> None:
+    """The first processor acts so long that a second one has the step, and does it."""
+    async with broker(tmp_path) as made:
+        alice = await made.caller("alice")
+        await made.run(alice, request())
+        handler = Gate()
+        first, second = uuid4(), uuid4()
+        stale = await _claim_begin(made, first)
+        carrying = asyncio.create_task(_carrier(made, handler, first).carry(stale))
+        await handler.acting.wait()
+        made.shift(timedelta(minutes=1))
+        leased = await _claim_begin(made, second)
+        assert leased.attempt == stale.attempt + 1
+        handler.go.set()
+        await carrying
+        assert handler.applied == 0
+        await _carrier(made, handler, second).carry(leased)
+        assert handler.applied == 1
+
+
+class Gate:
+    """A kind of step that acts until it is let go, and counts what it applied."""
+
+    kind = StepKind.BEGIN
+
+    def __init__(self) -> None:
+        self.acting = asyncio.Event()
+        self.go = asyncio.Event()
+        self.applied = 0
+
+    async def load(self, connection: Connection, step: LeasedStep, now: Any) -> str:
+        return "loaded"
+
+    async def act(self, loaded: str) -> str:
+        self.acting.set()
+        await self.go.wait()
+        return "done"
+
+    async def apply(
+        self, connection: Connection, step: LeasedStep, loaded: str, result: str, now: Any
+    ) -> Applied:
+        self.applied += 1
+        return Completed(result)
+
+    async def fail(
+        self, connection: Connection, step: LeasedStep, error: OutsideError, now: Any
+    ) -> Applied:
+        raise AssertionError(error)
+
+
+def _carrier(made: Broker, handler: Gate, processor: UUID) -> Carrier:
+    return Carrier(made.database, {handler.kind: handler}, made.settings.worker, processor)
+
+
+async def _claim_begin(made: Broker, processor: UUID) -> LeasedStep:
+    async def work(connection: Connection) -> list[LeasedStep]:
+        now = await connection.clock()
+        kinds, platforms = [StepKind.BEGIN], list(made.work.platforms)
+        lease = Lease(processor, kinds, platforms, 1, now, now + timedelta(seconds=30))
+        return await steps.claim(connection, lease)
+
+    (leased,) = await made.database.write(work)
+    return leased
+
+
+async def _is(made: Broker, uuid: str, phase: SessionPhase) -> bool:
+    return (await made.session(None, uuid)).phase is phase
+
+
+async def _clock(connection: Connection) -> Any:
+    return await connection.clock()
