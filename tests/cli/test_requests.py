@@ -19,8 +19,8 @@ URL = "https://example.org/data/cat.fits"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
-def data_of(text: str, **flags: str) -> SimpleData:
-    [data] = from_flags(Flags(notebook=URL, data=(text,), **flags)).data
+def data_of(text: str) -> SimpleData:
+    [data] = from_flags(Flags(notebook=URL, data=(text,))).data
     assert isinstance(data, SimpleData)
     return data
 

@@ -121,6 +121,14 @@ class Broker:
         with sqlite3.connect(path) as connection:
             return connection.execute(sql, values).fetchall()
 
+    def is_marked(self, uuid: str, call: str) -> bool:
+        """Whether a scripted platform has reached this call of the session."""
+        return any(self.settings.data_directory.glob(f"platforms/*/mark-{uuid}-*-{call}"))
+
+    def holdings(self) -> list[Path]:
+        """What the scripted platforms still hold."""
+        return list(self.settings.data_directory.glob("platforms/*/world/*/*"))
+
     def creations(self) -> list[tuple[str, str, str]]:
         """What the scripted platforms made and removed, in order: (what, session, key)."""
         found: list[tuple[str, str, str]] = []
@@ -135,7 +143,7 @@ async def broker(directory: Path, **sections: Any) -> AsyncIterator[Broker]:
     values: dict[str, Any] = {"platforms": {"here": {"plugin": "scripted"}}, **sections}
     values["data_directory"] = str(directory)
     settings = config.load_values(values)
-    plain = factory.database_opener(settings)
+    plain = await factory.database_opener(settings)
     opened: list[Any] = []
 
     def open_database() -> Database:

@@ -76,16 +76,24 @@ def context(tmp_path: Path, sources: Path) -> Iterator[PlatformContext]:
 @pytest.fixture
 def local(kernel_python: Path, context: PlatformContext) -> Callable[..., LocalPlatform]:
     def made(**config: Any) -> LocalPlatform:
-        settings = {"kernel_python": str(kernel_python), "grace": 2.0, **config}
+        settings = {"kernel_python": str(kernel_python), "grace": 1.0, **config}
         return LocalPlatform(NAME, LocalConfig(**settings), context)
 
     return made
 
 
 @pytest.fixture
-def running(context: PlatformContext) -> Callable[[UUID], int]:
-    """How many processes of a session run, by the marks that they carry."""
-    return lambda session: len(marked(marks(context.instance, NAME, session)))
+def nothing_runs(context: PlatformContext) -> Callable[[UUID], bool]:
+    """Whether nothing of a session runs, soon: the shim itself ends after all others."""
+
+    def found(session: UUID) -> bool:
+        until = time.monotonic() + 5
+        while marked(marks(context.instance, NAME, session)):
+            if time.monotonic() > until:
+                return False
+        return True
+
+    return found
 
 
 @pytest.fixture

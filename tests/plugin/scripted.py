@@ -143,7 +143,7 @@ class ScriptedPlatform:
         return await self._remove(order, "release_storage")
 
     async def holdings(self) -> Sequence[Holding]:
-        return [Holding(UUID(d.name), str(d)) for d in self.world.iterdir() if any(d.iterdir())]
+        return [Holding(UUID(d.name), str(d)) for d in self.world.iterdir() if list(d.iterdir())]
 
     async def destroy(self, holding: Holding) -> None:
         for made in Path(holding.handle).iterdir():

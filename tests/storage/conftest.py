@@ -1,21 +1,33 @@
 """The databases that every storage test runs on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from execution_broker.storage.migrate import upgrade_sqlite
+from execution_broker.storage.postgres import PostgresDatabase
 from execution_broker.storage.sqlite import SqliteDatabase
+from tests.harness.postgres import PostgresServer, postgres_server
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
     """An empty database with tables. Its `shift` moves its clock."""
-    assert request.param == "sqlite"
-    path = tmp_path / "broker.sqlite"
-    upgrade_sqlite(path)
-    opened = SqliteDatabase(path)
+    opened: SqliteDatabase | PostgresDatabase
+    if request.param == "sqlite":
+        path = tmp_path / "broker.sqlite"
+        upgrade_sqlite(path)
+        opened = SqliteDatabase(path)
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        opened = PostgresDatabase(await server.new_database())
     yield opened
     await opened.close()

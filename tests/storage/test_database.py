@@ -67,15 +67,16 @@ async def test_any_text_is_stored_as_it_is(database: Any, name: str) -> None:
     assert await database.write(lambda c: identities.setting(c, "t" + name, name)) == name
 
 
-async def test_work_that_awaits_something_else_is_refused(database: Any) -> None:
-    if not isinstance(database, SqliteDatabase):
-        pytest.skip("only SQLite's writer thread has no event loop")
+async def test_work_that_awaits_something_else_is_refused(tmp_path: Path) -> None:
+    migrate.upgrade_sqlite(tmp_path / "x.sqlite")
+    database = SqliteDatabase(tmp_path / "x.sqlite")
 
-    async def work(connection: Connection) -> None:
+    async def work(_: Connection) -> None:
         await asyncio.sleep(0)
 
     with pytest.raises(RuntimeError, match="nothing but its connection"):
         await database.write(work)
+    await database.close()
 
 
 async def test_every_statement_has_a_sentence_and_is_unique() -> None:
@@ -89,7 +90,7 @@ async def test_the_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
     path = tmp_path / "fresh.sqlite"
     migrate.upgrade_sqlite(path)
     migrate.upgrade_sqlite(path)
-    assert migrate.drift(migrate.sqlite_engine(path)) == []
+    assert migrate.drift_of_sqlite(path) == []
     assert path.stat().st_mode & 0o077 == 0
 
 

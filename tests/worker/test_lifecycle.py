@@ -62,7 +62,7 @@ async def test_cancel_interrupts_whatever_it_does(tmp_path: Path, call: str) -> 
         uuid = await made.run(alice, request(script={call: "hang"}))
 
         async def hangs() -> bool:
-            return any(tmp_path.glob(f"platforms/here/mark-{uuid}-*-{call}"))
+            return made.is_marked(uuid, call)
 
         await until(hangs)
         cancelled = await made.set_phase(alice, uuid, "CANCELLED")

@@ -265,7 +265,7 @@ def _console(stream: Any) -> "Console":
 
     console = Console(file=stream, markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
-        console.width = max(console.width, 200)
+        console.width = max(console.width, 1000)
     return console
 
 

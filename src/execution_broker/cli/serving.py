@@ -37,7 +37,7 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, listening: socket.socket) -> None:
-    open_database = factory.database_opener(settings)
+    open_database = await factory.database_opener(settings)
     database = open_database()
     host, port = listening.getsockname()[:2]
     base_url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

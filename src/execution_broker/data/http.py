@@ -220,7 +220,7 @@ class HttpTransfer:
                     " transfers.http.ca_file",
                 ) from None
             raise _transient(location, "the connection failed") from None
-        except httpx.RequestError:
+        except (httpx.RequestError, ssl.SSLError):
             raise _transient(location, "the connection broke off") from None
 
 

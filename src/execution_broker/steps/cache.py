@@ -54,7 +54,8 @@ class ContentCache:
         writes the file changes the entry. OSError when it cannot be kept.
         """
         path = self._path(sha256)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # entries are of all users
+        path.parent.mkdir(exist_ok=True)
         try:
             if access is Access.READ_WRITE or not files.linked(fd, path):
                 yield from self._copy(fd, sha256)

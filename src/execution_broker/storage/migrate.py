@@ -1,6 +1,6 @@
 """Brings a database's tables to this version of the broker.
 
-SQLite upgrades itself, after a backup beside the file.
+SQLite upgrades itself, after a backup beside the file; for PostgreSQL an operator says when.
 """
 
 import sqlite3
@@ -21,26 +21,37 @@ from execution_broker.storage.tables import metadata
 
 def upgrade_sqlite(path: Path) -> None:
     """Make or upgrade the tables of a SQLite file. Repeatable; a backup is kept of what was."""
-    engine = sqlite_engine(path)
+    engine = _sqlite(path)
     with engine.connect() as connection:
         now = MigrationContext.configure(connection).get_current_revision()
-    if now == _head():
+    if now == head():
         return
     if now is not None:
-        _back_up(path, path.with_name(f"{path.name}.before-{_head()}"))
+        _back_up(path, path.with_name(f"{path.name}.before-{head()}"))
     with engine.begin() as connection:
-        command.upgrade(_config(connection), "head")
+        command.upgrade(alembic_config(connection), "head")
     path.chmod(0o600)
 
 
-def drift(engine: Engine) -> list[Any]:
+def drift_of_sqlite(path: Path) -> list[Any]:
     """How the tables of an upgraded database differ from what the code expects: nothing."""
-    with engine.connect() as connection:
-        found: list[Any] = compare_metadata(MigrationContext.configure(connection), metadata)
+    with _sqlite(path).connect() as connection:
+        return drift(connection)
+
+
+def head() -> str:
+    """The revision that this version of the broker needs."""
+    found = ScriptDirectory(str(Path(__file__).with_name("migrations"))).get_current_head()
+    assert found is not None
     return found
 
 
-def sqlite_engine(path: Path) -> Engine:
+def drift(connection: Connection) -> list[Any]:
+    found: list[Any] = compare_metadata(MigrationContext.configure(connection), metadata)
+    return found
+
+
+def _sqlite(path: Path) -> Engine:
     return create_engine(f"sqlite:///{path}", poolclass=NullPool)
 
 
@@ -50,13 +61,8 @@ def _back_up(source: Path, target: Path) -> None:
     target.chmod(0o600)
 
 
-def _config(connection: Connection) -> Config:
+def alembic_config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.attributes["connection"] = connection
     return config
-
-
-def _head() -> str | None:
-    location = str(Path(__file__).with_name("migrations"))
-    return ScriptDirectory(location).get_current_head()

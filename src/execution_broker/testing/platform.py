@@ -48,14 +48,19 @@ OUTPUTS: Final = 16
 
 
 class Workload(msgspec.Struct, frozen=True):
-    """What the contract runs. `finishing` prints `prints` and ends well, having written a file
-    `output` with the bytes `content` where it is kept. `failing` ends badly. `endless` prints, and
-    runs until it is stopped. `data` can be staged; `finishing` may read it at `/input`."""
+    """What the contract runs.
+
+    `finishing` prints `prints` and ends well, having written a file `output` with the bytes
+    `content` where it is kept. `failing` ends badly, and the message about it has the words
+    `complaint`. `endless` prints, and runs until it is stopped. `data` can be staged; `finishing`
+    may read it at `/input`.
+    """
 
     finishing: Executable
     failing: Executable
     endless: Executable
     prints: bytes
+    complaint: str
     output: str
     content: bytes
     data: Data | None = None
@@ -271,7 +276,8 @@ class PlatformContract:
         await course.start()
         observation = await course.until_ended()
         assert observation.life is Life.FAILED
-        assert observation.messages
+        said = [message.message or "" for message in observation.messages]
+        assert any(workload.complaint in text for text in said)
         await course.release()
         assert not await course.is_held()
 

@@ -5,6 +5,7 @@ shares no search with the code it judges.
 """
 
 from collections.abc import Iterator
+from enum import Enum
 from itertools import product
 from typing import Any
 
@@ -37,35 +38,45 @@ class World(msgspec.Struct, frozen=True):
     booked: dict[str, list[Booking]]
 
 
+class Mood(Enum):
+    """Whether most worlds say no, with one or many reasons, or most say yes."""
+
+    TIGHT = "tight"
+    ROOMY = "roomy"
+
+
 @st.composite
-def worlds(draw: st.DrawFn, *, sites: int = 1) -> World:
-    names = ["here", "there", "elsewhere"][:sites]
-    made = {name: draw(_sites(name)) for name in names}
+def worlds(draw: st.DrawFn, mood: Mood, sites: int = 1) -> World:
+    made = {name: draw(_sites(name, mood)) for name in ("here", "there")[:sites]}
     return World(
-        request=draw(_requests()),
+        request=draw(_requests(mood)),
         sites=[site for site, _ in made.values()],
         booked={name: booked for name, (_, booked) in made.items()},
     )
 
 
 @st.composite
-def _sites(draw: st.DrawFn, name: str) -> tuple[Site, list[Booking]]:
+def _sites(draw: st.DrawFn, name: str, mood: Mood) -> tuple[Site, list[Booking]]:
     few = st.integers(0, 3)
+    more = 0 if mood is Mood.TIGHT else 3
     capacity = {
-        CORES: draw(st.integers(1, 5)),
-        MEMORY: draw(st.integers(1, 4)),
-        STORAGE: draw(st.integers(0, 5)),
+        CORES: draw(st.integers(1, 5)) + more,
+        MEMORY: draw(st.integers(1, 4)) + more,
+        STORAGE: draw(st.integers(0, 5)) + more,
         OUTPUTS: draw(st.integers(1, 2)),
     }
-    site = builders.site(
-        name,
-        capacity=capacity,
-        limits=Limits(
+    limits = Limits()
+    if mood is Mood.TIGHT and draw(st.booleans()):
+        limits = Limits(
             cores=draw(st.none() | st.integers(1, 5)),
             memory=draw(st.none() | st.integers(1, 4)),
             storage=draw(st.none() | st.integers(1, 5)),
             duration=draw(st.none() | st.integers(1, 8)),
-        ),
+        )
+    site = builders.site(
+        name,
+        capacity=capacity,
+        limits=limits,
         timings=Timings(
             storage=draw(few),
             executable_here=draw(few),
@@ -113,23 +124,25 @@ QUALITIES: list[tuple[Quality, ...]] = [
 
 
 @st.composite
-def _requests(draw: st.DrawFn) -> dict[str, Any]:
+def _requests(draw: st.DrawFn, mood: Mood) -> dict[str, Any]:
     stores = draw(st.integers(0, 2))
     homes = draw(st.lists(st.integers(0, stores), max_size=2))
     start = NOW + draw(st.integers(-3, 30))
-    window = write_epochs(start, max(start, NOW) + draw(st.integers(1, 40)))
+    shortest = 1 if mood is Mood.TIGHT else 20
+    window = write_epochs(start, max(start, NOW) + draw(st.integers(shortest, 40)))
     duration = write_seconds(draw(st.integers(1, 8)))
     parts: dict[str, Any] = {
         "compute": builders.compute(cores=draw(_ranges(4)), memory=draw(_ranges(4))),
-        "storage": [builders.storage(f"s{i}", size=draw(_ranges(3))) for i in range(stores)],
+        "storage": [builders.storage(f"s{i}", size=draw(_ranges(2))) for i in range(stores)],
         "data": [
             builders.data(storage=None if home == stores else f"s{home}", checks=draw(_checks()))
             for home in homes
         ],
         "schedule": builders.requested(start=window, duration=duration),
-        "costs": draw(st.lists(_costs(), max_size=2)),
-        "metrics": draw(st.lists(_metrics(), max_size=2)),
     }
+    if draw(st.integers(0, 1 if mood is Mood.TIGHT else 3)) == 1:
+        parts["costs"] = draw(st.lists(_costs(), max_size=2))
+        parts["metrics"] = draw(st.lists(_metrics(), max_size=2))
     return builders.body(**parts)
 
 
@@ -137,7 +150,9 @@ def _requests(draw: st.DrawFn) -> dict[str, Any]:
 def _ranges(draw: st.DrawFn, most: int) -> dict[str, int] | None:
     least = draw(st.integers(1, most))
     return draw(
-        st.sampled_from([None, {"min": least}, {"min": least, "max": least + draw(st.integers(0, 3))}])
+        st.sampled_from(
+            [None, {"min": least}, {"min": least, "max": least + draw(st.integers(0, 3))}]
+        )
     )
 
 
@@ -156,18 +171,139 @@ def _metrics() -> st.SearchStrategy[dict[str, Any]]:
 
 
 class Oracle:
-    """What one site can offer for a demand, found by trying everything."""
+    """What one site can offer for a demand, found by trying everything.
 
-    def __init__(self, demand: Demand, site: Site, booked: list[Booking], now: int = NOW) -> None:
+    Memory and storage are tried at their least alone: more of them is neither cheaper, nor
+    faster, nor easier to find room for.
+    """
+
+    def __init__(self, demand: Demand, site: Site, booked: list[Booking]) -> None:
         self.demand = demand
         self.site = site
-        self.now = now
         self.plan = make_plan(demand, site.capability, site.lookups)[0]
+        self.duration = int(demand.duration.total_seconds())
         self.used = {
-            name: [_at(booked, name, now + second) for second in range(-HORIZON, HORIZON)]
+            name: [_at(booked, name, NOW + second) for second in range(-HORIZON, HORIZON)]
             for name in site.capability.capacity
         }
 
-    def earliest(self) -> int | None:
-        """The first start that any hold and any amounts allow."""
-        return min((start for start, _ in self.slots() if self.has_room(start, _)), default=None)
+    def earliest(self, *, full_hold: bool) -> int | None:
+        """The first start with room, held as long as the rules allow, or for however long."""
+        least = NOW + RULES.least_hold
+        longest = min(NOW + RULES.hold, self.demand.window_end - 1 - self.plan.prepare_cost())
+        holds = range(longest if full_hold else least, longest + 1)
+        if longest < least:
+            return None
+        amounts = list(self._amounts())
+        first = max(self.demand.window_start, NOW + self.plan.prepare_cost())
+        for start in range(first, self.demand.window_end):
+            for expires, (cores, memory, storage) in product(holds, amounts):
+                latest = max(start, expires + self.plan.prepare_cost())
+                if not self.conflicts(start, latest, cores, memory, storage):
+                    return start
+        return None
+
+    def faults(self, offer: Offer) -> list[str]:
+        """Every way in which an offer breaks what the rules promise."""
+        terms, demand, site = offer.terms, self.demand, self.site
+        prepare = self.plan.prepare_cost()
+        sizes = [demand.cores, demand.memory, *(part.size for part in demand.storage)]
+        given = [terms.cores, terms.memory, *terms.storage]
+        needs = self.floors()
+        checks = {
+            "too early": terms.start >= max(demand.window_start, NOW + prepare),
+            "too late": terms.start <= terms.latest < demand.window_end,
+            "expires at odds": terms.latest == max(terms.start, offer.expires + prepare),
+            "held too briefly": offer.expires >= NOW + RULES.least_hold,
+            "held too long": offer.expires <= NOW + RULES.hold,
+            "too small": all(a >= size.min for a, size in zip(given, sizes, strict=True)),
+            "too large": all(
+                amount <= max(size.max or size.min, need)
+                for amount, size, need in zip(given, sizes, (0, 0, *needs), strict=True)
+            ),
+            "data does not fit": all(a >= n for a, n in zip(terms.storage, needs, strict=True)),
+            "beyond limits": self.is_within_limits(terms.cores, terms.memory, terms.storage),
+            "too short": terms.duration == self.duration,
+            "no room": not self.conflicts(
+                terms.start, terms.latest, terms.cores, terms.memory, terms.storage
+            ),
+            "out of bounds": self.keeps_bounds(terms.cores, terms.memory, terms.storage),
+            "wrong place": offer.platform == site.name,
+        }
+        return [fault for fault, is_fine in checks.items() if not is_fine]
+
+    def conflicts(
+        self, start: int, latest: int, cores: int, memory: int, storage: tuple[int, ...]
+    ) -> list[str]:
+        """The amounts of which there are too few, at whatever second."""
+        plan, end = self.plan, latest + self.duration
+        begin, gone = start - plan.prepare_cost(), end + plan.release_cost()
+        compute = (
+            start - plan.component_start("compute"),
+            end + plan.component_release("compute"),
+        )
+        kept = start, gone + self.site.capability.retention
+        wanted = [
+            (CORES, cores, *compute),
+            (MEMORY, memory, *compute),
+            (STORAGE, sum(storage), begin, gone),
+            (OUTPUTS, self.site.capability.outputs, *kept),
+        ]
+        return [
+            name
+            for name, amount, since, until in wanted
+            if amount and amount + self.peak(name, since, until) > self.site.most(name, None)
+        ]
+
+    def peak(self, name: str, start: int, end: int) -> int:
+        return max(self.used[name][start - NOW + HORIZON : end - NOW + HORIZON], default=0)
+
+    def is_within_limits(self, cores: int, memory: int, storage: tuple[int, ...]) -> bool:
+        capacity, limits = self.site.capability.capacity, self.site.capability.limits
+        most = 10**9
+        return (
+            cores <= min(capacity[CORES], limits.cores or most)
+            and memory <= min(capacity[MEMORY], limits.memory or most)
+            and sum(storage) <= min(capacity[STORAGE], limits.storage or most)
+            and self.duration <= (limits.duration or most)
+        )
+
+    def keeps_bounds(self, cores: int, memory: int, storage: tuple[int, ...]) -> bool:
+        shape = builders.terms(duration=self.duration, cores=cores, memory=memory, storage=storage)
+        capability = self.site.capability
+        to_stage = bytes_to_stage(self.demand, capability, self.site.lookups)
+        found = quote(capability, shape, to_stage)
+        costs = {cost.type: cost.max or 0 for cost in found.costs["session"]}
+        metrics = {metric.type: metric.min or 0 for metric in found.metrics["session"]}
+        return all(
+            cost.type in costs and costs[cost.type] <= (cost.max or 0) for cost in self.demand.costs
+        ) and all(
+            metric.type in metrics and metrics[metric.type] >= (metric.min or 0)
+            for metric in self.demand.metrics
+        )
+
+    def floors(self) -> tuple[int, ...]:
+        """GiB that the data of each storage needs."""
+        needs = [0] * len(self.demand.storage)
+        for data in self.demand.data:
+            checks = data.resource.checks
+            needs[data.storage] += (checks and checks.size) or 0
+        return tuple(-(-need >> 30) if need % (1 << 30) else need >> 30 for need in needs)
+
+    def _amounts(self) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+        memory = self.demand.memory.min
+        storage = []
+        for part, need in zip(self.demand.storage, self.floors(), strict=True):
+            is_free = part.implied or part.resource.size is None
+            if need > (part.size.max or part.size.min) and not is_free:
+                return
+            storage.append(max(part.size.min, need))
+        size = self.demand.cores
+        for cores in range(size.min, (size.max or size.min) + 1):
+            amounts = cores, memory, tuple(storage)
+            if self.is_within_limits(*amounts) and self.keeps_bounds(*amounts):
+                yield amounts
+
+
+def _at(booked: list[Booking], name: str, instant: int) -> int:
+    return sum(b.amounts.get(name, 0) for b in booked if b.start <= instant < b.end)

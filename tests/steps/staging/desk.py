@@ -14,7 +14,7 @@ import pytest
 from execution_broker.domain.errors import OutsideError, Permanent
 from execution_broker.domain.messages import SOURCE_FAILED
 from execution_broker.models.executable import Checks
-from execution_broker.ports.data import Access, Looked, Present, Source, Staged
+from execution_broker.ports.data import Access, Looked, Present, Source, Stage, Staged
 from execution_broker.steps.staging import Staging
 
 CONTENT = bytes(range(256)) * 6_000  # 1.5 MB: more than is written at a time
@@ -96,7 +96,8 @@ class Desk:
         present: Present = Present.REFUSE,
         access: Access = Access.READ_WRITE,
     ) -> Staged:
-        return await self.staging.put(
+        stage: Stage = self.staging
+        return await stage.put(
             Source(f"shelf:{name}", "file.fits", checks or Checks()),
             target or self.target,
             present=present,
@@ -112,6 +113,11 @@ class Desk:
         assert "file.fits" in str(caught.value)
         assert str(self.target.parent) not in str(caught.value)
         return caught.value
+
+    def already(self, content: bytes) -> None:
+        """Something is in the place."""
+        self.target.parent.mkdir(parents=True)
+        self.target.write_bytes(content)
 
     def entry(self, content: bytes) -> Path:
         digest = sha256(content)

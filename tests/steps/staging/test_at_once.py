@@ -68,7 +68,7 @@ async def test_it_may_be_cut_off_anywhere(
 
 
 async def test_leftovers_of_the_same_target_are_removed(desk: Desk) -> None:
-    already(desk, CONTENT)
+    desk.already(CONTENT)
     parent = desk.target.parent
     (parent / f".file.{'0' * 16}.part").write_bytes(b"left behind")
     foreign = [parent / ".file2.0000000000000000.part", parent / ".file.part", parent / "x.part"]
@@ -162,7 +162,7 @@ PUTS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(PUTS)
 def test_any_sequence_of_puts_obeys_the_rules(
     puts: list[tuple[bytes, Present, Access, str]],

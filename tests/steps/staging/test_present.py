@@ -11,18 +11,13 @@ from execution_broker.ports.data import Access, Present
 from tests.steps.staging.desk import CONTENT, OTHER, Desk, both, checks_of, known, mode, sha256
 
 
-def already(desk: Desk, content: bytes) -> None:
-    desk.target.parent.mkdir(parents=True)
-    desk.target.write_bytes(content)
-
-
 @both
 @pytest.mark.parametrize("present", list(Present))
 @pytest.mark.parametrize("algorithm", ["sha256", "md5", "adler32"])
 async def test_the_same_content_passes_without_asking(
     desk: Desk, algorithm: str, present: Present, access: Access
 ) -> None:
-    already(desk, CONTENT)
+    desk.already(CONTENT)
     before = desk.target.stat()
     staged = await desk.put(checks_of(CONTENT)[algorithm], present=present, access=access)
     assert staged.reused
@@ -34,7 +29,7 @@ async def test_the_same_content_passes_without_asking(
 
 
 async def test_without_a_digest_the_source_tells_whether_it_is_the_same(desk: Desk) -> None:
-    already(desk, CONTENT)
+    desk.already(CONTENT)
     before = desk.target.stat()
     for checks in (None, Checks(size=len(CONTENT))):
         assert (await desk.put(checks)).reused
@@ -55,7 +50,7 @@ async def test_without_a_digest_the_source_tells_whether_it_is_the_same(desk: De
 async def test_other_content_is_never_overwritten_unasked(
     desk: Desk, checks: Checks | None, algorithm: str, reads: int
 ) -> None:
-    already(desk, OTHER)
+    desk.already(OTHER)
     error = await desk.refused(checks, kind="other-content")
     assert isinstance(error, Permanent)
     assert error.message.values["algorithm"] == algorithm
@@ -67,11 +62,11 @@ async def test_other_content_is_never_overwritten_unasked(
 
 
 @pytest.mark.parametrize("checks", [None, Checks(size=len(CONTENT)), *checks_of(CONTENT).values()])
-@pytest.mark.parametrize("before", [OTHER, b"short"])
+@pytest.mark.parametrize("before", [OTHER, b"short"], ids=["as long", "shorter"])
 async def test_other_content_is_replaced_when_that_is_asked(
     desk: Desk, checks: Checks | None, before: bytes
 ) -> None:
-    already(desk, before)
+    desk.already(before)
     staged = await desk.put(checks, present=Present.REPLACE)
     assert not staged.reused
     assert desk.target.read_bytes() == CONTENT
@@ -79,7 +74,7 @@ async def test_other_content_is_replaced_when_that_is_asked(
 
 
 async def test_what_fails_replaces_nothing(desk: Desk) -> None:
-    already(desk, b"precious")
+    desk.already(b"precious")
     await desk.refused(checks_of(OTHER)["md5"], kind="checksum-mismatch", present=Present.REPLACE)
     assert desk.target.read_bytes() == b"precious"
 

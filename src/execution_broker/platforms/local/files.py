@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,12 @@ from typing import Any
 
 def write_json(path: Path, value: object) -> None:
     """Write a whole file or nothing: a reader never sees a part of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - an open descriptor
         json.dump(value, file)
         file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+        os.fsync(descriptor)
+    Path(temporary).replace(path)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

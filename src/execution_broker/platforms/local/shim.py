@@ -81,16 +81,13 @@ class Shim:
 
     def run(self) -> None:
         began = time.monotonic()
-        reason = "exited"
+        why = self._must_stop()
         try:
-            if self._must_stop() is None:
+            if why is None:
                 self._start()
-            while self._status is None:
+            while why is None and self._status is None:
                 self._turn(_TICK)
-                stop = self._must_stop()
-                if stop is not None and self._status is None:
-                    reason = stop
-                    break
+                why = self._must_stop() if self._status is None else None
         finally:
             self._end_all()
         for pipe in list(self._pipes):
@@ -100,7 +97,12 @@ class Shim:
         seconds = round(time.monotonic() - began, 3)
         write_json(
             self._control.exit,
-            {"status": self._status, "reason": reason, "seconds": seconds, "outputs": totals},
+            {
+                "status": self._status,
+                "reason": why or "exited",
+                "seconds": seconds,
+                "outputs": totals,
+            },
         )
 
     def _start(self) -> None:

@@ -1,0 +1,240 @@
+"""PostgreSQL through asyncpg: the engine that scales.
+
+Transactions are READ COMMITTED: a statement after a lock sees what was committed before it (B4).
+The bell is LISTEN and NOTIFY on a connection of its own, never inside a writing transaction, which
+would serialise commits.
+"""
+
+import asyncio
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import asyncpg
+import structlog
+
+from execution_broker.domain.errors import Unavailable
+from execution_broker.storage.database import Row, Work
+from execution_broker.storage.statements import render, statements
+
+T = TypeVar("T")
+
+_CHANNEL: Final = "execution_broker_steps"
+_DEBOUNCE: Final = 0.01
+_RETRIES: Final = 10
+_PARAMETER: Final = re.compile(r"(?<!:):([a-z_]\w*)")
+_AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+
+_log = structlog.get_logger()
+
+
+class PostgresDatabase:
+    """A database on a server, shared by any number of processes and machines.
+
+    `shift` is added to the clock: with it a test moves time without waiting. Belongs to the event
+    loop that first uses it.
+    """
+
+    def __init__(self, url: str, connections: int = 10) -> None:
+        self.shift = timedelta()
+        self.rings = 0
+        self._url = url
+        self._connections = connections
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening = asyncio.Lock()
+        self._bell = _Bell(url, self._ring)
+        self._woken = asyncio.Event()
+
+    async def read(self, work: Work[T]) -> T:
+        return await self._retry(work, isolation="repeatable_read", readonly=True)
+
+    async def write(self, work: Work[T]) -> T:
+        return await self._retry(work, isolation="read_committed", readonly=False)
+
+    async def wait(self, seconds: float, heard: int) -> None:
+        self._bell.listen()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while self.rings == heard and (left := deadline - loop.time()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), left)
+
+    async def close(self) -> None:
+        await self._bell.close()
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    def _ring(self) -> None:
+        self.rings += 1
+        self._woken.set()
+        self._woken.clear()
+
+    async def _retry(self, work: Work[T], **options: Any) -> T:
+        """Run it, again after a deadlock: the work has no effect but its statements."""
+        for attempt in range(_RETRIES):
+            try:
+                return await self._run(work, options)
+            except _AGAIN as error:
+                _log.info("transaction-retried", reason=type(error).__name__, attempt=attempt)
+                await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter
+            except _AWAY as error:
+                raise _unavailable(error) from error
+        raise Unavailable("The database could not order this change among others.")
+
+    async def _run(self, work: Work[T], options: Mapping[str, Any]) -> T:
+        pool = await self._open()
+        async with pool.acquire() as connection, connection.transaction(**options):
+            transaction = PostgresConnection(connection, self.shift)
+            result = await work(transaction)
+        if transaction.rung:
+            self._ring()
+            self._bell.ring()
+        return result
+
+    async def _open(self) -> "asyncpg.Pool[asyncpg.Record]":
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self._url,
+                    min_size=0,
+                    max_size=self._connections,
+                    timeout=10,
+                    command_timeout=30,
+                    server_settings={
+                        "application_name": "execution-broker",
+                        "idle_in_transaction_session_timeout": "15000",
+                        "timezone": "UTC",
+                    },
+                )
+            return self._pool
+
+
+class PostgresConnection:
+    """A transaction on PostgreSQL."""
+
+    def __init__(self, connection: Any, shift: timedelta) -> None:
+        self._connection = connection
+        self._shift = shift
+        self.rung = False
+
+    async def rows(self, statement: str, /, **values: Any) -> list[Row]:
+        sql, names = _dialect(statement)
+        found = await self._connection.fetch(sql, *(values[name] for name in names))
+        return [dict(row) for row in found]
+
+    async def row(self, statement: str, /, **values: Any) -> Row | None:
+        found = await self.rows(statement, **values)
+        return found[0] if found else None
+
+    async def execute(self, statement: str, /, **values: Any) -> int:
+        sql, names = _dialect(statement)
+        status: str = await self._connection.execute(sql, *(values[name] for name in names))
+        return int(status.rsplit(" ", 1)[-1])
+
+    async def many(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> None:
+        sql, names = _dialect(statement)
+        await self._connection.executemany(sql, [[one[name] for name in names] for one in values])
+
+    async def clock(self) -> datetime:
+        now: datetime = await self._connection.fetchval("SELECT clock_timestamp()")
+        return now + self._shift
+
+    def ring(self) -> None:
+        self.rung = True
+
+
+class _Bell:
+    """Tells other processes, at most every few milliseconds, and hears them."""
+
+    def __init__(self, url: str, heard: Callable[[], None]) -> None:
+        self._url = url
+        self._heard = heard
+        self._to_tell = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def ring(self) -> None:
+        self._to_tell.set()
+        self.listen()
+
+    def listen(self) -> None:
+        """Keep a connection of its own from now on. Repeatable."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._serve())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _serve(self) -> None:
+        while True:
+            try:
+                await self._connected()
+            except _AWAY as error:
+                _log.info("bell-lost", reason=type(error).__name__)
+                await asyncio.sleep(1)
+
+    async def _connected(self) -> None:
+        connection = await asyncpg.connect(self._url, timeout=10)
+        try:
+            await connection.add_listener(_CHANNEL, self._hear)
+            self._heard()
+            while not connection.is_closed():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._to_tell.wait(), 5)
+                if self._to_tell.is_set():
+                    self._to_tell.clear()
+                    await connection.execute(f"NOTIFY {_CHANNEL}")
+                    await asyncio.sleep(_DEBOUNCE)
+        finally:
+            connection.terminate()
+
+    def _hear(self, *_: Any) -> None:
+        self._heard()
+
+
+@cache
+def _dialect(statement: str) -> tuple[str, tuple[str, ...]]:
+    """The statement with numbered parameters, and their names in that order."""
+    text = render(
+        statements()[statement],
+        {
+            "for_update": "FOR UPDATE",
+            "skip_locked": "FOR UPDATE SKIP LOCKED",
+            "any_start": "= ANY(ARRAY(",
+            "any_end": "))",
+        },
+        lambda name: f"= ANY(:{name})",
+    )
+    _, _, body = text.partition("\n")
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        if found[1] not in names:
+            names.append(found[1])
+        return f"${names.index(found[1]) + 1}"
+
+    return _PARAMETER.sub(number, body), tuple(names)
+
+
+def _unavailable(error: BaseException) -> Unavailable:
+    return Unavailable(
+        f"The database does not answer ({type(error).__name__}).", "Nothing was changed."
+    )

