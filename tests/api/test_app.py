@@ -75,7 +75,7 @@ async def test_what_is_unexpected_is_logged_and_not_told(
     assert "hunter2" not in answer.text
     assert "mine-1" in answer.json()["remedy"]
     failed = [line for line in lines.entries if line["log_level"] == "error"]
-    assert [(line["event"], line["request"]) for line in failed] == [("request.failed", "mine-1")]
+    assert [(line["event"], line["request"]) for line in failed] == [("request-failed", "mine-1")]
     assert failed[0]["exc_info"] is error
 
 
@@ -156,7 +156,7 @@ async def test_the_log_has_one_line_per_request_without_its_uuid(
     await ada.get(session, headers={"X-Request-ID": "mine-2"})
     assert lines.entries == [
         {
-            "event": "request.answered",
+            "event": "request-answered",
             "log_level": "debug",
             "request": "mine-2",
             "method": "GET",

@@ -85,7 +85,7 @@ async def test_a_client_that_leaves_is_no_fault_of_ours(
     await connection.writer.drain()
     connection.writer.close()
     await _until(lambda: bool(lines.entries))
-    assert [line["event"] for line in lines.entries] == ["request.answered"]
+    assert [line["event"] for line in lines.entries] == ["request-answered"]
 
 
 async def test_head_leaves_the_connection_usable(connection: Connection) -> None:

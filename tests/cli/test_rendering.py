@@ -144,11 +144,21 @@ def test_only_what_changed_is_told() -> None:
     assert watched.see(first, HERE) == ["RUNNING", "data a: PREPARING", "data b: PREPARING"]
     assert watched.see(first, HERE) == []
     assert watched.see(second, HERE) == [
-        "data a: 75%, 3 files of 4 files",
+        "data a: 75%, 3 of 4 files",
         "data b: AVAILABLE",
         f"WARN  {messages.TIME_ENDED(end='now').message}",
         f"INFO  data b: {staged.message}",
     ]
+
+
+def test_where_to_open_a_session_is_told_once() -> None:
+    connector = Connector(location="http://127.0.0.1:1/lab", status="AVAILABLE")
+    watched = Watched()
+    assert watched.see(running(), HERE) == ["RUNNING"]
+    assert watched.see(running(connectors=(connector,)), HERE) == [
+        "Open: http://127.0.0.1:1/lab (AVAILABLE)"
+    ]
+    assert watched.see(running(connectors=(connector,)), HERE) == []
 
 
 def test_progress_of_unknown_size_has_no_bar() -> None:
@@ -208,7 +218,7 @@ def test_on_a_terminal_the_session_is_drawn_live() -> None:
         )
     assert last.phase is SessionPhase.COMPLETED
     assert "━━━━━━" in screen.getvalue()
-    assert "25%, 1 files of 4 files" in screen.getvalue()
+    assert "25%, 1 of 4 files" in screen.getvalue()
     assert (
         "COMPLETED" in screen.getvalue().rpartition("\x1b[2K")[2]
         or "COMPLETED" in screen.getvalue()

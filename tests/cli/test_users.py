@@ -252,6 +252,13 @@ def test_results_are_listed_and_fetched(run: Broker, broker: FakeBroker, tmp_pat
     assert [file["path"] for file in as_json["results"]] == ["fit.fits", "plots/a.png"]
 
 
+def test_nothing_to_fetch_is_said(run: Broker, broker: FakeBroker, tmp_path: Path) -> None:
+    uuid = broker.keep(offer(None, 1, 0, SessionPhase.COMPLETED))
+    ended = run("results", uuid, "--output", str(tmp_path / "results"))
+    assert ended.code == Exit.DONE
+    assert "No results are kept" in ended.out
+
+
 def test_damaged_results_are_not_kept(run: Broker, broker: FakeBroker, tmp_path: Path) -> None:
     broker.outputs, broker.damaged = {"fit.fits": b"fine"}, {"fit.fits"}
     uuid = broker.keep(offer(None, 1, 0, SessionPhase.COMPLETED))

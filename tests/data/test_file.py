@@ -124,6 +124,13 @@ async def test_only_regular_files_are_read(root: Path) -> None:
         assert "no regular file" in str(error)
 
 
+async def test_a_file_that_may_not_be_read_is_permanent(transfer: FileTransfer, root: Path) -> None:
+    (root / "file").touch(mode=0)
+    if os.access(root / "file", os.R_OK):
+        pytest.skip("this user may read everything")
+    assert "may not read it" in str(await refusal(transfer, source_of(root / "file")))
+
+
 async def test_a_file_in_the_place_of_a_directory_is_not_there(
     transfer: FileTransfer, root: Path
 ) -> None:

@@ -91,6 +91,7 @@ def nothing_runs(context: PlatformContext) -> Callable[[UUID], bool]:
         while marked(marks(context.instance, NAME, session)):
             if time.monotonic() > until:
                 return False
+            time.sleep(0.02)
         return True
 
     return found

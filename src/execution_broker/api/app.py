@@ -35,6 +35,7 @@ from execution_broker.domain.errors import (
     Unavailable,
     UnsupportedMedia,
 )
+from execution_broker.domain.log_events import LogEvent
 
 STATUS: Final[Mapping[type[BrokerError], HTTPStatus]] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
@@ -68,7 +69,9 @@ def create_app(
 
     async def fail(request: Request, error: Exception) -> Response:
         identifier = trace.request_id(request.scope)
-        log.error("request.failed", request=identifier, method=request.method, exc_info=error)
+        log.error(
+            LogEvent.REQUEST_FAILED, request=identifier, method=request.method, exc_info=error
+        )
         problem = problems.of_status(
             HTTPStatus.INTERNAL_SERVER_ERROR,
             "Something went wrong here, not in the request.",

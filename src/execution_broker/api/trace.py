@@ -8,6 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 from structlog.typing import FilteringBoundLogger
 
+from execution_broker.domain.log_events import LogEvent
+
 _SAFE: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _KEY: Final = "execution_broker.request_id"
 
@@ -43,7 +45,9 @@ class Trace:
         with bound_contextvars(request=request_id):
             await self._app(scope, receive, send_on)
             route = getattr(scope.get("route"), "path", None)
-            self._log.debug("request.answered", method=scope["method"], route=route, status=status)
+            self._log.debug(
+                LogEvent.REQUEST_ANSWERED, method=scope["method"], route=route, status=status
+            )
 
 
 def headers(scope: Scope) -> dict[str, str]:

@@ -154,11 +154,11 @@ def results(at: At, uuid: Uuid, directory: Directory = None) -> Exit:
     from execution_broker.cli.rendering.results import results as table
 
     listed = at.client.results(uuid)
-    if directory is not None:
+    if directory is not None and listed.results:
         fetch_all(at, str(uuid), listed.results, directory)
     if at.json:
         at.write_json(listed)
-    elif directory is None:
+    elif directory is None or not listed.results:
         at.out.print(table(listed.results))
     return Exit.DONE
 

@@ -138,10 +138,7 @@ class HttpTransfer:
     def _next(self, url: httpx.URL, answer: httpx.Response, location: str) -> httpx.URL:
         if "Location" not in answer.headers:
             raise _permanent(location, "it redirects to nowhere")
-        try:
-            following = url.join(answer.headers["Location"])
-        except ValueError:
-            raise _permanent(location, "it redirects to something that is no URL") from None
+        following = url.join(answer.headers["Location"])
         if (
             url.scheme == "https"
             and following.scheme == "http"

@@ -13,8 +13,8 @@ import msgspec
 
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.plan import StepKind
-from execution_broker.steps.staging import Staging
 from execution_broker.ports.platform import Platform
+from execution_broker.steps.staging import Staging
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import LeasedStep
 

@@ -9,6 +9,7 @@ import structlog
 
 from execution_broker.domain.capability import Capability
 from execution_broker.domain.errors import OutsideError
+from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.phases import SessionPhase
 from execution_broker.steps.base import Applied, PutBack, World
@@ -41,7 +42,7 @@ class Upkeep:
         self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
     ) -> Applied:
         """Back off: upkeep is tried again for ever."""
-        _log.warning("upkeep-failed", step=step.kind.word, reason=str(error))
+        _log.warning(LogEvent.UPKEEP_FAILED, reason=str(error))
         return PutBack(now + self.interval)
 
 

@@ -18,6 +18,7 @@ import asyncpg
 import structlog
 
 from execution_broker.domain.errors import Unavailable
+from execution_broker.domain.log_events import LogEvent
 from execution_broker.storage.database import Row, Work
 from execution_broker.storage.statements import render, statements
 
@@ -92,7 +93,9 @@ class PostgresDatabase:
             try:
                 return await self._run(work, options)
             except _AGAIN as error:
-                _log.info("transaction-retried", reason=type(error).__name__, attempt=attempt)
+                _log.info(
+                    LogEvent.TRANSACTION_RETRIED, reason=type(error).__name__, attempt=attempt
+                )
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter
             except _AWAY as error:
                 raise _unavailable(error) from error
@@ -188,7 +191,7 @@ class _Bell:
             try:
                 await self._connected()
             except _AWAY as error:
-                _log.info("bell-lost", reason=type(error).__name__)
+                _log.info(LogEvent.BELL_LOST, reason=type(error).__name__)
                 await asyncio.sleep(1)
 
     async def _connected(self) -> None:

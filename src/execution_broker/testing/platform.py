@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4, uuid5
 
 import msgspec
@@ -34,7 +34,6 @@ from execution_broker.ports.platform import (
     Done,
     Kept,
     Life,
-    NotYet,
     Observation,
     Order,
     Outcome,
@@ -43,8 +42,18 @@ from execution_broker.ports.platform import (
 
 _PATIENCE: Final = 120.0
 _POLL: Final = 0.05
+T = TypeVar("T")
 OUTPUTS: Final = 16
 """MiB of outputs that a course asks to be kept."""
+
+
+async def until(look: Callable[[], Awaitable[T]], enough: Callable[[T], bool]) -> T:
+    """Look again and again until it is enough; fail when it never is."""
+    end = time.monotonic() + _PATIENCE
+    while not enough(seen := await look()):
+        assert time.monotonic() < end, f"still {seen}"
+        await asyncio.sleep(_POLL)
+    return seen
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -81,12 +90,14 @@ class Course:
         *,
         data: Sequence[Data] = (),
         volumes: Sequence[SimpleVolume] = (),
+        storage: int = 1,
         owner: str = "an.owner@example.org",
     ) -> None:
-        """Data goes to the one storage there is. Volumes name `storage`, or data by its name."""
+        """Data goes to the one storage there is, of `storage` GiB. Volumes name it `storage`, and
+        data by its name."""
         self.session = uuid4()
         self.owner = owner
-        self.document = _document(executable, data, volumes)
+        self.document = _document(executable, data, volumes, storage)
         self.ends: datetime | None = datetime.now(UTC) + timedelta(hours=1)
         self.handles: dict[str, str] = {}
         self.facts: Mapping[str, Any] = {}
@@ -137,11 +148,7 @@ class Course:
         return observation
 
     async def watch_until(self, enough: Callable[[Observation], bool]) -> Observation:
-        until = time.monotonic() + _PATIENCE
-        while not enough(observation := await self.watch()):
-            assert time.monotonic() < until, f"still {observation}"
-            await asyncio.sleep(_POLL)
-        return observation
+        return await until(self.watch, enough)
 
     async def until_ended(self) -> Observation:
         return await self.watch_until(lambda observation: observation.life is not Life.RUNNING)
@@ -173,10 +180,10 @@ class Course:
 
     async def ask(self, what: Callable[[Platform, Order], Awaitable[Outcome]], key: str) -> Done:
         """Ask until it is done, and keep what a step would keep."""
-        until = time.monotonic() + _PATIENCE
-        while isinstance(outcome := await what(self._make(), self.order(key)), NotYet):
-            assert time.monotonic() < until, f"{key} is not done yet"
-            await asyncio.sleep(_POLL)
+        outcome = await until(
+            lambda: what(self._make(), self.order(key)), lambda answer: isinstance(answer, Done)
+        )
+        assert isinstance(outcome, Done)
         if outcome.handle is not None:
             self.handles[key] = outcome.handle
         if outcome.facts is not None:
@@ -342,7 +349,7 @@ def _course(
 
 
 def _document(
-    executable: Executable, data: Sequence[Data], volumes: Sequence[SimpleVolume]
+    executable: Executable, data: Sequence[Data], volumes: Sequence[SimpleVolume], storage: int
 ) -> ExecutionSession:
     uuids = {"storage": str(uuid4())} | {_name(one): str(uuid4()) for one in data}
     replace = msgspec.structs.replace
@@ -355,7 +362,11 @@ def _document(
             memory=Range(min=1, max=1),
             volumes=tuple(replace(one, resource=uuids[one.resource or ""]) for one in volumes),
         ),
-        storage=(SimpleStorage(meta=Metadata(uuid=uuids["storage"]), size=Range(min=1, max=1)),),
+        storage=(
+            SimpleStorage(
+                meta=Metadata(uuid=uuids["storage"]), size=Range(min=storage, max=storage)
+            ),
+        ),
         data=tuple(
             replace(
                 one,

@@ -11,6 +11,7 @@ from execution_broker.config import Worker as WorkerSettings
 from execution_broker.domain import messages
 from execution_broker.domain.errors import OutsideError, Permanent, Transient, Unavailable
 from execution_broker.domain.lifecycle import StepPhase
+from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.plan import StepKind
 from execution_broker.steps.base import (
     Applied,
@@ -57,7 +58,7 @@ class Carrier:
         except Unavailable:
             raise
         except Exception as error:  # one poisonous step must not stop the others
-            _log.exception("step-crashed", step=step.kind.word, key=step.key)
+            _log.exception(LogEvent.STEP_CRASHED)
             told = messages.STEP_FAILED(step=step.kind.word, reason=type(error).__name__)
             await self._failed(step, Transient(told))
 
@@ -88,7 +89,7 @@ class Carrier:
         self, connection: Connection, handler: Handler, step: LeasedStep, loaded: Any, result: Any
     ) -> None:
         if not await self._is_ours(connection, step):
-            _log.warning("lease-lost", step=step.kind.word, key=step.key)
+            _log.warning(LogEvent.LEASE_LOST)
             return
         now = await connection.clock()
         applied = await handler.apply(connection, step, loaded, result, now)
@@ -104,7 +105,7 @@ class Carrier:
             told = messages.STEP_GAVE_UP(step=step.kind.word, attempts=failures, reason=reason)
             await self._give_up(step, Permanent(told))
         else:
-            _log.info("step-failed", step=step.kind.word, key=step.key, failures=failures)
+            _log.info(LogEvent.STEP_FAILED, failures=failures)
             await self._database.write(lambda c: self._try_again(c, step, failures))
 
     async def _give_up(self, step: LeasedStep, error: OutsideError) -> None:
@@ -116,7 +117,7 @@ class Carrier:
                 applied = await handler.fail(connection, step, error, now)
                 await self._conclude(connection, step, applied, now)
 
-        _log.info("step-gave-up", step=step.kind.word, key=step.key, reason=str(error))
+        _log.info(LogEvent.STEP_GAVE_UP, reason=str(error))
         await self._database.write(fail)
 
     async def _try_again(self, connection: Connection, step: LeasedStep, failures: int) -> None:

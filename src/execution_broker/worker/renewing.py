@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 
 from execution_broker.domain.errors import Unavailable
+from execution_broker.domain.log_events import LogEvent
 from execution_broker.storage import steps
 from execution_broker.storage.database import Connection, Database
 
@@ -76,7 +77,7 @@ class Renewer:
                     lost_since = None
                 except Unavailable as error:
                     lost_since = lost_since or clock()
-                    _log.warning("renewal-failed", reason=str(error))
+                    _log.warning(LogEvent.RENEWAL_FAILED, reason=str(error))
                     if clock() - lost_since > (self._lease - self._interval).total_seconds():
                         self._stop_all(Loss.LAPSED)
         finally:

@@ -10,6 +10,7 @@ import structlog
 
 from execution_broker.config import Worker as WorkerSettings
 from execution_broker.domain.errors import Unavailable
+from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.plan import StepKind
 from execution_broker.steps.base import Handler
 from execution_broker.storage import steps
@@ -74,7 +75,7 @@ class Worker:
                 heard = database.rings
                 leased, wait = await self._claim(pool, database, pool.concurrency - len(active))
             except Unavailable as error:
-                _log.warning("claim-failed", reason=str(error))
+                _log.warning(LogEvent.CLAIM_FAILED, reason=str(error))
                 leased, wait = [], _LONGEST_WAIT
             for step in leased:
                 active.add(asyncio.create_task(self._carry(carrier, step, pool, renewer)))
@@ -126,7 +127,13 @@ class Worker:
         self, carrier: Carrier, step: LeasedStep, pool: Pool, renewer: Renewer
     ) -> None:
         loop = asyncio.get_running_loop()
-        structlog.contextvars.bind_contextvars(processor=str(pool.processor), step=str(step.uuid))
+        structlog.contextvars.bind_contextvars(
+            processor=str(pool.processor),
+            step=str(step.uuid),
+            kind=step.kind.word,
+            session=step.session,
+            platform=step.platform,
+        )
         acting = asyncio.create_task(carrier.carry(step))
         losses: list[Loss] = []
 
@@ -145,7 +152,7 @@ class Worker:
             elif not losses:
                 await carrier.give_back(step)
         except Unavailable as error:
-            _log.warning("step-unfinished", key=step.key, reason=str(error))
+            _log.warning(LogEvent.STEP_UNFINISHED, reason=str(error))
         finally:
             renewer.release(step.id)
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from execution_broker.platforms.local.files import read_json
 from execution_broker.platforms.local.platform import LocalPlatform
 from execution_broker.ports.data import Stage
 from execution_broker.ports.platform import Life, Observation, PlatformContext
-from execution_broker.testing.platform import Course, PlatformContract, Workload
+from execution_broker.testing.platform import Course, PlatformContract, Workload, until
 
 Notebook = Callable[..., JupyterNotebook]
 Make = Callable[..., LocalPlatform]
@@ -169,14 +168,17 @@ async def test_endless_output_is_bounded_and_ends_at_the_deadline(
     course = Course(lambda: local(stream_limit=10_000), staging, written)
     await course.prepare()
     await course.start()
-    platform, until = local(), time.monotonic() + 60
-    while not any(part.offset for part in (await watch(platform, course, {})).streams):
-        assert time.monotonic() < until
+    platform = local()
+    await until(
+        lambda: watch(platform, course, {}),
+        lambda observation: any(part.offset for part in observation.streams),
+    )
     course.ends = datetime.now(UTC)
     await watch(platform, course, {})
     control = directory_of(course, context) / "control"
-    while (ended := read_json(control / "exit.json")) is None:
-        assert time.monotonic() < until
+    await until(lambda: watch(platform, course, {}), lambda _: (control / "exit.json").exists())
+    ended = read_json(control / "exit.json")
+    assert ended is not None
     assert ended["reason"] == "deadline"
     assert ended["outputs"]["stdout"] > 100_000
     assert nothing_runs(course.session)

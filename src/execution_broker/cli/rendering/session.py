@@ -108,8 +108,13 @@ def progress(component: Component) -> Progress | None:
 
 
 def progress_text(how_far: Progress) -> str:
-    """`34 %, 3.2 MiB of 9.5 MiB`"""
-    done, total = (_count(count, how_far.units) for count in (how_far.done, how_far.total))
+    """`34%, 3.2 MiB of 9.5 MiB`, or `3 of 4 files`."""
+    if how_far.units == "bytes":
+        done = words.size(how_far.done)
+        total = words.size(how_far.total) if how_far.total else ""
+    else:
+        done = f"{how_far.done:g}" if how_far.total else f"{how_far.done:g} {how_far.units}".strip()
+        total = f"{how_far.total:g} {how_far.units}".strip() if how_far.total else ""
     if how_far.fraction is None:
         return done
     return f"{how_far.fraction:.0%}, {done} of {total}"
@@ -190,9 +195,3 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return number if 0 <= number < float("inf") else None
-
-
-def _count(count: float | None, units: str) -> str:
-    if count is None:
-        return "?"
-    return words.size(count) if units == "bytes" else f"{count:g} {units}".strip()

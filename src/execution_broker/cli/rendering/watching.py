@@ -22,6 +22,7 @@ from execution_broker.cli.rendering.session import (
 )
 from execution_broker.cli.rendering.words import Here
 from execution_broker.domain import iso8601
+from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
 
@@ -84,6 +85,8 @@ def changes(before: ExecutionSession | None, after: ExecutionSession) -> Iterato
         how_far = progress(component)
         if how_far and how_far != (progress(old) if old else None):
             yield f"{label}: {progress_text(how_far)}"
+    open_before = [text.plain for text in connectors(before)] if before else []
+    yield from (text.plain for text in connectors(after) if text.plain not in open_before)
     said = all_messages(before) if before else []
     for label, message in all_messages(after):
         if (label, message) not in said:
@@ -123,7 +126,7 @@ def _marks(watched: Watched, here: Here) -> Iterator[tuple[datetime, str]]:
 
 def _elapsed(session: ExecutionSession, watched: Watched, here: Here) -> Iterator[Text]:
     """How long this phase has lasted, with a bar where its end is known."""
-    if not watched.phases or session.phase is None:
+    if not watched.phases or session.phase is None or session.phase in SESSION_ENDS:
         return
     since = here.now - watched.phases[-1][1]
     started, promised = watched.started(), _promised(session)

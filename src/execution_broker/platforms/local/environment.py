@@ -28,7 +28,7 @@ _HOPELESS: Final = (
     "ResolutionImpossible",
     "requires a different Python",
     "Hash mismatch",
-    "ensurepip",
+    "No module named pip",
 )
 _NETWORK: Final = ("Connection", "Temporary failure", "timed out", "Max retries", "ProxyError")
 _PROBE: Final = """
@@ -42,7 +42,8 @@ class KernelEnvironment:
     """Either a Python that the operator names, or an environment made here, once.
 
     An environment is made in place, since it cannot be moved, and counts only once its marker is
-    written, at the very end. Other packages make another environment: one in use never changes.
+    written, at the very end. Other packages make another environment: one in use never changes, and
+    has no pip of its own, so that no notebook changes it for the others.
     """
 
     def __init__(self, config: LocalConfig, directory: Path) -> None:
@@ -107,18 +108,12 @@ class KernelEnvironment:
 
     async def _make(self, lock: int) -> None:
         await asyncio.to_thread(remove_tree, self._directory)
-        pip = [
-            str(self.python),
-            "-m",
-            "pip",
-            "install",
-            "--no-input",
-            "--disable-pip-version-check",
-        ]
+        pip = [sys.executable, "-m", "pip", "--python", str(self.python)]
+        options = ["--no-input", "--disable-pip-version-check", "--retries", "2"]
         with self._log.open("wb") as log:
             for command in (
-                [sys.executable, "-m", "venv", str(self._directory)],
-                [*pip, "--retries", "2", *self._requirements],
+                [sys.executable, "-m", "venv", "--without-pip", str(self._directory)],
+                [*pip, *options, "install", "--", *self._requirements],
             ):
                 if await _run(command, log.fileno(), lock):
                     raise self._failure()

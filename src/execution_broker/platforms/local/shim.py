@@ -34,6 +34,7 @@ _STREAMS: Final = ("stdout", "stderr")
 _TICK: Final = 1.0
 _SWIFT: Final = 0.05
 _CHUNK: Final = 1 << 16
+_BLOWS: Final = 20
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _CANNOT_RUN: Final = 127
@@ -85,25 +86,23 @@ class Shim:
         try:
             if why is None:
                 self._start()
-            while why is None and self._status is None:
+            while why is None and self._runs():
                 self._turn(_TICK)
-                why = self._must_stop() if self._status is None else None
+                if self._runs():
+                    why = self._must_stop()
         finally:
             self._end_all()
         for pipe in list(self._pipes):
             while self._pump(pipe):
                 continue
-        totals = {name: file.total for name, file in self._files.items()}
-        seconds = round(time.monotonic() - began, 3)
-        write_json(
-            self._control.exit,
-            {
-                "status": self._status,
-                "reason": why or "exited",
-                "seconds": seconds,
-                "outputs": totals,
-            },
-        )
+        ended = {
+            "status": self._status,
+            "reason": why or "exited",
+            "seconds": round(time.monotonic() - began, 3),
+            "outputs": {name: file.total for name, file in self._files.items()},
+        }
+        if self._control.directory.is_dir():
+            write_json(self._control.exit, ended)
 
     def _start(self) -> None:
         readers = {}
@@ -142,18 +141,22 @@ class Shim:
         del self._pipes[pipe]
         return False
 
-    def _reap(self) -> None:
-        """Take the ends of all children, also of those that others left to us."""
+    def _reap(self) -> bool:
+        """Take the ends of all children, also of those that others left to us. False once there is
+        none: then nothing runs that came of this session, for orphans become our children."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return False
             if not pid:
-                return
+                return True
             if pid == self._main:
                 code = os.waitstatus_to_exitcode(status)
                 self._status = code if code >= 0 else 128 - code
+
+    def _runs(self) -> bool:
+        return self._status is None
 
     def _must_stop(self) -> str | None:
         """Why it has to stop now: asked to, released already, or its time is over."""
@@ -166,31 +169,21 @@ class Shim:
 
     def _end_all(self) -> None:
         """Ask what was started to stop, then tell all that came of it, then kill the rest."""
-        if self._main is not None and self._status is None:
-            main = [p for p in self._descendants() if p.pid == self._main]
-            self._signal(main, signal.SIGINT)
-            self._wait_for_end(self._spec["grace"], main_only=self._main)
-        self._signal(self._descendants(), signal.SIGTERM)
-        self._wait_for_end(self._spec["grace"], main_only=None)
-        while self._descendants():
-            processes.kill(self._descendants)
+        if self._main is not None and self._runs():
+            os.kill(self._main, signal.SIGINT)
+            self._turn_while(self._runs, self._spec["grace"])
+        for process in processes.descendants([os.getpid()]):
+            processes.send(process, signal.SIGTERM)
+        self._turn_while(self._reap, self._spec["grace"])
+        while self._reap():
+            _kill_children()
+            processes.kill(lambda: processes.descendants([os.getpid()]))
             self._turn(_SWIFT)
-        self._reap()
 
-    def _wait_for_end(self, seconds: float, main_only: int | None) -> None:
+    def _turn_while(self, condition: Callable[[], bool], seconds: float) -> None:
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            left = self._descendants()
-            if not left or (main_only is not None and self._status is not None):
-                return
+        while condition() and time.monotonic() < until:
             self._turn(_SWIFT)
-
-    def _descendants(self) -> list[processes.Process]:
-        return processes.descendants([os.getpid()])
-
-    def _signal(self, whom: Sequence[processes.Process], number: signal.Signals) -> None:
-        for process in whom:
-            processes.send(process, number)
 
     def _on_term(self) -> None:
         self._asked = True
@@ -207,6 +200,17 @@ def _alone(control: Control) -> bool:
         else:
             return not control.shim.exists()
     return False
+
+
+def _kill_children() -> None:
+    """Kill those that are our own children now, swiftly: one that leaves a child behind and ends,
+    over and over, is gone by the time all processes have been looked at. Their ids are theirs until
+    we take their ends."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    for _ in range(_BLOWS):
+        with contextlib.suppress(OSError):
+            for pid in children.read_text("ascii").split():
+                os.kill(int(pid), signal.SIGKILL)
 
 
 def _listen(on_term: Callable[[], None]) -> int:

@@ -1,0 +1,152 @@
+"""What the demo stands on: a web server with the data, and a broker in a process of its own."""
+
+import hashlib
+import os
+import signal
+import string
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Final
+
+from execution_broker.client import BrokerClient
+
+HERE: Final = Path(__file__).resolve().parent
+NOTEBOOK: Final = "polar_motion.ipynb"
+SERIES: Final = "finals2000A.all"
+
+_LISTENING: Final = "broker: listening on "
+_PATIENCE: Final = 60.0
+_FIND_SERIES: Final = "import astropy_iers_data; print(astropy_iers_data.IERS_A_FILE)"
+
+
+class Unexpected(Exception):
+    """Something was not as the demo needs it. Its text is a sentence with a next action."""
+
+
+def read_series(kernel: Path) -> bytes:
+    """The measured Earth orientation series, out of the kernel environment's own package."""
+    if not kernel.exists():
+        raise Unexpected(f"{kernel} is missing. Run `make demo`, which installs it.")
+    found = subprocess.run([kernel, "-c", _FIND_SERIES], capture_output=True, check=False)  # noqa: S603 - our own Python
+    if found.returncode:
+        raise Unexpected(f"{kernel} has no astropy-iers-data. Run `make clean demo`.")
+    return Path(os.fsdecode(found.stdout).strip()).read_bytes()
+
+
+def fill_in(template: str, url: str, series: bytes) -> str:
+    """The request with its addresses and with what the data must look like."""
+    return string.Template(template).substitute(
+        notebook=f"{url}/{NOTEBOOK}",
+        data=f"{url}/{SERIES}",
+        size=len(series),
+        sha256=hashlib.sha256(series).hexdigest(),
+    )
+
+
+@contextmanager
+def web_server(files: Mapping[str, bytes]) -> Iterator[str]:
+    """Serves these files on a free port of this machine; gives its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, files)) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def running_broker(directory: Path, kernel: Path) -> Iterator[BrokerClient]:
+    """`broker serve` with its state in `directory`; gives a client of its administrator.
+
+    It has reported what it can do when this yields, and has stopped cleanly when this returns.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    log = directory / "broker.log"
+    environment = {
+        **{name: text for name, text in os.environ.items() if not name.startswith("BROKER_")},
+        "BROKER__DATA_DIRECTORY": str(directory),
+        "BROKER__PLATFORMS__LOCAL__KERNEL_PYTHON": str(kernel),
+    }
+    command = [sys.executable, "-m", "execution_broker.cli", "serve"]
+    config = ["--config", str(HERE / "broker.toml")]
+    with log.open("wb") as written:
+        process = subprocess.Popen([*command, *config], stderr=written, env=environment)  # noqa: S603 - ourselves
+    try:
+        url = _wait_for_address(process, log)
+        password = (directory / "admin-password").read_text("utf-8").strip()
+        with BrokerClient(url, "admin", password) as client:
+            _wait_until_ready(client, process, log)
+            yield client
+    finally:
+        _stop(process, log)
+
+
+class _Files(BaseHTTPRequestHandler):
+    """Answers GET and HEAD for the files it is given, and 404 for all else."""
+
+    def __init__(self, files: Mapping[str, bytes], *connection: object) -> None:
+        self._files = files
+        super().__init__(*connection)  # type: ignore[arg-type] # handed on as it came
+
+    def do_HEAD(self) -> None:
+        self._begin()
+
+    def do_GET(self) -> None:
+        self.wfile.write(self._begin())
+
+    def log_message(self, *_: object) -> None:
+        """Quiet: the demo shows the broker's side."""
+
+    def _begin(self) -> bytes:
+        content = self._files.get(self.path.removeprefix("/"))
+        self.send_response(HTTPStatus.OK if content is not None else HTTPStatus.NOT_FOUND)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        return content or b""
+
+
+def _wait_for_address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until and process.poll() is None:
+        for line in log.read_text("utf-8", "replace").splitlines():
+            if line.startswith(_LISTENING):
+                return line.removeprefix(_LISTENING)
+        time.sleep(0.05)
+    raise Unexpected(f"The broker did not begin to listen. {_last_words(log)}")
+
+
+def _wait_until_ready(
+    client: BrokerClient, process: "subprocess.Popen[bytes]", log: Path
+) -> None:
+    until = time.monotonic() + _PATIENCE
+    while not client.ready():
+        if time.monotonic() > until or process.poll() is not None:
+            raise Unexpected(f"The broker did not become ready. {_last_words(log)}")
+        time.sleep(0.05)
+
+
+def _stop(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        status = process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise Unexpected(f"The broker did not stop within a minute. See {log}.") from None
+    if status and sys.exc_info()[0] is None:
+        raise Unexpected(f"The broker ended with status {status}. {_last_words(log)}")
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text("utf-8", "replace").strip().splitlines()
+    return f"It said: {lines[-1] if lines else 'nothing'} (all of it is in {log})"

@@ -1,0 +1,20 @@
+"""The closed list of what is logged (S12)."""
+
+from enum import StrEnum
+
+
+class LogEvent(StrEnum):
+    """The name of every event that a log line can have."""
+
+    BELL_LOST = "bell-lost"
+    CLAIM_FAILED = "claim-failed"
+    LEASE_LOST = "lease-lost"
+    RENEWAL_FAILED = "renewal-failed"
+    REQUEST_ANSWERED = "request-answered"
+    REQUEST_FAILED = "request-failed"
+    STEP_CRASHED = "step-crashed"
+    STEP_FAILED = "step-failed"
+    STEP_GAVE_UP = "step-gave-up"
+    STEP_UNFINISHED = "step-unfinished"
+    TRANSACTION_RETRIED = "transaction-retried"
+    UPKEEP_FAILED = "upkeep-failed"
