@@ -7,15 +7,18 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from execution_broker.config import Settings
+from execution_broker.config import Negotiation, Settings
 from execution_broker.domain.errors import ConfigurationError
 from execution_broker.domain.identity import Role
+from execution_broker.domain.negotiation import Rules
 from execution_broker.domain.plan import StepKind
+from execution_broker.domain.resolve import Defaults
 from execution_broker.ports import registry
 from execution_broker.ports.data import DataKind, Transfer
 from execution_broker.ports.platform import Platform, PlatformContext
@@ -118,7 +121,8 @@ def make_services(
     """Everything that answers. `base_url` begins the addresses in answers."""
     negotiation = settings.negotiation
     probes = Probes(database, negotiation.probe_wait, uuid4)
-    negotiator = Negotiator(database, negotiation, probes, settings.upkeep.report)
+    stale = timedelta(seconds=3 * settings.upkeep.report)
+    negotiator = Negotiator(database, probes, _rules(negotiation), _defaults(negotiation), stale)
     settling = Settling(database, negotiator)
     rate = RequestRate(negotiation.requests_per_minute, time.monotonic)
     viewing = Viewing(settings.http.public_url or base_url, settings.http.public_reading)
@@ -132,7 +136,7 @@ def make_services(
             database, negotiator, settling, rate, viewing, ledger, _results(settings)
         ),
         identities=IdentitiesService(database, time.monotonic, uuid4, instance.secret),
-        status=StatusService(database, settings.upkeep.report),
+        status=StatusService(database, stale),
     )
 
 
@@ -154,7 +158,7 @@ async def make_work(database: Database, settings: Settings, instance: Instance) 
         platforms[keys[name]] = registry.plugin("platforms", entry)(name, config, context)
     stage = Staging(transfers, settings.data_directory / "cache")
     world = World(database, platforms, stage, instance.uuid, settings.retention)
-    table = handlers(world, settings.upkeep, data_kinds, transfers)
+    table = handlers(world, _intervals(settings), data_kinds, transfers)
     await database.write(partial(_add_upkeep, {keys[name]: name for name in settings.platforms}))
     slow = frozenset(table) & _SLOW
     return Work(table, platforms, transfers, frozenset(table) - slow, slow)
@@ -220,6 +224,30 @@ async def _add_upkeep(platforms: Mapping[int, str], connection: Connection) -> N
             due=now,
             now=now,
         )
+
+
+def _rules(section: Negotiation) -> Rules:
+    return Rules(hold=section.hold, least_hold=section.least_hold, offers=section.offers)
+
+
+def _defaults(section: Negotiation) -> Defaults:
+    return Defaults(
+        default_cores=section.default_cores,
+        default_memory=section.default_memory,
+        duration=section.duration,
+        look_ahead=section.look_ahead,
+    )
+
+
+def _intervals(settings: Settings) -> dict[StepKind, int]:
+    upkeep = settings.upkeep
+    return {
+        StepKind.SWEEP: upkeep.sweep,
+        StepKind.REPORT: upkeep.report,
+        StepKind.RECONCILE: upkeep.reconcile,
+        StepKind.PROLONG: upkeep.prolong,
+        StepKind.PURGE: upkeep.purge,
+    }
 
 
 def _plugins(group: registry.Group, configs: Mapping[str, Any]) -> dict[str, Any]:

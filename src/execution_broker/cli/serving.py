@@ -114,15 +114,23 @@ def _listen(address: str) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise _cannot_listen(address, error) from None
+    try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, int(port)))
         listening.listen(2048)
     except (OSError, ValueError, OverflowError) as error:
-        raise ConfigurationError(
-            f"http.listen: cannot listen on {address}: {error}.",
-            "Give host:port with a free port, for example 127.0.0.1:8080.",
-        ) from None
+        listening.close()
+        raise _cannot_listen(address, error) from None
     return listening
+
+
+def _cannot_listen(address: str, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"http.listen: cannot listen on {address}: {error}.",
+        "Give host:port with a free port, for example 127.0.0.1:8080.",
+    )
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

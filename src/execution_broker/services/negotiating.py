@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from execution_broker.config import Negotiation
 from execution_broker.domain import messages
 from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.capability import Capability
@@ -51,21 +50,20 @@ class Negotiator:
     """Negotiates on cached calendars; what it finds is only proposed (B4)."""
 
     def __init__(
-        self, database: Database, settings: Negotiation, probes: Probes, report_interval: int
+        self,
+        database: Database,
+        probes: Probes,
+        rules: Rules,
+        defaults: Defaults,
+        stale: timedelta,
     ) -> None:
+        """A capability older than `stale` makes no offers."""
         self._database = database
         self._probes = probes
         self._calendars = Calendars()
-        self._stale = timedelta(seconds=3 * report_interval)
-        self._rules = Rules(
-            hold=settings.hold, least_hold=settings.least_hold, offers=settings.offers
-        )
-        self._defaults = Defaults(
-            default_cores=settings.default_cores,
-            default_memory=settings.default_memory,
-            duration=settings.duration,
-            look_ahead=settings.look_ahead,
-        )
+        self._rules = rules
+        self._defaults = defaults
+        self._stale = stale
 
     async def negotiate(self, reading: Reading) -> Negotiated:
         """A YES with offers or a NO with reasons; nothing is held yet."""

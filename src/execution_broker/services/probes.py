@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
-from execution_broker.domain.demand import EXECUTABLE, Demand, Lookup, data_key
+from execution_broker.domain.demand import Demand, Lookup
 from execution_broker.domain.plan import StepKind
-from execution_broker.models.executable import JupyterNotebook
-from execution_broker.steps.probe import FRESH, Question
+from execution_broker.domain.probing import Question, is_fresh, questions
 from execution_broker.storage import steps
 from execution_broker.storage.database import Connection, Database
 
@@ -27,21 +26,21 @@ class Probes:
 
     async def look_up(self, demand: Demand) -> dict[str, Lookup]:
         """What could be found out in time, by component key."""
-        questions = _questions(demand)
-        if not questions:
+        asked = questions(demand)
+        if not asked:
             return {}
-        await self._database.write(lambda connection: self._ask(connection, questions))
+        await self._database.write(lambda connection: self._ask(connection, asked))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._wait
         while True:
-            found = await self._database.read(lambda connection: _answers(connection, questions))
-            if len(found) == len(questions) or loop.time() >= deadline:
+            found = await self._database.read(lambda connection: _answers(connection, asked))
+            if len(found) == len(asked) or loop.time() >= deadline:
                 return found
             await asyncio.sleep(_LOOK)
 
-    async def _ask(self, connection: Connection, questions: Mapping[str, Question]) -> None:
+    async def _ask(self, connection: Connection, asked: Mapping[str, Question]) -> None:
         now = await connection.clock()
-        for question in questions.values():
+        for question in asked.values():
             key = question.key()
             await steps.add_unique(
                 connection,
@@ -54,34 +53,24 @@ class Probes:
                 now=now,
             )
             known = await steps.result_of(connection, key)
-            if known is not None and not _is_fresh(known[2], now):
+            if known is not None and _believed(known, now) is None:
                 await steps.revive(connection, key, now)
 
 
-def _questions(demand: Demand) -> dict[str, Question]:
-    asked: dict[str, Question] = {}
-    executable = demand.executable
-    if isinstance(executable, JupyterNotebook) and (
-        executable.checks is None or executable.checks.size is None
-    ):
-        asked[EXECUTABLE] = Question(location=executable.location)
-    for index, part in enumerate(demand.data):
-        checks = part.resource.checks
-        if checks is None or checks.size is None:
-            bare = msgspec.structs.replace(part.resource, storage=None)
-            asked[data_key(index)] = Question(resource=bare)
-    return asked
-
-
-async def _answers(connection: Connection, questions: Mapping[str, Question]) -> dict[str, Lookup]:
+async def _answers(connection: Connection, asked: Mapping[str, Question]) -> dict[str, Lookup]:
     now = await connection.clock()
     found: dict[str, Lookup] = {}
-    for key, question in questions.items():
+    for key, question in asked.items():
         known = await steps.result_of(connection, question.key())
-        if known is not None and _is_fresh(known[2], now) and known[1] is not None:
-            found[key] = msgspec.convert(known[1], Lookup)
+        believed = None if known is None else _believed(known, now)
+        if believed is not None:
+            found[key] = believed
     return found
 
 
-def _is_fresh(ended: datetime, now: datetime) -> bool:
-    return now - ended < timedelta(seconds=FRESH)
+def _believed(known: steps.Ended, now: datetime) -> Lookup | None:
+    """What an ended probe found, if it found anything that is still fresh."""
+    if known.result is None:
+        return None
+    found = msgspec.convert(known.result, Lookup)
+    return found if is_fresh(found, known.ended, now) else None

@@ -26,9 +26,10 @@ class PlatformStatus(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StatusService:
-    def __init__(self, database: Database, report_interval: int) -> None:
+    def __init__(self, database: Database, stale: timedelta) -> None:
+        """A platform whose report is older than `stale` is not ready."""
         self._database = database
-        self._stale = timedelta(seconds=3 * report_interval)
+        self._stale = stale
 
     async def ready(self) -> tuple[Check, ...]:
         """Whether requests can be answered: the database, and a report from each platform."""

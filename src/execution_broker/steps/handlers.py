@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from execution_broker.config import Upkeep
 from execution_broker.domain.plan import PREPARES, StepKind
 from execution_broker.ports.data import DataKind, Transfer
 from execution_broker.steps.base import Handler, World
@@ -17,11 +16,11 @@ from execution_broker.steps.upkeep import Prolong, Report, Sweep
 
 def handlers(
     world: World,
-    upkeep: Upkeep,
+    intervals: Mapping[StepKind, int],
     data_kinds: Mapping[str, DataKind],
     transfers: Mapping[str, Transfer],
 ) -> Mapping[StepKind, Handler]:
-    """One handler for each kind of step."""
+    """One handler for each kind of step. `intervals` in seconds, for each kind of upkeep."""
     every: list[Handler] = [
         Probe(data_kinds, transfers),
         Begin(),
@@ -32,10 +31,10 @@ def handlers(
         *(Release(kind, world) for kind in sorted(CALLS)),
         Collect(world),
         Finish(),
-        Sweep(world, upkeep.sweep),
-        Report(world, upkeep.report),
-        Reconcile(world, upkeep.reconcile),
-        Prolong(world, upkeep.prolong),
-        Purge(world, upkeep.purge),
+        Sweep(world, intervals[StepKind.SWEEP]),
+        Report(world, intervals[StepKind.REPORT]),
+        Reconcile(world, intervals[StepKind.RECONCILE]),
+        Prolong(world, intervals[StepKind.PROLONG]),
+        Purge(world, intervals[StepKind.PURGE]),
     ]
     return {handler.kind: handler for handler in every}

@@ -1,9 +1,8 @@
 """Probing: what a request needs to know of a source, looked up by a worker (N2)."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -11,25 +10,11 @@ from execution_broker.domain import messages
 from execution_broker.domain.demand import Lookup
 from execution_broker.domain.errors import OutsideError, Permanent
 from execution_broker.domain.plan import StepKind
-from execution_broker.models.resources import Data
+from execution_broker.domain.probing import Question
 from execution_broker.ports.data import DataKind, Source, Transfer
 from execution_broker.steps.base import Applied, Completed
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
-
-FRESH: Final = 60
-"""Seconds for which what a probe found is believed."""
-
-
-class Question(msgspec.Struct, frozen=True):
-    """What to look up: a data resource, or (for a notebook) a bare location."""
-
-    resource: Data | None = None
-    location: str | None = None
-
-    def key(self) -> str:
-        """The same for the same question, so that equal requests share one probe."""
-        return "probe:" + hashlib.sha256(msgspec.json.encode(self)).hexdigest()
 
 
 class Probe:

@@ -36,6 +36,14 @@ class Lease(NamedTuple):
     until: datetime
 
 
+class Ended(NamedTuple):
+    """A step that has ended. `result` as its kind left it."""
+
+    phase: StepPhase
+    result: Any
+    ended: datetime
+
+
 async def add(
     connection: Connection, session: int, platform: int, new: Sequence[NewStep], now: datetime
 ) -> None:
@@ -187,12 +195,12 @@ async def unfinished(connection: Connection, session: int, kinds: Collection[Ste
     return int(row["steps"])
 
 
-async def result_of(connection: Connection, key: str) -> tuple[StepPhase, Any, datetime] | None:
-    """End phase, result and end of a unique step; None while it has not ended."""
+async def result_of(connection: Connection, key: str) -> Ended | None:
+    """How a unique step ended; None while it has not."""
     row = await connection.row("step_result", key=key)
     if row is None or row["ended_at"] is None:
         return None
-    return StepPhase(row["phase"]), decode(row["result"], object), row["ended_at"]
+    return Ended(StepPhase(row["phase"]), decode(row["result"], object), row["ended_at"])
 
 
 async def revive(connection: Connection, key: str, now: datetime) -> None:

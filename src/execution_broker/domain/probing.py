@@ -1,0 +1,47 @@
+"""What a request may need to have looked up before it can be answered (N2)."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from execution_broker.domain.demand import EXECUTABLE, Demand, Lookup, data_key
+from execution_broker.models.executable import JupyterNotebook
+from execution_broker.models.resources import Data
+
+_FRESH: Final = timedelta(seconds=60)
+_FRESH_FAULT: Final = timedelta(seconds=5)
+"""A fault is believed only for a moment: somebody may be mending it."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What to look up: a data resource, or (for a notebook) a bare location."""
+
+    resource: Data | None = None
+    location: str | None = None
+
+    def key(self) -> str:
+        """The same for the same question, so that equal requests share one probe."""
+        return "probe:" + hashlib.sha256(msgspec.json.encode(self)).hexdigest()
+
+
+def questions(demand: Demand) -> dict[str, Question]:
+    """What nobody has told, by component key: the sizes of what has to be staged."""
+    asked: dict[str, Question] = {}
+    executable = demand.executable
+    if isinstance(executable, JupyterNotebook) and (
+        executable.checks is None or executable.checks.size is None
+    ):
+        asked[EXECUTABLE] = Question(location=executable.location)
+    for index, part in enumerate(demand.data):
+        checks = part.resource.checks
+        if checks is None or checks.size is None:
+            bare = msgspec.structs.replace(part.resource, storage=None)
+            asked[data_key(index)] = Question(resource=bare)
+    return asked
+
+
+def is_fresh(found: Lookup, ended: datetime, now: datetime) -> bool:
+    """Whether what a probe found is still believed."""
+    return now - ended < (_FRESH if found.fault is None else _FRESH_FAULT)
