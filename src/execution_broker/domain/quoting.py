@@ -93,5 +93,5 @@ def _add(costs: dict[str, Cost], cost: Cost) -> None:
 
 def _metric(quality: Quality, cores: int) -> Metric:
     factor = cores if quality.per_core else 1
-    low, high = sorted((quality.min * factor, quality.max * factor))
+    low, high = sorted((float(quality.min * factor), float(quality.max * factor)))
     return Metric(type=quality.type, min=round(low, _DIGITS), max=round(high, _DIGITS))

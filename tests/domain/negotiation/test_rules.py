@@ -27,7 +27,7 @@ from tests.domain.builders import NOW, follow, has_remedy
 from tests.domain.negotiation.worlds import RULES, Mood, Oracle, World, worlds
 
 NO_CAPACITY = messages.NO_CAPACITY.kind
-MANY = settings(max_examples=200, deadline=None)
+MANY = settings(max_examples=120, deadline=None)
 
 
 def answer(world: World) -> tuple[Demand, Yes | No]:

@@ -101,8 +101,10 @@ def _fit_kinds(case: Case) -> None:
     parts: list[tuple[str, Component, frozenset[str]]] = [
         (COMPUTE, demand.compute, capability.compute)
     ]
+    implied_for = {data.storage: f"data[{index}].storage" for index, data in enumerate(demand.data)}
     for index, storage in enumerate(demand.storage):
-        parts.append((f"storage[{index}]", storage.resource, capability.storage))
+        place = implied_for[index] if storage.implied else f"storage[{index}]"
+        parts.append((place, storage.resource, capability.storage))
     for index, data in enumerate(demand.data):
         parts.append((f"data[{index}]", data.resource, capability.data))
     for index, volume in enumerate(demand.volumes):

@@ -1,8 +1,11 @@
 """Judges one demand on one site: what could be offered first, or everything that is wrong."""
 
+from typing import Final
+
 import msgspec
 
 from execution_broker.domain.demand import Demand
+from execution_broker.domain.messages import TOO_LONG
 from execution_broker.domain.negotiation.bounds import Bound, settle
 from execution_broker.domain.negotiation.fitting import fit
 from execution_broker.domain.negotiation.placing import Frame, Slot, find, frame_of
@@ -11,6 +14,9 @@ from execution_broker.domain.negotiation.site import Case, Rules, Site
 from execution_broker.domain.negotiation.trial import Trial
 from execution_broker.domain.planning import make_plan
 from execution_broker.models.message import Message
+
+LONGEST_PREPARATION: Final = 10 * 365 * 86400
+"""Seconds. Sizes are whatever the client says; no date has to hold what follows from them."""
 
 
 class Prospect(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,9 +42,12 @@ def judge(site: Site, demand: Demand, rules: Rules, now: int) -> Prospect | tupl
     if case.is_hopeless:
         return tuple(case.faults)
     plan, assumed = make_plan(case.demand, site.capability, site.lookups)
+    prepare = plan.prepare_cost()
+    if prepare > LONGEST_PREPARATION:
+        return (*case.faults, _endless(site, prepare))
     trial = Trial(site, case.demand, plan)
     bounds = settle(case, trial)
-    frame = frame_of(case.demand, plan.prepare_cost(), rules, now)
+    frame = frame_of(case.demand, prepare, rules, now)
     if frame.missing > 0:
         case.faults += not_enough_time(case, trial, bounds, frame, rules)
         return tuple(case.faults)
@@ -54,4 +63,14 @@ def judge(site: Site, demand: Demand, rules: Rules, now: int) -> Prospect | tupl
         frame=frame,
         slot=slot,
         remarks=(*demand.messages, *case.remarks, *assumed),
+    )
+
+
+def _endless(site: Site, prepare: int) -> Message:
+    years = LONGEST_PREPARATION // (365 * 86400)
+    return TOO_LONG(
+        place="preparing",
+        wanted=f"{prepare // (365 * 86400)} years",
+        platform=site.name,
+        limit=f"{years} years",
     )

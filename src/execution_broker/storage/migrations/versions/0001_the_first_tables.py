@@ -1,532 +1,271 @@
-"""The first tables"""
+"""The first tables: a copy of what the tables were then, never changed."""
 
-import sqlalchemy as sa
+from typing import Any
+
 from alembic import op
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.types import JSON, TIMESTAMP, TypeEngine
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+KEY: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
+INSTANT: TypeEngine[Any] = TIMESTAMP(timezone=True).with_variant(Integer(), "sqlite")
+UUID: TypeEngine[Any] = Uuid().with_variant(String(36), "sqlite")
+DOCUMENT: TypeEngine[Any] = JSON().with_variant(Text(), "sqlite")
+
+
+def _key() -> Column[int]:
+    return Column("id", KEY, primary_key=True, autoincrement=True)
+
+
+def _of(table: str, *, nullable: bool = False, primary: bool = False) -> Column[int]:
+    name = f"{table}_id"
+    return Column(
+        name,
+        KEY,
+        ForeignKey(f"{table}.id", ondelete="CASCADE"),
+        nullable=nullable,
+        primary_key=primary,
+    )
+
+
+def _instant(name: str, *, nullable: bool = True) -> Column[Any]:
+    return Column(f"{name}_at", INSTANT, nullable=nullable)
+
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    _key(),
+    Column("uuid", UUID, nullable=False, unique=True),
+    Column("username", Text, nullable=False, unique=True),
+    Column("password_hash", Text),
+    Column("role", Text, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+    _instant("created", nullable=False),
+    _instant("disabled"),
+)
+
+platform = Table(
+    "platform",
+    metadata,
+    _key(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("version", BigInteger, nullable=False, server_default="0"),
+    Column("capacity", DOCUMENT, nullable=False),
+    Column("overcommitted", DOCUMENT),
+    Column("capability", DOCUMENT),
+    _instant("reported"),
+)
+
+offerset = Table(
+    "offerset",
+    metadata,
+    _key(),
+    Column("uuid", UUID, nullable=False, unique=True),
+    _of("identity"),
+    Column("result", Text, nullable=False),
+    Column("format", Integer, nullable=False),
+    Column("document", DOCUMENT, nullable=False),
+    Column("plans", DOCUMENT, nullable=False),
+    _instant("created", nullable=False),
+    _instant("expires"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    _key(),
+    Column("uuid", UUID, nullable=False, unique=True),
+    _of("offerset"),
+    _of("identity"),
+    _of("platform"),
+    Column("phase", Text, nullable=False),
+    Column("events", Integer, nullable=False, server_default="0"),
+    Column("format", Integer, nullable=False),
+    Column("document", DOCUMENT, nullable=False),
+    Column("terms", DOCUMENT, nullable=False),
+    Column("facts", DOCUMENT, nullable=False, server_default="{}"),
+    Column("connectors", DOCUMENT, nullable=False, server_default="[]"),
+    Column("messages", DOCUMENT, nullable=False, server_default="[]"),
+    _instant("created", nullable=False),
+    _instant("modified", nullable=False),
+    _instant("expires", nullable=False),
+    _instant("accepted"),
+    _instant("started"),
+    _instant("ends"),
+    _instant("ended"),
+    _instant("released"),
+    Column("is_promise_broken", Integer, nullable=False, server_default="0"),
+    Index(None, "offerset_id"),
+    Index(None, "phase", "expires_at"),
+)
+
+component = Table(
+    "component",
+    metadata,
+    _key(),
+    _of("session"),
+    Column("key", Text, nullable=False),
+    Column("uuid", UUID, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("handle", Text),
+    Column("progress", DOCUMENT),
+    Column("messages", DOCUMENT, nullable=False, server_default="[]"),
+    UniqueConstraint("session_id", "key"),
+)
+
+booking = Table(
+    "booking",
+    metadata,
+    _key(),
+    _of("platform"),
+    _of("identity"),
+    Column("offerset_id", KEY, nullable=False),
+    Column("session_id", KEY),
+    Column("component", Text),
+    Column("amount_name", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("start_second", BigInteger, nullable=False),
+    Column("end_second", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    _instant("made", nullable=False),
+    _instant("expires"),
+    _instant("ended"),
+    CheckConstraint("start_second < end_second", name="interval"),
+    CheckConstraint("amount > 0", name="amount"),
+    Index(None, "platform_id", "amount_name", "end_second"),
+    Index(None, "platform_id", "version"),
+    Index(None, "offerset_id"),
+    Index(None, "session_id"),
+)
+
+step = Table(
+    "step",
+    metadata,
+    _key(),
+    Column("uuid", UUID, nullable=False, unique=True),
+    _of("session", nullable=True),
+    _of("platform", nullable=True),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("unique_key", Text, unique=True),
+    Column("component", Text),
+    Column("phase", Text, nullable=False),
+    _instant("due", nullable=False),
+    Column("processor_uuid", UUID),
+    _instant("leased"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("lapses", Integer, nullable=False, server_default="0"),
+    Column("delays", Integer, nullable=False, server_default="0"),
+    Column("payload", DOCUMENT, nullable=False, server_default="{}"),
+    Column("result", DOCUMENT),
+    _instant("created", nullable=False),
+    _instant("ended"),
+    Index(None, "phase", "due_at"),
+    Index(None, "session_id"),
+)
+
+edge = Table(
+    "edge",
+    metadata,
+    Column("step_id", KEY, ForeignKey("step.id", ondelete="CASCADE"), primary_key=True),
+    Column("needs_id", KEY, ForeignKey("step.id", ondelete="CASCADE"), primary_key=True),
+    Column("is_any_end", Integer, nullable=False),
+    Index(None, "needs_id"),
+)
+
+receipt = Table(
+    "receipt",
+    metadata,
+    _key(),
+    _of("session"),
+    _of("platform"),
+    Column("component", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("handle", Text),
+    _instant("intended", nullable=False),
+    _instant("made"),
+    _instant("gone"),
+    UniqueConstraint("session_id", "component"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    _of("session", primary=True),
+    Column("number", Integer, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("component", Text),
+    Column("body", DOCUMENT, nullable=False),
+    _instant("happened", nullable=False),
+)
+
+stream = Table(
+    "stream",
+    metadata,
+    _of("session", primary=True),
+    Column("name", Text, primary_key=True),
+    Column("total", BigInteger, nullable=False),
+)
+
+chunk = Table(
+    "chunk",
+    metadata,
+    _of("session", primary=True),
+    Column("name", Text, primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+output = Table(
+    "output",
+    metadata,
+    _of("session", primary=True),
+    Column("path", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+)
+
 
 def upgrade() -> None:
-    # ### commands auto generated by Alembic - please adjust! ###
-    op.create_table(
-        "identity",
-        sa.Column(
-            "id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=True,
-            nullable=False,
-        ),
-        sa.Column("uuid", sa.Uuid().with_variant(sa.String(length=36), "sqlite"), nullable=False),
-        sa.Column("username", sa.Text(), nullable=False),
-        sa.Column("password_hash", sa.Text(), nullable=True),
-        sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
-        sa.Column(
-            "created_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-        ),
-        sa.Column(
-            "disabled_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity")),
-        sa.UniqueConstraint("username", name=op.f("uq_identity_username")),
-        sa.UniqueConstraint("uuid", name=op.f("uq_identity_uuid")),
-    )
-    op.create_table(
-        "platform",
-        sa.Column(
-            "id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=True,
-            nullable=False,
-        ),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("version", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("capacity", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
-        sa.Column("overcommitted", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=True),
-        sa.Column("capability", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=True),
-        sa.Column(
-            "reported_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_platform")),
-        sa.UniqueConstraint("name", name=op.f("uq_platform_name")),
-    )
-    op.create_table(
-        "setting",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_setting")),
-    )
-    op.create_table(
-        "booking",
-        sa.Column(
-            "id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=True,
-            nullable=False,
-        ),
-        sa.Column(
-            "platform_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column(
-            "identity_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column(
-            "offerset_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column(
-            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
-        ),
-        sa.Column("component", sa.Text(), nullable=True),
-        sa.Column("amount_name", sa.Text(), nullable=False),
-        sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column("start_second", sa.BigInteger(), nullable=False),
-        sa.Column("end_second", sa.BigInteger(), nullable=False),
-        sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "made_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-        ),
-        sa.Column(
-            "expires_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.Column(
-            "ended_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.CheckConstraint("amount > 0", name=op.f("ck_booking_amount")),
-        sa.CheckConstraint("start_second < end_second", name=op.f("ck_booking_interval")),
-        sa.ForeignKeyConstraint(
-            ["identity_id"],
-            ["identity.id"],
-            name=op.f("fk_booking_identity_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["platform_id"],
-            ["platform.id"],
-            name=op.f("fk_booking_platform_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_booking")),
-    )
-    with op.batch_alter_table("booking", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_booking_offerset_id"), ["offerset_id"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_booking_platform_id_amount_name_end_second"),
-            ["platform_id", "amount_name", "end_second"],
-            unique=False,
-        )
-        batch_op.create_index(
-            batch_op.f("ix_booking_platform_id_version"), ["platform_id", "version"], unique=False
-        )
-        batch_op.create_index(batch_op.f("ix_booking_session_id"), ["session_id"], unique=False)
-
-    op.create_table(
-        "offerset",
-        sa.Column(
-            "id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=True,
-            nullable=False,
-        ),
-        sa.Column("uuid", sa.Uuid().with_variant(sa.String(length=36), "sqlite"), nullable=False),
-        sa.Column(
-            "identity_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column("result", sa.Text(), nullable=False),
-        sa.Column("format", sa.Integer(), nullable=False),
-        sa.Column("document", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
-        sa.Column("plans", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-        ),
-        sa.Column(
-            "expires_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.ForeignKeyConstraint(
-            ["identity_id"],
-            ["identity.id"],
-            name=op.f("fk_offerset_identity_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_offerset")),
-        sa.UniqueConstraint("uuid", name=op.f("uq_offerset_uuid")),
-    )
-    op.create_table(
-        "session",
-        sa.Column(
-            "id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=True,
-            nullable=False,
-        ),
-        sa.Column("uuid", sa.Uuid().with_variant(sa.String(length=36), "sqlite"), nullable=False),
-        sa.Column(
-            "offerset_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column(
-            "identity_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column(
-            "platform_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column("phase", sa.Text(), nullable=False),
-        sa.Column("events", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("format", sa.Integer(), nullable=False),
-        sa.Column("document", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
-        sa.Column("terms", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
-        sa.Column(
-            "facts",
-            sa.JSON().with_variant(sa.Text(), "sqlite"),
-            server_default="{}",
-            nullable=False,
-        ),
-        sa.Column(
-            "connectors",
-            sa.JSON().with_variant(sa.Text(), "sqlite"),
-            server_default="[]",
-            nullable=False,
-        ),
-        sa.Column(
-            "messages",
-            sa.JSON().with_variant(sa.Text(), "sqlite"),
-            server_default="[]",
-            nullable=False,
-        ),
-        sa.Column(
-            "created_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-        ),
-        sa.Column(
-            "modified_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-        ),
-        sa.Column(
-            "expires_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-        ),
-        sa.Column(
-            "accepted_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.Column(
-            "started_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.Column(
-            "ends_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.Column(
-            "ended_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.Column(
-            "released_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.Column("is_promise_broken", sa.Integer(), server_default="0", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["identity_id"],
-            ["identity.id"],
-            name=op.f("fk_session_identity_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["offerset_id"],
-            ["offerset.id"],
-            name=op.f("fk_session_offerset_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["platform_id"],
-            ["platform.id"],
-            name=op.f("fk_session_platform_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
-        sa.UniqueConstraint("uuid", name=op.f("uq_session_uuid")),
-    )
-    with op.batch_alter_table("session", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_session_offerset_id"), ["offerset_id"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_session_phase_expires_at"), ["phase", "expires_at"], unique=False
-        )
-
-    op.create_table(
-        "chunk",
-        sa.Column(
-            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("start", sa.BigInteger(), nullable=False),
-        sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["session.id"], name=op.f("fk_chunk_session_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("session_id", "name", "start", name=op.f("pk_chunk")),
-    )
-    op.create_table(
-        "component",
-        sa.Column(
-            "id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=True,
-            nullable=False,
-        ),
-        sa.Column(
-            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("uuid", sa.Uuid().with_variant(sa.String(length=36), "sqlite"), nullable=False),
-        sa.Column("phase", sa.Text(), nullable=False),
-        sa.Column("handle", sa.Text(), nullable=True),
-        sa.Column("progress", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=True),
-        sa.Column(
-            "messages",
-            sa.JSON().with_variant(sa.Text(), "sqlite"),
-            server_default="[]",
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["session.id"], name=op.f("fk_component_session_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_component")),
-        sa.UniqueConstraint("session_id", "key", name=op.f("uq_component_session_id_key")),
-    )
-    op.create_table(
-        "event",
-        sa.Column(
-            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("component", sa.Text(), nullable=True),
-        sa.Column("body", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
-        sa.Column(
-            "happened_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["session.id"], name=op.f("fk_event_session_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("session_id", "number", name=op.f("pk_event")),
-    )
-    op.create_table(
-        "output",
-        sa.Column(
-            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column("path", sa.Text(), nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("sha256", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["session.id"], name=op.f("fk_output_session_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("session_id", "path", name=op.f("pk_output")),
-    )
-    op.create_table(
-        "receipt",
-        sa.Column(
-            "id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=True,
-            nullable=False,
-        ),
-        sa.Column(
-            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column(
-            "platform_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column("component", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("handle", sa.Text(), nullable=True),
-        sa.Column(
-            "intended_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-        ),
-        sa.Column(
-            "made_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.Column(
-            "gone_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.ForeignKeyConstraint(
-            ["platform_id"],
-            ["platform.id"],
-            name=op.f("fk_receipt_platform_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["session.id"], name=op.f("fk_receipt_session_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipt")),
-        sa.UniqueConstraint(
-            "session_id", "component", name=op.f("uq_receipt_session_id_component")
-        ),
-    )
-    op.create_table(
-        "step",
-        sa.Column(
-            "id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=True,
-            nullable=False,
-        ),
-        sa.Column("uuid", sa.Uuid().with_variant(sa.String(length=36), "sqlite"), nullable=False),
-        sa.Column(
-            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
-        ),
-        sa.Column(
-            "platform_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
-        ),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("unique_key", sa.Text(), nullable=True),
-        sa.Column("component", sa.Text(), nullable=True),
-        sa.Column("phase", sa.Text(), nullable=False),
-        sa.Column(
-            "due_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-        ),
-        sa.Column(
-            "processor_uuid", sa.Uuid().with_variant(sa.String(length=36), "sqlite"), nullable=True
-        ),
-        sa.Column(
-            "leased_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("lapses", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("delays", sa.Integer(), server_default="0", nullable=False),
-        sa.Column(
-            "payload",
-            sa.JSON().with_variant(sa.Text(), "sqlite"),
-            server_default="{}",
-            nullable=False,
-        ),
-        sa.Column("result", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=True),
-        sa.Column(
-            "created_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-        ),
-        sa.Column(
-            "ended_at",
-            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-        ),
-        sa.ForeignKeyConstraint(
-            ["platform_id"], ["platform.id"], name=op.f("fk_step_platform_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["session.id"], name=op.f("fk_step_session_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_step")),
-        sa.UniqueConstraint("unique_key", name=op.f("uq_step_unique_key")),
-        sa.UniqueConstraint("uuid", name=op.f("uq_step_uuid")),
-    )
-    with op.batch_alter_table("step", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_step_phase_due_at"), ["phase", "due_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_step_session_id"), ["session_id"], unique=False)
-
-    op.create_table(
-        "stream",
-        sa.Column(
-            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("total", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["session.id"], name=op.f("fk_stream_session_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("session_id", "name", name=op.f("pk_stream")),
-    )
-    op.create_table(
-        "edge",
-        sa.Column("step_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("needs_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("is_any_end", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["needs_id"], ["step.id"], name=op.f("fk_edge_needs_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["step_id"], ["step.id"], name=op.f("fk_edge_step_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("step_id", "needs_id", name=op.f("pk_edge")),
-    )
-    with op.batch_alter_table("edge", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_edge_needs_id"), ["needs_id"], unique=False)
-
-    # ### end Alembic commands ###
+    metadata.create_all(op.get_bind())
 
 
 def downgrade() -> None:
-    # ### commands auto generated by Alembic - please adjust! ###
-    with op.batch_alter_table("edge", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_edge_needs_id"))
-
-    op.drop_table("edge")
-    op.drop_table("stream")
-    with op.batch_alter_table("step", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_step_session_id"))
-        batch_op.drop_index(batch_op.f("ix_step_phase_due_at"))
-
-    op.drop_table("step")
-    op.drop_table("receipt")
-    op.drop_table("output")
-    op.drop_table("event")
-    op.drop_table("component")
-    op.drop_table("chunk")
-    with op.batch_alter_table("session", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_session_phase_expires_at"))
-        batch_op.drop_index(batch_op.f("ix_session_offerset_id"))
-
-    op.drop_table("session")
-    op.drop_table("offerset")
-    with op.batch_alter_table("booking", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_booking_session_id"))
-        batch_op.drop_index(batch_op.f("ix_booking_platform_id_version"))
-        batch_op.drop_index(batch_op.f("ix_booking_platform_id_amount_name_end_second"))
-        batch_op.drop_index(batch_op.f("ix_booking_offerset_id"))
-
-    op.drop_table("booking")
-    op.drop_table("setting")
-    op.drop_table("platform")
-    op.drop_table("identity")
-    # ### end Alembic commands ###
+    metadata.drop_all(op.get_bind())
