@@ -7,8 +7,7 @@ import argparse
 import copy
 import re
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,17 +15,24 @@ import yaml
 from rich.console import RenderableType
 from rich.syntax import Syntax
 from rich.text import Text
-from stage import HERE, NOTEBOOK, SERIES, Unexpected, fill_in, read_series, running_broker
-from stage import web_server as serving
+from stage import (
+    HERE,
+    NOTEBOOK,
+    SERIES,
+    Unexpected,
+    fill_in,
+    read_series,
+    running_broker,
+    wait_until,
+    web_server,
+)
 
 from execution_broker.cli import failing
 from execution_broker.cli.context import At, output
-from execution_broker.cli.fetching import fetch_all
 from execution_broker.cli.rendering.offers import offerset, suggestion, table
 from execution_broker.cli.rendering.session import all_messages, line
 from execution_broker.cli.rendering.watching import Watched, timeline
 from execution_broker.cli.watching import show
-from execution_broker.client import BrokerClient
 from execution_broker.domain import messages
 from execution_broker.domain.errors import BrokerError
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
@@ -34,7 +40,11 @@ from execution_broker.models.message import Message
 from execution_broker.models.phases import SessionPhase
 
 ROOT: Final = HERE.parent.parent
-RESULTS: Final = {NOTEBOOK, "polar_motion.png", "fit.json"}
+RESULTS: Final = {
+    "executed notebook": NOTEBOOK,
+    "picture": "polar_motion.png",
+    "fitted values": "fit.json",
+}
 TOO_MANY: Final = 4096
 TOO_SHORT: Final = "../PT5S"
 
@@ -44,13 +54,15 @@ def main() -> int:
     arguments = _arguments()
     where = output(json=False)
     try:
-        with where.out.status("Starting a broker ..."):
-            series = read_series(arguments.kernel)
+        series = read_series(arguments.kernel)
         served = {NOTEBOOK: (HERE / NOTEBOOK).read_bytes(), SERIES: series}
         if arguments.corrupt:
             served[SERIES] = _with_one_byte_changed(series)
         state = arguments.directory.absolute()
-        with serving(served) as url, running_broker(state / "broker", arguments.kernel) as client:
+        with (
+            web_server(served) as url,
+            running_broker(state / "broker", arguments.kernel.absolute(), where.out) as client,
+        ):
             text = fill_in((HERE / "request.yaml").read_text("utf-8"), url, series)
             (state / "request.yaml").write_text(text, "utf-8")
             at = At(out=where.out, err=where.out, json=False, client=client)
@@ -80,34 +92,41 @@ class _Play:
         answer = self._ask(text, request)
         watched = self._follow(answer.offers[0], SessionPhase.COMPLETED)
         self._show_results(watched)
-        self._act("5  Two refusals, each with the nearest YES")
+        self._act("5  Two requests that cannot be met, each with the nearest that can")
         cores = copy.deepcopy(request)
         cores["compute"]["cores"] = {"min": TOO_MANY}
         self._refuse(f"{TOO_MANY} cores", cores)
         window = copy.deepcopy(request)
         window["schedule"]["requested"]["start"] = TOO_SHORT
         self._refuse("A start within five seconds", window)
-        self._say("")
         self._say(f"All of it is in {self._state}: request, results, and the broker's state.")
 
     def show_corrupted_data(self, text: str) -> None:
         answer = self._ask(text, yaml.safe_load(text))
         watched = self._follow(answer.offers[0], SessionPhase.FAILED)
         session = _last(watched)
-        found = [m for _, m in all_messages(session) if m.kind == messages.CHECKSUM_MISMATCH.kind]
+        found = {
+            line("", message).plain
+            for _, message in all_messages(session)
+            if message.kind == messages.CHECKSUM_MISMATCH.kind
+        }
         if not found:
             raise Unexpected("The session FAILED, but no message speaks of a checksum.")
         self._act("The data was not what it had to be")
-        for message in found:
-            self._say(line("", message))
-        left = [str(path) for path in self._state.rglob(_uuid(session))]
-        if left:
-            raise Unexpected(f"The session left something behind: {', '.join(left)}.")
+        for said in sorted(found):
+            self._say(said)
+        sessions = self._state / "broker" / "platforms" / "local" / "sessions"
+        wait_until(
+            lambda: not list(sessions.rglob(_uuid(session))),
+            f"The session left its directory behind, below {sessions}.",
+        )
         self._say("Nothing of the session is left on the disk.")
 
     def _ask(self, text: str, request: dict[str, Any]) -> OfferSetResponse:
         self._act("1  A request: run this notebook, with this data, for ten minutes")
-        shown = Syntax(_without_comments(text), "yaml", theme="ansi_dark", background_color="default")
+        shown = Syntax(
+            _without_comments(text), "yaml", theme="ansi_dark", background_color="default"
+        )
         self._say(shown if self._at.out.is_terminal else _without_comments(text))
         self._act("2  The answer: offers, each of which holds what it promises")
         answer = self._at.client.request(request)
@@ -122,7 +141,7 @@ class _Play:
         watched = Watched()
         self._at.client.accept(uuid)
 
-        def seen() -> Any:
+        def seen() -> Iterator[ExecutionSession]:
             for session in self._at.client.watch(uuid, interval=0.2):
                 watched.see(session, self._at.here())
                 yield session
@@ -138,15 +157,14 @@ class _Play:
         self._act("4  The result")
         self._say(self._at.client.stream(uuid, "stdout").decode("utf-8", "replace").strip())
         self._say("")
-        kept = self._at.client.results(uuid).results
-        missing = RESULTS - {file.path for file in kept}
+        kept = {file.path for file in self._at.client.results(uuid).results}
+        missing = set(RESULTS.values()) - kept
         if missing:
             raise Unexpected(f"The session kept no {', '.join(sorted(missing))}.")
-        directory = self._state / "results" / uuid
-        fetch_all(self._at, uuid, kept, directory)
-        self._say("")
-        for path in (directory / NOTEBOOK, directory / "polar_motion.png"):
-            self._say(Text.assemble("open ", (str(path), "bold cyan")))
+        for what, name in RESULTS.items():
+            path = self._state / "results" / uuid / name
+            self._at.client.fetch(uuid, name, path)
+            self._say(Text.assemble(f"{what:<18}", (str(path), "bold cyan")))
         self._say("")
         for label, message in all_messages(session):
             self._say(line(label, message))
@@ -155,7 +173,6 @@ class _Play:
 
     def _refuse(self, title: str, request: dict[str, Any]) -> None:
         """Ask for what cannot be had, then for what the answer suggests instead."""
-        self._say("")
         self._say(Text(f"{title}?", style="bold"))
         refused = self._at.client.request(request)
         self._say(offerset(refused, self._at.here()))
@@ -173,7 +190,8 @@ class _Play:
         self._say(table(answer.offers, self._at.here()))
         for offer in answer.offers:
             self._at.client.reject(_uuid(offer))
-        self._say(f"Rejected: {len(answer.offers)} offers gave back what they held.")
+        self._say("Rejected again: nothing is held any more.")
+        self._say("")
 
     def _act(self, title: str) -> None:
         self._say("")

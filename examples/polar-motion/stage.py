@@ -7,7 +7,7 @@ import string
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Final
+
+from rich.console import Console
 
 from execution_broker.client import BrokerClient
 
@@ -24,6 +26,7 @@ SERIES: Final = "finals2000A.all"
 
 _LISTENING: Final = "broker: listening on "
 _PATIENCE: Final = 60.0
+_LONGEST_PAUSE: Final = 0.4
 _FIND_SERIES: Final = "import astropy_iers_data; print(astropy_iers_data.IERS_A_FILE)"
 
 
@@ -65,7 +68,7 @@ def web_server(files: Mapping[str, bytes]) -> Iterator[str]:
 
 
 @contextmanager
-def running_broker(directory: Path, kernel: Path) -> Iterator[BrokerClient]:
+def running_broker(directory: Path, kernel: Path, console: Console) -> Iterator[BrokerClient]:
     """`broker serve` with its state in `directory`; gives a client of its administrator.
 
     It has reported what it can do when this yields, and has stopped cleanly when this returns.
@@ -82,13 +85,24 @@ def running_broker(directory: Path, kernel: Path) -> Iterator[BrokerClient]:
     with log.open("wb") as written:
         process = subprocess.Popen([*command, *config], stderr=written, env=environment)  # noqa: S603 - ourselves
     try:
-        url = _wait_for_address(process, log)
+        with console.status("Starting a broker ..."):
+            url = _address(process, log)
         password = (directory / "admin-password").read_text("utf-8").strip()
-        with BrokerClient(url, "admin", password) as client:
-            _wait_until_ready(client, process, log)
+        with BrokerClient(url, "admin", password, sleep=_pause) as client:
+            with console.status("Waiting for its first look at this machine ..."):
+                _wait_until_ready(client, process, log)
             yield client
     finally:
         _stop(process, log)
+
+
+def wait_until(condition: Callable[[], object], otherwise: str) -> None:
+    """Look again and again, for a minute at most; then Unexpected, saying what `otherwise` says."""
+    until = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > until:
+            raise Unexpected(otherwise)
+        time.sleep(0.05)
 
 
 class _Files(BaseHTTPRequestHandler):
@@ -115,24 +129,32 @@ class _Files(BaseHTTPRequestHandler):
         return content or b""
 
 
-def _wait_for_address(process: "subprocess.Popen[bytes]", log: Path) -> str:
-    until = time.monotonic() + _PATIENCE
-    while time.monotonic() < until and process.poll() is None:
-        for line in log.read_text("utf-8", "replace").splitlines():
-            if line.startswith(_LISTENING):
-                return line.removeprefix(_LISTENING)
-        time.sleep(0.05)
-    raise Unexpected(f"The broker did not begin to listen. {_last_words(log)}")
+def _pause(seconds: float) -> None:
+    """The client's pauses grow, and a demo is watched: no change may be missed."""
+    time.sleep(min(seconds, _LONGEST_PAUSE))
 
 
-def _wait_until_ready(
-    client: BrokerClient, process: "subprocess.Popen[bytes]", log: Path
-) -> None:
-    until = time.monotonic() + _PATIENCE
-    while not client.ready():
-        if time.monotonic() > until or process.poll() is not None:
-            raise Unexpected(f"The broker did not become ready. {_last_words(log)}")
-        time.sleep(0.05)
+def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    def said() -> list[str]:
+        _require_running(process, log)
+        lines = log.read_text("utf-8", "replace").splitlines()
+        return [line.removeprefix(_LISTENING) for line in lines if line.startswith(_LISTENING)]
+
+    wait_until(said, f"The broker did not begin to listen. See {log}.")
+    return said()[0]
+
+
+def _wait_until_ready(client: BrokerClient, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    def ready() -> bool:
+        _require_running(process, log)
+        return client.ready()
+
+    wait_until(ready, f"The broker did not become ready. See {log}.")
+
+
+def _require_running(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    if process.poll() is not None:
+        raise Unexpected(f"The broker ended at once. {_last_words(log)}")
 
 
 def _stop(process: "subprocess.Popen[bytes]", log: Path) -> None:

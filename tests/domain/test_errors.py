@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from execution_broker.domain.errors import (
+    AlreadyExists,
     ConfigurationError,
     Forbidden,
     InvalidBody,
@@ -12,7 +13,7 @@ from execution_broker.domain.errors import (
 )
 from execution_broker.domain.identity import Caller, Role
 from execution_broker.domain.messages import PROGRESS
-from execution_broker.models.extensions import Fault
+from execution_broker.models.extensions import Account, Fault
 from execution_broker.models.message import Message
 
 
@@ -32,6 +33,11 @@ def test_who_must_wait_is_told_how_long() -> None:
     assert TooMany("Too many requests.", "Wait.", 7).retry_after == 7
     assert Unavailable("The database is busy.").retry_after == 5
     assert "Try again" in str(Unavailable("The database is busy."))
+
+
+def test_a_name_that_is_taken_says_by_whom() -> None:
+    taken = Account("0f8fad5b-d9cb-469f-a165-70867728950e", "ann")
+    assert AlreadyExists("ann is taken.", account=taken).account == taken
 
 
 def test_an_outside_error_carries_what_its_owner_is_told() -> None:

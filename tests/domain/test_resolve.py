@@ -370,9 +370,10 @@ def test_unknown_kinds_come_first_and_excuse_what_follows_from_them() -> None:
 
 
 def test_an_unknown_kind_alone_is_a_no() -> None:
-    remark = UNKNOWN_KIND(place="$.compute", kind="urn:x", known="...")
-    found = resolve(read_request(body()).request, Defaults(), NOW, (remark,))
-    assert found == No((remark,))
+    for place in ("$.compute", "compute", "somewhere else"):
+        remark = UNKNOWN_KIND(place=place, kind="urn:x", known="...")
+        found = resolve(read_request(body()).request, Defaults(), NOW, (remark,))
+        assert found == No((remark,))
 
 
 @pytest.mark.parametrize(

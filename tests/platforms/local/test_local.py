@@ -1,12 +1,13 @@
 """The local platform, with real notebooks in a real kernel environment."""
 
+import asyncio
 import json
 import os
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -15,21 +16,23 @@ from execution_broker.models.executable import JupyterNotebook
 from execution_broker.models.resources import SimpleData, SimpleVolume
 from execution_broker.platforms.local import processes
 from execution_broker.platforms.local.files import read_json
+from execution_broker.platforms.local.launch import marks
 from execution_broker.platforms.local.platform import LocalPlatform
 from execution_broker.ports.data import Stage
 from execution_broker.ports.platform import Life, Observation, PlatformContext
 from execution_broker.testing.platform import Course, PlatformContract, Workload, until
 
 Notebook = Callable[..., JupyterNotebook]
-Make = Callable[..., LocalPlatform]
+Local = Callable[..., LocalPlatform]
 NothingRuns = Callable[[UUID], bool]
 
+NAME = "here"
 ENDLESS = "import time\nprint('it runs')\nwhile True: time.sleep(1)"
 
 
 class TestLocalPlatform(PlatformContract):
     @pytest.fixture
-    def make(self, local: Make) -> Make:
+    def make(self, local: Local) -> Local:
         return local
 
     @pytest.fixture
@@ -65,7 +68,7 @@ async def watch(platform: LocalPlatform, course: Course, seen: dict[str, int]) -
 
 
 async def test_parameters_streams_progress_and_outputs(
-    local: Make, staging: Stage, notebook: Notebook, context: PlatformContext
+    local: Local, staging: Stage, notebook: Notebook, context: PlatformContext
 ) -> None:
     written = notebook(
         "scale = 1.0\nlabel = 'none'\nmore = None",
@@ -90,10 +93,12 @@ async def test_parameters_streams_progress_and_outputs(
     assert (results / "result.txt").read_text() == "2e+16"
     executed = json.loads((results / "with_braces.ipynb").read_text())
     assert executed["metadata"]["papermill"]["parameters"]["scale"] == 1e16
+    await local().forget_results(course.session)
+    assert not results.exists()
 
 
 async def test_volumes_and_data_are_where_they_were_asked_for(
-    local: Make,
+    local: Local,
     staging: Stage,
     notebook: Notebook,
     data: Callable[[str, bytes], SimpleData],
@@ -125,7 +130,7 @@ async def test_volumes_and_data_are_where_they_were_asked_for(
 
 
 async def test_a_daemon_that_detached_itself_is_killed(
-    local: Make, staging: Stage, notebook: Notebook, nothing_runs: NothingRuns
+    local: Local, staging: Stage, notebook: Notebook, nothing_runs: NothingRuns
 ) -> None:
     """It leaves its parents, its process session and its environment, and ignores signals."""
     script = (
@@ -155,7 +160,7 @@ async def test_a_daemon_that_detached_itself_is_killed(
 
 
 async def test_endless_output_is_bounded_and_ends_at_the_deadline(
-    local: Make,
+    local: Local,
     staging: Stage,
     notebook: Notebook,
     context: PlatformContext,
@@ -193,7 +198,7 @@ async def test_endless_output_is_bounded_and_ends_at_the_deadline(
 
 
 async def test_a_shim_that_was_killed_leaves_the_session_lost_and_releasable(
-    local: Make,
+    local: Local,
     staging: Stage,
     notebook: Notebook,
     context: PlatformContext,
@@ -216,7 +221,7 @@ async def test_a_shim_that_was_killed_leaves_the_session_lost_and_releasable(
 
 
 async def test_a_stopped_notebook_keeps_what_it_had_said(
-    local: Make, staging: Stage, notebook: Notebook, context: PlatformContext
+    local: Local, staging: Stage, notebook: Notebook, context: PlatformContext
 ) -> None:
     course = Course(local, staging, notebook("x = 1", "y = 2", ENDLESS))
     await course.prepare()
@@ -226,3 +231,17 @@ async def test_a_stopped_notebook_keeps_what_it_had_said(
     await course.release()
     executed = json.loads((context.results / str(course.session) / "notebook.ipynb").read_text())
     assert executed["cells"][2]["outputs"][0]["text"] == ["it runs\n"]
+
+
+async def test_what_runs_without_a_directory_is_held_and_destroyed(
+    local: Local, context: PlatformContext
+) -> None:
+    session, platform = uuid4(), local()
+    sleeper = await asyncio.create_subprocess_exec(
+        "sleep", "1000", env={"PATH": os.defpath, **marks(context.instance, NAME, session)}
+    )
+    (holding,) = await platform.holdings()
+    assert (holding.session, holding.handle) == (session, f"process {sleeper.pid}")
+    await platform.destroy(holding)
+    assert await sleeper.wait() == -signal.SIGKILL
+    assert await platform.holdings() == []

@@ -1,6 +1,7 @@
 """The shim, with commands of the system in place of notebooks: whatever happens, all of it ends."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -32,6 +33,14 @@ for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)
 print(os.getpid(), flush=True)
 while True: time.sleep(1)
+"""
+BROKER = """
+import asyncio, json, os, pathlib, signal, sys
+from execution_broker.platforms.local import supervision
+from execution_broker.platforms.local.paths import Control
+control = Control(pathlib.Path(sys.argv[1]))
+asyncio.run(supervision.start(control, json.loads(sys.argv[2])))
+os.killpg(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -133,6 +142,26 @@ async def test_started_by_many_at_once_it_runs_once(session: Supervised) -> None
     await session.until_ended()
     await session.start(*command)
     assert (session.control.directory / "runs").read_text() == "once\n"
+
+
+async def test_the_broker_may_be_killed_and_all_that_is_in_its_terminal(
+    session: Supervised,
+) -> None:
+    session.write("/bin/sh", "-c", "echo it runs; while [ ! -e go ]; do sleep .02; done; echo on")
+    broker = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        BROKER,
+        str(session.control.directory),
+        json.dumps(session.marks),
+        start_new_session=True,
+    )
+    assert await broker.wait() == -signal.SIGKILL
+    await session.until_printed()
+    assert supervision.state(session.control) is State.RUNNING
+    (session.control.directory / "go").touch()
+    assert (await session.until_ended()).status == 0
+    assert session.printed() == b"it runs\non\n"
 
 
 async def test_without_a_spec_nothing_starts(session: Supervised) -> None:

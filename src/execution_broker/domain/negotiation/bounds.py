@@ -53,9 +53,8 @@ def quoted(bound: Bound, quote: Quote) -> float | None:
 
 
 def is_kept(bound: Bound, quote: Quote) -> bool:
-    value = quoted(bound, quote)
-    if value is None:
-        return False
+    """Whether a bound of a type that is quoted holds."""
+    value = quoted(bound, quote) or 0.0
     return value <= bound.limit if bound.what == "cost" else value >= bound.limit
 
 

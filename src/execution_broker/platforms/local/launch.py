@@ -106,11 +106,11 @@ def _command(paths: SessionPaths, python: Path, name: str, *, with_parameters: b
 
 
 def _write_settings(paths: SessionPaths) -> None:
-    """The kernel warns of itself on everybody's stderr unless it is told not to."""
+    """The kernel speaks of itself on the stderr of the notebook unless it is told not to."""
     profile = paths.scratch / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     settings = profile / "ipython_kernel_config.py"
-    settings.write_text('get_config().IPKernelApp.log_level = "ERROR"\n', "utf-8")
+    settings.write_text('get_config().IPKernelApp.log_level = "CRITICAL"\n', "utf-8")
 
 
 def _write_parameters(paths: SessionPaths, notebook: JupyterNotebook) -> None:

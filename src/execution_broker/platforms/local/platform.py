@@ -7,7 +7,8 @@ is what that user may do: let in only people who are trusted with that.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, TypeVar
 from uuid import UUID
@@ -18,7 +19,7 @@ from execution_broker.domain import messages
 from execution_broker.domain.capability import Capability, ExecutableSupport
 from execution_broker.domain.errors import Permanent, Transient
 from execution_broker.models import kinds
-from execution_broker.platforms.local import machine, outputs, preparing, supervision
+from execution_broker.platforms.local import machine, outputs, preparing, supervision, volumes
 from execution_broker.platforms.local.config import LocalConfig
 from execution_broker.platforms.local.environment import KernelEnvironment
 from execution_broker.platforms.local.files import remove_tree
@@ -145,10 +146,15 @@ class LocalPlatform:
 
     async def start(self, order: Order) -> Outcome:
         control = self._paths(order).control
-        if not control.spec.exists():
-            raise Permanent(messages.LOST(hint="What was prepared for it is gone."))
-        await self._in_thread("The start", lambda: supervision.set_deadline(control, order.ends))
-        await supervision.start(control, self._marks(order.session))
+
+        def tell() -> None:
+            if not control.spec.exists():
+                raise Permanent(messages.LOST(hint="What was prepared for it is gone."))
+            supervision.set_deadline(control, order.ends)
+
+        await self._in_thread("The start", tell)
+        with _disk_errors("The start"):
+            await supervision.start(control, self._marks(order.session))
         return Done()
 
     async def watch(self, order: Order, seen: Mapping[str, int]) -> Observation:
@@ -193,6 +199,7 @@ class LocalPlatform:
         file = Path(handle) if handle else None
         if file is None or file.parent.parent != paths.storages:
             return Done()
+        await self._in_thread("Removing", lambda: volumes.lift_protection(file.parent))
         return await self._remove(order, file)
 
     async def release_storage(self, order: Order) -> Outcome:
@@ -265,9 +272,15 @@ class LocalPlatform:
         return Done()
 
     async def _in_thread(self, what: str, work: Callable[[], T]) -> T:
-        """Do what touches the disk. Transient when the disk does not want to."""
-        try:
+        with _disk_errors(what):
             return await asyncio.to_thread(work)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise Transient(messages.PLATFORM_FAILED(what=what, reason=reason)) from error
+
+
+@contextmanager
+def _disk_errors(what: str) -> Iterator[None]:
+    """Transient when the disk does not want to."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise Transient(messages.PLATFORM_FAILED(what=what, reason=reason)) from error

@@ -4,6 +4,7 @@ A volume at `/data/in` is a link at `work/data/in` to the directory of a storage
 file of a data resource, and BROKER_VOLUME_<NAME> holds its path.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -61,6 +62,12 @@ def put_in_place(mounts: Sequence[Mount], work: Path, taken: str) -> None:
     for mount in mounts:
         if mount.target not in writable:
             _write_protect(mount.target, writable)
+
+
+def lift_protection(storage: Path) -> None:
+    """Let files be removed from a storage that was mounted read-only."""
+    with contextlib.suppress(FileNotFoundError):
+        storage.chmod(0o755)
 
 
 def variables(mounts: Sequence[Mount], work: Path) -> dict[str, str]:

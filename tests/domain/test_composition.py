@@ -1,0 +1,223 @@
+"""The document of a session: what was offered, in the words of the wire."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from execution_broker.domain.composition import (
+    component_keys,
+    component_kinds,
+    compose_session,
+    reschedule,
+)
+from execution_broker.domain.demand import Demand
+from execution_broker.domain.iso8601 import read_duration, read_instant, read_interval
+from execution_broker.domain.negotiation import negotiate
+from execution_broker.domain.offer import Offer, Yes
+from execution_broker.domain.plan import Plan
+from execution_broker.domain.reserving import fix
+from execution_broker.models import kinds
+from execution_broker.models.execution import ExecutionSession
+from tests.domain import builders
+from tests.domain.builders import (
+    DOCKER,
+    NOTEBOOK,
+    NOW,
+    RULES,
+    body,
+    compute,
+    data,
+    demand,
+    site,
+    storage,
+    volume,
+)
+
+REQUEST: dict[str, Any] = {
+    "executable": NOTEBOOK
+    | {
+        "meta": {"name": "fit", "description": "Fits.", "uuid": "client's", "url": "x"},
+        "mode": "BATCH",
+        "checks": {"size": 1000},
+        "parameters": {"a": 1},
+        "phase": "RUNNING",
+        "schedule": {"preparing": {"start": "x"}},
+        "costs": [builders.cost(kinds.COST_MONETARY, max=99)],
+    },
+    "compute": compute(
+        meta={"name": "box"},
+        cores={"min": 2, "max": 4},
+        volumes=[volume("/in", "stars", mode="READONLY"), volume("/out", "disk")],
+    ),
+    "storage": [storage("disk", size={"min": 5})],
+    "data": [
+        data("stars", storage="disk", checks={"size": 10}, replace=True),
+        data("sky", checks={"size": 10}),
+    ],
+}
+
+
+def composed(request: dict[str, Any]) -> tuple[Demand, Offer, Plan, ExecutionSession]:
+    wanted = demand(request)
+    verdict = negotiate(wanted, [site()], RULES, NOW)
+    assert isinstance(verdict, Yes)
+    offer = verdict.offers[0]
+    plan = verdict.plans["here"]
+    return wanted, offer, plan, compose_session(wanted, offer, plan, builders.identities(wanted))
+
+
+def plain(session: ExecutionSession) -> dict[str, Any]:
+    made: dict[str, Any] = msgspec.to_builtins(session)
+    return made
+
+
+def test_keys_and_kinds_of_all_components() -> None:
+    wanted = demand(REQUEST)
+    assert component_kinds(wanted) == {
+        "executable": kinds.JUPYTER_NOTEBOOK,
+        "compute": kinds.SIMPLE_COMPUTE,
+        "storage/0": kinds.SIMPLE_STORAGE,
+        "storage/1": kinds.SIMPLE_STORAGE,
+        "data/0": kinds.SIMPLE_DATA,
+        "data/1": kinds.SIMPLE_DATA,
+        "volume/0": kinds.SIMPLE_VOLUME,
+        "volume/1": kinds.SIMPLE_VOLUME,
+    }
+    assert component_keys(wanted) == tuple(component_kinds(wanted))
+
+
+def test_every_component_has_its_own_uuid_and_the_clients_names() -> None:
+    wanted, _, _, session = composed(REQUEST)
+    made = plain(session)
+    uuids = {key: str(uuid) for key, uuid in builders.identities(wanted).items()}
+    assert made["meta"] == {"uuid": uuids["session"]}
+    assert made["executable"]["meta"] == {
+        "uuid": uuids["executable"],
+        "name": "fit",
+        "description": "Fits.",
+    }
+    assert made["compute"]["meta"] == {"uuid": uuids["compute"], "name": "box"}
+    assert [part["meta"] for part in made["storage"]] == [
+        {"uuid": uuids["storage/0"], "name": "disk"},
+        {"uuid": uuids["storage/1"]},
+    ]
+    assert [part["meta"]["name"] for part in made["data"]] == ["stars", "sky"]
+    assert [part["meta"]["uuid"] for part in made["compute"]["volumes"]] == [
+        uuids["volume/0"],
+        uuids["volume/1"],
+    ]
+
+
+def test_references_are_uuids_of_the_same_offer() -> None:
+    wanted, _, _, session = composed(REQUEST)
+    uuids = {key: str(uuid) for key, uuid in builders.identities(wanted).items()}
+    assert [part.storage for part in session.data] == [uuids["storage/0"], uuids["storage/1"]]
+    assert [part.data for part in session.storage] == [(uuids["data/0"],), (uuids["data/1"],)]
+    assert session.compute is not None
+    assert [v.resource for v in session.compute.volumes] == [uuids["data/0"], uuids["storage/0"]]
+    assert all(uuid == uuid.lower() for uuid in uuids.values())
+
+
+def test_what_is_offered_replaces_what_was_asked() -> None:
+    _, offer, _, session = composed(REQUEST)
+    made = plain(session)
+    assert made["compute"]["cores"] == {"min": offer.terms.cores, "max": offer.terms.cores}
+    assert made["compute"]["memory"] == {"min": 1, "max": 1}
+    assert [part["size"] for part in made["storage"]] == [
+        {"min": 5, "max": 5},
+        {"min": 1, "max": 1},
+    ]
+    assert session.costs == offer.costs["session"]
+    assert session.metrics == offer.metrics["session"]
+    assert session.compute is not None
+    assert session.compute.costs == offer.costs["compute"]
+    assert session.compute.metrics == offer.metrics["compute"]
+    assert "costs" not in made["executable"]
+
+
+def test_extensions_are_echoed_only_where_they_were_sent() -> None:
+    made = plain(composed(REQUEST)[3])
+    assert made["executable"]["mode"] == "BATCH"
+    assert made["executable"]["checks"] == {"size": 1000}
+    assert made["executable"]["parameters"] == {"a": 1}
+    assert made["data"][0]["replace"] is True
+    assert "replace" not in made["data"][1]
+    assert made["compute"]["volumes"][0]["mode"] == "READONLY"
+    assert "mode" not in made["compute"]["volumes"][1]
+    bare = plain(composed({"executable": NOTEBOOK | {"checks": {"size": 1}}})[3])
+    assert bare["executable"].keys() == {"kind", "meta", "location", "schedule", "checks"}
+
+
+def test_what_lives_is_left_to_the_living() -> None:
+    made = plain(composed(REQUEST)[3])
+    assert made.keys() == {
+        "kind",
+        "meta",
+        "costs",
+        "metrics",
+        "executable",
+        "compute",
+        "storage",
+        "data",
+        "schedule",
+    }
+    for part in (made["executable"], made["compute"], *made["storage"], *made["data"]):
+        assert "phase" not in part
+
+
+INTERVAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def check_schedules(session: ExecutionSession, start: int, latest: int, duration: int) -> None:
+    """Every component is prepared before the start, available in the same interval, and released
+    from the end on; the session's own schedule spans them all."""
+    parts = [session, session.executable, session.compute, *session.storage, *session.data]
+    now = datetime.fromtimestamp(NOW, UTC)
+    begins, gone = [], []
+    for part in parts:
+        assert part is not None
+        schedule = part.schedule
+        assert schedule is not None
+        assert schedule.preparing is not None
+        assert schedule.available is not None
+        assert schedule.releasing is not None
+        assert INTERVAL.fullmatch(str(schedule.available.start))
+        first, last = read_interval(str(schedule.available.start), now)
+        assert last is not None
+        assert (first.timestamp(), last.timestamp()) == (start, latest + 1)
+        assert read_duration(str(schedule.available.duration)).total_seconds() == duration
+        begin = read_instant(str(schedule.preparing.start))
+        assert begin + read_duration(str(schedule.preparing.duration)) <= first
+        begins.append(begin.timestamp())
+        released = read_instant(str(schedule.releasing.start))
+        assert released.timestamp() == start + duration
+        gone.append(released + read_duration(str(schedule.releasing.duration)))
+    assert begins[0] == min(begins[1:])
+    assert gone[0] == max(gone[1:])
+
+
+def test_schedules_of_the_offer_and_of_what_was_accepted() -> None:
+    wanted, offer, plan, session = composed(REQUEST)
+    terms = offer.terms
+    check_schedules(session, terms.start, terms.latest, terms.duration)
+    assert terms.latest > terms.start
+    fixed = fix(terms, NOW + 100)
+    moved = reschedule(session, fixed, plan)
+    check_schedules(moved, fixed.start, fixed.start, terms.duration)
+    accepted = msgspec.structs.replace(offer, terms=fixed)
+    assert moved == compose_session(wanted, accepted, plan, builders.identities(wanted))
+
+
+@pytest.mark.parametrize("executable", [DOCKER, builders.SINGULARITY])
+def test_the_smallest_session(executable: dict[str, Any]) -> None:
+    _, _, plan, session = composed(body(executable=executable))
+    made = plain(session)
+    assert made["executable"]["kind"] == executable["kind"]
+    assert made["compute"]["cores"] == {"min": 1, "max": 1}
+    assert "storage" not in made
+    assert "data" not in made
+    assert msgspec.convert(made, ExecutionSession) == session
+    assert reschedule(ExecutionSession(), builders.terms(), plan).executable is None

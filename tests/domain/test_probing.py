@@ -1,0 +1,59 @@
+"""What has to be looked up before a request can be answered, and for how long it is believed."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from execution_broker.domain.demand import Lookup
+from execution_broker.domain.probing import Question, is_fresh, questions
+from execution_broker.models import kinds
+from tests.domain.builders import DOCKER, NOTEBOOK, body, cost, data, demand, storage
+
+NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
+
+
+def test_what_nobody_told_is_asked() -> None:
+    request = {
+        "executable": NOTEBOOK,
+        "data": [data(checks={"size": 0}), data(), data(checks={"md5": "a" * 32})],
+    }
+    asked = questions(demand(request))
+    assert asked.keys() == {"executable", "data/1", "data/2"}
+    assert asked["executable"] == Question(location=NOTEBOOK["location"])
+
+
+def test_what_is_known_is_not_asked() -> None:
+    assert questions(demand({"executable": NOTEBOOK | {"checks": {"size": 5}}})) == {}
+    assert questions(demand({"executable": DOCKER})) == {}
+
+
+def test_the_same_content_is_the_same_question_whatever_it_is_called() -> None:
+    request = body(
+        storage=[storage("s")],
+        data=[
+            data(),
+            data("a", storage="s", replace=True, phase="RUNNING"),
+            data(meta={"uuid": "b"}, costs=[cost(kinds.COST_MONETARY, max=1)]),
+            data(location="https://example.org/other.fits"),
+        ],
+    )
+    keys = [question.key() for question in questions(demand(request)).values()]
+    assert len(set(keys[:3])) == 1
+    assert keys[3] != keys[0]
+
+
+@pytest.mark.parametrize(
+    ("found", "seconds", "believed"),
+    [
+        (Lookup(size=1), 59, True),
+        (Lookup(size=1), 60, False),
+        (Lookup(fault="gone"), 4, True),
+        (Lookup(fault="gone"), 5, False),
+    ],
+)
+def test_a_fault_is_believed_only_for_a_moment(
+    found: Lookup,
+    seconds: int,
+    believed: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    assert is_fresh(found, NOW, NOW + timedelta(seconds=seconds)) == believed
