@@ -6,6 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export BROKER_TEST_KERNEL = $(CURDIR)/.venv-kernel/bin/python
 
 # The Python for the virtual environments. Default: the first of these that is new enough.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14; do \

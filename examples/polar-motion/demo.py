@@ -166,9 +166,6 @@ class _Play:
             self._at.client.fetch(uuid, name, path)
             self._say(Text.assemble(f"{what:<18}", (str(path), "bold cyan")))
         self._say("")
-        for label, message in all_messages(session):
-            self._say(line(label, message))
-        self._say("")
         self._say(timeline(watched, self._at.here()))
 
     def _refuse(self, title: str, request: dict[str, Any]) -> None:

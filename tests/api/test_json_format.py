@@ -27,7 +27,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES, st.booleans(), st.sampled_from([None, 1, "\t"]))
-def test_reads_what_json_means(value: Any, escaped: bool, indent: int | str | None) -> None:  # noqa: FBT001
+def test_reads_what_json_means(value: Any, escaped: bool, indent: int | str | None) -> None:  # noqa: FBT001 - drawn by hypothesis
     text = json.dumps(value, ensure_ascii=escaped, indent=indent)
     assert json_format.read(text.encode()) == value
 

@@ -123,7 +123,7 @@ class Broker:
 
     def is_marked(self, uuid: str, call: str) -> bool:
         """Whether a scripted platform has reached this call of the session."""
-        return any(self.settings.data_directory.glob(f"platforms/*/mark-{uuid}-*-{call}"))
+        return bool(list(self.settings.data_directory.glob(f"platforms/*/mark-{uuid}-*-{call}")))
 
     def holdings(self) -> list[Path]:
         """What the scripted platforms still hold."""
@@ -216,7 +216,7 @@ def request(
             "location": "http://127.0.0.1:1/notebook.ipynb",
             "mode": "BATCH",
             "parameters": {"script": dict(script or {})},
-            "checks": checks,
+            "checks": dict(checks),
         },
         "compute": {"kind": kinds.SIMPLE_COMPUTE, "cores": {"min": cores}, "memory": {"min": 1}},
         "data": [
@@ -224,7 +224,7 @@ def request(
                 "kind": kinds.SIMPLE_DATA,
                 "meta": {"name": "series"},
                 "location": "http://127.0.0.1:1/series.dat",
-                "checks": checks,
+                "checks": dict(checks),
             }
         ],
         "schedule": {"requested": {"duration": duration}},

@@ -40,7 +40,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How one type of cost (a URI: monetary, energy, carbon) adds up.
 
     Per session, per core and hour, per GiB of memory and hour, per GiB of storage and hour, per
-    GiB staged. The quote is between value x (1 - uncertainty) and value x (1 + uncertainty).
+    GiB staged; none is negative. The quote is between value x (1 - uncertainty) and
+    value x (1 + uncertainty).
     """
 
     type: str

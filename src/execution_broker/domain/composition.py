@@ -101,6 +101,9 @@ class _Composer:
         self.demand = demand
         self.offer = offer
         self.uuids = {key: str(identity) for key, identity in identities.items()}
+        self.inside: dict[int, list[str]] = {}
+        for index, data in enumerate(demand.data):
+            self.inside.setdefault(data.storage, []).append(self.uuids[data_key(index)])
         self.schedules = schedules(offer.terms, plan, (SESSION, *component_keys(demand)))
 
     def session(self) -> ExecutionSession:
@@ -131,14 +134,9 @@ class _Composer:
         )
 
     def _storage(self, index: int) -> SimpleStorage:
-        inside = tuple(
-            self.uuids[data_key(i)]
-            for i, data in enumerate(self.demand.data)
-            if data.storage == index
-        )
         return msgspec.structs.replace(
             self._living(self.demand.storage[index].resource, storage_key(index)),
-            data=inside,
+            data=tuple(self.inside.get(index, ())),
             size=_exactly(self.offer.terms.storage[index]),
         )
 

@@ -37,11 +37,24 @@ def questions(demand: Demand) -> dict[str, Question]:
     for index, part in enumerate(demand.data):
         checks = part.resource.checks
         if checks is None or checks.size is None:
-            bare = msgspec.structs.replace(part.resource, storage=None)
-            asked[data_key(index)] = Question(resource=bare)
+            asked[data_key(index)] = Question(resource=_bare(part.resource))
     return asked
 
 
 def is_fresh(found: Lookup, ended: datetime, now: datetime) -> bool:
     """Whether what a probe found is still believed."""
     return now - ended < (_FRESH if found.fault is None else _FRESH_FAULT)
+
+
+def _bare(resource: Data) -> Data:
+    """What says where the content is, without what this client calls it or wants of it."""
+    return msgspec.structs.replace(
+        resource,
+        meta=None,
+        costs=(),
+        metrics=(),
+        phase=None,
+        schedule=None,
+        storage=None,
+        replace=None,
+    )

@@ -19,6 +19,8 @@ _HOUR: Final = 3600
 _GIB: Final = 1 << 30
 _DIGITS: Final = 6
 
+_Range = tuple[float, float]
+
 _FREE: Final = Price(type=kinds.COST_MONETARY)
 _CORES: Final = Quality(type=kinds.METRIC_COMPUTE, min=1, max=1, per_core=True)
 
@@ -38,17 +40,17 @@ def quote(capability: Capability, terms: Terms, to_stage: Mapping[str, int]) -> 
 
     Prices of one type add up; of qualities of one type the first counts.
     """
-    costs: dict[str, dict[str, Cost]] = {SESSION: {}, COMPUTE: {}}
+    ranges: dict[str, dict[str, _Range]] = {SESSION: {}, COMPUTE: {}}
     for price in _prices(capability):
         for key, value in _values(price, terms, to_stage):
-            cost = _cost(price, value)
-            if cost.max or key == COMPUTE:
-                _add(costs.setdefault(key, {}), cost)
-            _add(costs[SESSION], cost)
+            low, high = _quoted(price, value)
+            if high or key == COMPUTE:
+                _add(ranges.setdefault(key, {}), price.type, low, high)
+            _add(ranges[SESSION], price.type, low, high)
     qualities = {quality.type: quality for quality in reversed(_qualities(capability))}
     metrics = tuple(_metric(quality, terms.cores) for quality in reversed(qualities.values()))
     return Quote(
-        costs={key: tuple(by_type.values()) for key, by_type in costs.items()},
+        costs={key: _costs(by_type) for key, by_type in ranges.items()},
         metrics={SESSION: metrics, COMPUTE: metrics},
     )
 
@@ -75,19 +77,20 @@ def _values(price: Price, terms: Terms, to_stage: Mapping[str, int]) -> Iterator
     yield from staged.items()
 
 
-def _cost(price: Price, value: float) -> Cost:
+def _quoted(price: Price, value: float) -> _Range:
     low = value * max(0.0, 1 - price.uncertainty)
-    high = value * (1 + price.uncertainty)
-    return Cost(type=price.type, min=round(low, _DIGITS), max=round(high, _DIGITS))
+    return round(low, _DIGITS), round(value * (1 + price.uncertainty), _DIGITS)
 
 
-def _add(costs: dict[str, Cost], cost: Cost) -> None:
-    kind = cost.type or ""
-    before = costs.get(kind, Cost(min=0.0, max=0.0))
-    costs[kind] = Cost(
-        type=kind,
-        min=round((before.min or 0.0) + (cost.min or 0.0), _DIGITS),
-        max=round((before.max or 0.0) + (cost.max or 0.0), _DIGITS),
+def _add(by_type: dict[str, _Range], kind: str, low: float, high: float) -> None:
+    before = by_type.get(kind, (0.0, 0.0))
+    by_type[kind] = before[0] + low, before[1] + high
+
+
+def _costs(by_type: Mapping[str, _Range]) -> tuple[Cost, ...]:
+    return tuple(
+        Cost(type=kind, min=round(low, _DIGITS), max=round(high, _DIGITS))
+        for kind, (low, high) in by_type.items()
     )
 
 

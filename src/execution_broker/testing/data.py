@@ -137,7 +137,7 @@ class TransferContract:
         self, transfer: Transfer, broken: Source | None
     ) -> None:
         if broken is None:
-            pytest.skip("no broken source is given")
+            pytest.skip("does not apply: no broken source is given")
         with pytest.raises(Transient) as caught:
             await _whole(transfer, broken)
         _is_a_sentence(caught.value)

@@ -24,10 +24,11 @@ from execution_broker.domain.reserving import bookings, fix
 from execution_broker.models.message import Message
 from tests.domain import builders
 from tests.domain.builders import NOW, follow, has_remedy
-from tests.domain.negotiation.worlds import RULES, Mood, Oracle, World, worlds
+from tests.domain.negotiation.oracle import Oracle
+from tests.domain.negotiation.worlds import RULES, Mood, World, worlds
 
 NO_CAPACITY = messages.NO_CAPACITY.kind
-MANY = settings(max_examples=120, deadline=None)
+MANY = settings(max_examples=80, deadline=None)
 
 
 def answer(world: World) -> tuple[Demand, Yes | No]:

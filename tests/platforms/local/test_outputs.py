@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from execution_broker.platforms.local.files import remove_tree
 from execution_broker.platforms.local.outputs import fingerprints, forget, keep
 from execution_broker.platforms.local.paths import SessionPaths
 from execution_broker.platforms.local.sessions import Sessions
@@ -121,4 +122,7 @@ def test_trees_deeper_than_a_path_may_be_do_no_harm(paths: SessionPaths, results
         directory = below
     os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=directory))
     os.close(directory)
-    assert kept(keep(paths, results, limit=1, most=10)) == ["a"]
+    try:
+        assert kept(keep(paths, results, limit=1, most=10)) == ["a"]
+    finally:
+        remove_tree(paths.directory)

@@ -162,7 +162,7 @@ PUTS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(PUTS)
 def test_any_sequence_of_puts_obeys_the_rules(
     puts: list[tuple[bytes, Present, Access, str]],

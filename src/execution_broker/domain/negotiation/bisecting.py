@@ -14,5 +14,5 @@ def least_that(holds: Callable[[int], bool], low: int, high: int) -> int | None:
 def most_that(holds: Callable[[int], bool], low: int, high: int) -> int | None:
     """The most in [low, high] up to which it holds; None where it holds nowhere."""
     numbers = range(low, high + 1)
-    index = bisect_left(numbers, True, key=lambda number: not holds(number))  # noqa: FBT003
+    index = bisect_left(numbers, True, key=lambda number: not holds(number))  # noqa: FBT003 - a key, not a switch
     return numbers[index - 1] if index else None

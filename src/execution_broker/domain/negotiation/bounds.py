@@ -84,7 +84,7 @@ def least_cores(
         quote = trial.quote(msgspec.structs.replace(demand, cores=Size(cores)))
         return all(is_kept(bound, quote) for bound in metrics)
 
-    return least_that(is_enough, low, high)
+    return least_that(is_enough, low, high) if metrics else low
 
 
 def _bounds_of(demand: Demand) -> Iterator[Bound]:
@@ -139,6 +139,9 @@ def _settle_metrics(case: Case, trial: Trial, bounds: tuple[Bound, ...]) -> tupl
     limit = site.most(CORES, site.capability.limits.cores)
     relaxed = []
     for bound in bounds:
+        if bound.what == "cost":
+            relaxed.append(bound)
+            continue
         demand = case.demand
         low, most = demand.cores.min, demand.cores.max or demand.cores.min
         cores = least_cores(demand, trial, (bound,), low, limit)

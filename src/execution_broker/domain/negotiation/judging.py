@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from execution_broker.domain.demand import Demand
-from execution_broker.domain.messages import TOO_LONG
+from execution_broker.domain.messages import NOT_ALLOWED
 from execution_broker.domain.negotiation.bounds import Bound, settle
 from execution_broker.domain.negotiation.fitting import fit
 from execution_broker.domain.negotiation.placing import Frame, Slot, find, frame_of
@@ -67,10 +67,6 @@ def judge(site: Site, demand: Demand, rules: Rules, now: int) -> Prospect | tupl
 
 
 def _endless(site: Site, prepare: int) -> Message:
-    years = LONGEST_PREPARATION // (365 * 86400)
-    return TOO_LONG(
-        place="preparing",
-        wanted=f"{prepare // (365 * 86400)} years",
-        platform=site.name,
-        limit=f"{years} years",
-    )
+    years = prepare // (365 * 86400)
+    reason = f"staging all of it on {site.name} would take {years} years"
+    return NOT_ALLOWED(place="what is to be staged", reason=reason)

@@ -135,7 +135,12 @@ class _Ways:
         seconds = self._most(1, asked - 1, lambda n: {"duration": timedelta(seconds=n)})
         if seconds is not None:
             length = write_seconds(seconds)
-            yield _less("schedule.requested.duration", f"{length}", write_seconds(asked), length)
+            yield _less(
+                "schedule.requested.duration",
+                f"a session of {length}",
+                write_seconds(asked),
+                length,
+            )
 
     def _most(self, low: int, high: int, change: Callable[[int], dict[str, Any]]) -> int | None:
         """The most of something in [low, high] with which there is room in the frame."""

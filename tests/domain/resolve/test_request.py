@@ -4,20 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from execution_broker.domain.demand import Demand, Size
-from execution_broker.domain.iso8601 import write_epoch, write_epochs
+from execution_broker.domain.iso8601 import write_epochs
 from execution_broker.domain.messages import UNKNOWN_KIND
 from execution_broker.domain.offer import No
 from execution_broker.domain.resolve import Defaults, resolve
 from execution_broker.models import kinds
 from execution_broker.models.reading import read_request
-from tests.domain import builders
 from tests.domain.builders import (
     DOCKER,
-    EXAMPLES,
     NOTEBOOK,
     NOW,
     SINGULARITY,
@@ -253,75 +249,6 @@ def test_a_bound_on_the_other_side_is_none() -> None:
     assert isinstance(resolved(request), Demand)
 
 
-@pytest.mark.parametrize(
-    ("duration", "to"),
-    [
-        ("P1M", "PT720H"),
-        ("P1Y2M1DT1H", "PT10225H"),
-        ("-PT1H", "PT1H"),
-        ("PT0S", "PT2H"),
-        ("P0Y", "PT2H"),
-        ("P999Y", "PT2H"),
-        ("P1YX", "PT2H"),
-        ("soon", "PT2H"),
-        ("", "PT2H"),
-        ("PT" + "9" * 5000 + "H", "PT2H"),
-    ],
-)
-def test_durations_that_cannot_be_had(duration: str, to: str) -> None:
-    request = body(schedule=requested(duration=duration))
-    (fault,) = faults(request)
-    assert (fault.values["path"], fault.values["to"]) == ("schedule.requested.duration", to)
-    assert len(fault.values["from"]) < 130
-    assert isinstance(resolved(follow(request, [fault])), Demand)
-
-
-HOUR = 3600
-DAY = 86400
-
-
-@pytest.mark.parametrize(
-    ("start", "window"),
-    [
-        (write_epoch(NOW + HOUR), (NOW + HOUR, NOW + HOUR + DAY)),
-        (write_epochs(NOW + DAY, NOW + HOUR), (NOW + HOUR, NOW + DAY)),
-        (f"{write_epoch(NOW + HOUR)}/P1M", (NOW + HOUR, NOW + HOUR + 30 * DAY)),
-        (f"{write_epoch(NOW + HOUR)}/-PT1H", (NOW + HOUR, NOW + 2 * HOUR)),
-        (f"{write_epoch(NOW + HOUR)}/soon", (NOW + HOUR, NOW + HOUR + DAY)),
-        (write_epochs(NOW - DAY, NOW), (NOW - DAY, NOW + DAY)),
-        ("2020-01-01", (NOW, NOW + DAY)),
-        ("../2020-01-01", (NOW, NOW + DAY)),
-        ("2200-01-01/P1D", (NOW, NOW + DAY)),
-        ("2200-01-01", (NOW, NOW + DAY)),
-        ("9999-12-31/P2D", (NOW, NOW + DAY)),
-        ("2027-02-01T00:00:00.2Z/PT0.5S", (1801440001, 1801440002)),
-        ("whenever", (NOW, NOW + DAY)),
-        ("/", None),
-        ("../..", None),
-        ("0001-01-01/..", None),
-        ("9998-01-01/..", (NOW, NOW + DAY)),
-    ],
-)
-def test_windows_that_cannot_be_had(start: str, window: tuple[int, int] | None) -> None:
-    request = body(schedule=requested(start=start))
-    if window is None:
-        assert demand(request).window_end == NOW + DAY
-        return
-    (fault,) = faults(request)
-    assert (fault.values["path"], fault.values["to"]) == (
-        "schedule.requested.start",
-        write_epochs(*window),
-    )
-    followed = demand(follow(request, [fault]))
-    assert (followed.window_start, followed.window_end) == window
-
-
-def test_a_window_without_end_is_bounded() -> None:
-    assert (
-        demand(body(schedule=requested(start="../9999-12-31"))).window_end < NOW + 201 * 366 * DAY
-    )
-
-
 def test_all_faults_at_once() -> None:
     request = {
         "compute": compute(cores={"min": 0}, volumes=[volume(None, "x")]),
@@ -389,55 +316,3 @@ def test_an_unknown_kind_alone_is_a_no() -> None:
 def test_more_components_than_a_session_can_have(parts: dict[str, Any]) -> None:
     (fault,) = faults(body(**parts))
     assert "501 are more than the 500" in (fault.message or "")
-
-
-names = st.none() | st.sampled_from(["a", "b", "A", UUID_TEXT, UUID_TEXT.lower()])
-numbers = st.none() | st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 9)
-ranges = st.none() | st.fixed_dictionaries({}, optional={"min": numbers, "max": numbers})
-metas = st.builds(lambda name, uuid: {"name": name, "uuid": uuid}, names, names)
-texts = st.none() | st.text(max_size=12) | st.sampled_from(["PT1H", "../..", "P1Y", "/a", ".."])
-schedules = st.builds(lambda d, s: {"requested": {"duration": d, "start": s}}, texts, texts)
-stores = st.builds(lambda m, r: storage(meta=m, size=r), metas, ranges)
-datas = st.builds(
-    lambda m, s, size: data(meta=m, storage=s, checks={"size": size}), metas, names, numbers
-)
-mounts = st.builds(volume, texts, names)
-requests = st.fixed_dictionaries(
-    {"executable": st.sampled_from([None, DOCKER, NOTEBOOK])},
-    optional={
-        "storage": st.lists(stores, max_size=3),
-        "data": st.lists(datas, max_size=3),
-        "compute": st.builds(
-            lambda c, m, v: compute(cores=c, memory=m, volumes=v),
-            ranges,
-            ranges,
-            st.lists(mounts, max_size=3),
-        ),
-        "schedule": schedules,
-    },
-)
-
-
-@EXAMPLES
-@given(requests)
-def test_whatever_is_asked_is_resolved_or_refused_with_reasons(request: dict[str, Any]) -> None:
-    found = resolved(request)
-    if isinstance(found, No):
-        assert found.messages
-        assert {m.level for m in found.messages} == {"ERROR"}
-        if all(has_remedy(m) for m in found.messages):
-            assert isinstance(resolved(follow(request, found.messages)), Demand)
-        return
-    assert found.window_start < found.window_end
-    assert found.window_end > NOW
-    assert found.duration >= timedelta(seconds=1)
-    for size in (found.cores, found.memory, *(s.size for s in found.storage)):
-        assert 1 <= size.min <= (size.max or size.min)
-    named = len(request.get("storage", ()))
-    assert [s.implied for s in found.storage[:named]] == [False] * named
-    assert all(s.implied for s in found.storage[named:])
-    implied_for = [d.storage for d in found.data if d.storage >= named]
-    assert implied_for == list(range(named, len(found.storage)))
-    keys = {f"storage/{i}" for i in range(named)} | {f"data/{i}" for i in range(len(found.data))}
-    assert all(v.target in keys for v in found.volumes)
-    assert builders.demand(request) == found

@@ -1,0 +1,38 @@
+"""Where CI=true every component that a test needs is there: a test that skips has failed.
+
+Not so one that skips because it asks for what cannot be here: its reason begins so.
+"""
+
+import os
+from collections.abc import Generator
+from typing import TypeVar
+
+import pytest
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+_DOES_NOT_APPLY = "Skipped: does not apply: "
+_MUST_RUN = os.environ.get("CI", "").lower() == "true"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _failed_if_skipped((yield), item.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _failed_if_skipped((yield), collector.nodeid)
+
+
+def _failed_if_skipped(report: Report, where: str) -> Report:
+    if _MUST_RUN and report.skipped and not hasattr(report, "wasxfail"):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if not reason.startswith(_DOES_NOT_APPLY):
+            report.outcome = "failed"
+            report.longrepr = f"{where} skipped where everything must run: {reason}"
+    return report

@@ -1,0 +1,96 @@
+"""A real `broker serve` in a process of its own, on a free port."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+_LISTENING = re.compile(r"listening on (http://\S+)")
+
+
+class Server:
+    """A running server. `log` is what it wrote so far."""
+
+    def __init__(self, process: "subprocess.Popen[str]", directory: Path) -> None:
+        self.process = process
+        self.directory = directory
+        self.log: list[str] = []
+        self._url = ""
+        self._found = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def url(self) -> str:
+        assert self._found.wait(30), "".join(self.log)
+        assert self._url, "".join(self.log)
+        return self._url
+
+    def client(self) -> httpx.Client:
+        """Signed in as the administrator."""
+        url = self.url
+        password = (self.directory / "admin-password").read_text().strip()
+        return httpx.Client(base_url=url, auth=("admin", password), timeout=20)
+
+    def ready(self) -> None:
+        """Wait until it can answer requests."""
+        with self.client() as client:
+            for _ in range(2000):
+                if client.get("/readyz").status_code == 200:
+                    return
+        raise AssertionError("".join(self.log))
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(how)
+        status = self.process.wait(30)
+        self._reader.join(5)
+        return status
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(line)
+            found = _LISTENING.search(line)
+            if found:
+                self._url = found[1]
+                self._found.set()
+        self._found.set()
+
+
+@contextmanager
+def server(directory: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+    """`settings` are BROKER__ variables without their prefix. Killed at the end if still there."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("BROKER")
+    }
+    environment |= {
+        "BROKER__DATA_DIRECTORY": str(directory),
+        "BROKER__HTTP__LISTEN": "127.0.0.1:0",
+        **{f"BROKER__{name}": value for name, value in settings.items()},
+    }
+    environment["PYTHONPATH"] = str(Path(__file__).parent.parent / "plugin")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "execution_broker.cli", "serve"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
+    made = Server(process, directory)
+    try:
+        yield made
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(30)
+        assert process.stderr is not None
+        made._reader.join(5)
+        process.stderr.close()
