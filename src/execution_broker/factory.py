@@ -1,6 +1,5 @@
 """The only place where objects are wired."""
 
-import asyncio
 import os
 import secrets
 import time
@@ -37,8 +36,7 @@ from execution_broker.steps.handlers import handlers
 from execution_broker.steps.staging import Staging
 from execution_broker.storage import bookings, identities, steps
 from execution_broker.storage.database import Connection, Database
-from execution_broker.storage.migrate import head, upgrade_sqlite
-from execution_broker.storage.sqlite import SqliteDatabase
+from execution_broker.storage.opening import opener
 
 ADMINISTRATOR: Final = "admin"
 PASSWORD_FILE: Final = "admin-password"  # noqa: S105 - the name of the file
@@ -82,24 +80,10 @@ _FOR_EACH: Final = (StepKind.REPORT, StepKind.RECONCILE)
 async def database_opener(settings: Settings) -> Callable[[], Database]:
     """Opens the configured database as often as it is called.
 
-    The data directory and the tables of SQLite are made or upgraded first; PostgreSQL's are left
-    to the operator. ConfigurationError says what cannot be had.
+    The data directory is made first. ConfigurationError says what cannot be had.
     """
-    url = settings.database.url
     _make_directory(settings.data_directory)
-    if url.startswith(("postgresql://", "postgres://")):
-        return await _postgres_opener(url)
-    if url == "sqlite":
-        path = settings.data_directory / "broker.sqlite"
-    elif url.startswith("sqlite:///"):
-        path = Path(url.removeprefix("sqlite:///"))
-    else:
-        raise ConfigurationError(
-            f"database.url is {url.partition(':')[0]}:..., which this version cannot open.",
-            "Use sqlite, sqlite:///path/to/file, or postgresql://host/database.",
-        )
-    await asyncio.to_thread(upgrade_sqlite, path)
-    return partial(SqliteDatabase, path)
+    return await opener(settings.database.url, settings.data_directory)
 
 
 async def open_instance(database: Database, settings: Settings) -> Instance:
@@ -181,30 +165,6 @@ async def make_administrator(services: Services, settings: Settings) -> Path:
     with suppress(AccountExists):
         await services.identities.add(ADMINISTRATOR, password, Role.ADMINISTRATOR)
     return file
-
-
-async def _postgres_opener(url: str) -> Callable[[], Database]:
-    try:
-        from execution_broker.storage import migrate_postgres
-        from execution_broker.storage.postgres import PostgresDatabase
-    except ImportError:
-        raise ConfigurationError(
-            "database.url is PostgreSQL, whose driver is not installed.",
-            "Install execution-broker[postgres].",
-        ) from None
-    try:
-        revision = await migrate_postgres.revision(url)
-    except (OSError, migrate_postgres.ServerError) as error:
-        raise ConfigurationError(
-            f"database.url: the server cannot be used ({type(error).__name__}).",
-            "Check the address, the user, the password, and that the server runs.",
-        ) from None
-    if revision != head():
-        raise ConfigurationError(
-            f"The tables of the database are at revision {revision}, not {head()}.",
-            "Run `broker db upgrade`.",
-        )
-    return partial(PostgresDatabase, url)
 
 
 async def _add_upkeep(platforms: Mapping[int, str], connection: Connection) -> None:

@@ -62,8 +62,6 @@ def test_the_lock_has_what_the_project_names() -> None:
 
 def named() -> list[str]:
     """All requirements of pyproject.toml."""
-    extras, groups = PROJECT["optional-dependencies"], settings()["dependency-groups"]
-    return [
-        *PROJECT["dependencies"],
-        *(one for part in (extras, groups) for many in part.values() for one in many),
-    ]
+    lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    lists += settings()["dependency-groups"].values()
+    return [name for one in lists for name in one]

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from execution_broker.domain.errors import Unavailable
-from execution_broker.storage import identities, migrate, sessions
+from execution_broker.storage import identities, migrate, migrate_postgres, revision, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import NewEvent
 from execution_broker.storage.sqlite import SqliteDatabase
 from execution_broker.storage.statements import statements
+from tests.harness.postgres import PostgresServer
 from tests.storage.rows import a_session
 
 
@@ -91,6 +92,7 @@ async def test_the_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
     migrate.upgrade_sqlite(path)
     migrate.upgrade_sqlite(path)
     assert migrate.drift_of_sqlite(path) == []
+    assert migrate.head() == revision.HEAD == revision.of_sqlite(path)
     assert path.stat().st_mode & 0o077 == 0
 
 
@@ -113,3 +115,10 @@ async def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path) -> None:
         await database.close()
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_the_migrations_make_the_same_tables_on_postgresql(postgres: PostgresServer) -> None:
+    url = await postgres.new_database()
+    await migrate_postgres.upgrade(url)
+    assert await migrate_postgres.drift_of(url) == []
+    assert await revision.of_postgres(url) == revision.HEAD

@@ -5,28 +5,16 @@ from typing import Any
 
 import asyncpg
 from alembic import command
-from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from execution_broker.storage.migrate import alembic_config, drift
 
-ServerError = asyncpg.PostgresError
-"""What the server raises: a wrong password, a database that is not there."""
-
 
 async def upgrade(url: str) -> None:
     """Make or upgrade the tables of a PostgreSQL database. Repeatable."""
     await _on_postgres(url, lambda connection: command.upgrade(alembic_config(connection), "head"))
-
-
-async def revision(url: str) -> str | None:
-    """The revision of the tables, None where there are none."""
-    found: str | None = await _on_postgres(
-        url, lambda connection: MigrationContext.configure(connection).get_current_revision()
-    )
-    return found
 
 
 async def drift_of(url: str) -> list[Any]:

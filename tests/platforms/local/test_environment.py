@@ -10,7 +10,7 @@ import pytest
 from execution_broker.domain.errors import Permanent
 from execution_broker.platforms.local.config import LocalConfig
 from execution_broker.platforms.local.environment import KernelEnvironment
-from execution_broker.testing.platform import until
+from execution_broker.testing.course import until
 
 BROKEN = "this is no requirement"
 

@@ -20,7 +20,8 @@ from execution_broker.platforms.local.launch import marks
 from execution_broker.platforms.local.platform import LocalPlatform
 from execution_broker.ports.data import Stage
 from execution_broker.ports.platform import Life, Observation, PlatformContext
-from execution_broker.testing.platform import Course, PlatformContract, Workload, until
+from execution_broker.testing.course import Course, until
+from execution_broker.testing.platform import PlatformContract, Workload
 
 Notebook = Callable[..., JupyterNotebook]
 Local = Callable[..., LocalPlatform]

@@ -18,7 +18,7 @@ MIB = 1 << 20
 
 @pytest.fixture
 def paths(tmp_path: Path) -> SessionPaths:
-    return Sessions(tmp_path / "root", uuid4(), "here").make("jane", uuid4())
+    return Sessions(tmp_path / "root", tmp_path / "register").make("jane", uuid4())
 
 
 @pytest.fixture
@@ -57,6 +57,15 @@ def test_links_and_devices_are_not_followed(paths: SessionPaths, results: Path) 
     (paths.work / "__pycache__" / "a.pyc").touch()
     (paths.work / "file").touch()
     assert kept(keep(paths, results, limit=1, most=100)) == ["file"]
+
+
+def test_a_forged_record_keeps_nothing_outside(paths: SessionPaths, results: Path) -> None:
+    (paths.work / "file").touch()
+    for spec in ('{"writable": {"../out": "/etc", "/out": "/etc"}}', '{"inputs": 1}', "[" * 9999):
+        paths.control.spec.write_text(spec)
+        assert kept(keep(paths, results, limit=1, most=100)) == ["file"]
+        assert [file.name for file in results.parent.iterdir()] == [results.name]
+        forget(results)
 
 
 def test_the_notebook_first_then_as_many_as_fit(paths: SessionPaths, results: Path) -> None:

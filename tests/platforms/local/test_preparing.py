@@ -1,5 +1,6 @@
 """Preparing: what cannot be had is refused with the reason, before anything runs."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from execution_broker.models.resources import SimpleData, SimpleVolume
 from execution_broker.platforms.local.platform import LocalPlatform
 from execution_broker.ports.data import Stage
 from execution_broker.ports.platform import PlatformContext
-from execution_broker.testing.platform import Course
+from execution_broker.testing.course import Course
 
 Local = Callable[..., LocalPlatform]
 Notebook = Callable[..., JupyterNotebook]
@@ -122,3 +123,22 @@ async def test_a_disk_that_fails_may_be_tried_again(
     context.directory.write_text("in the way")
     with pytest.raises(OutsideError, match="Making the storage failed: Not a directory"):
         await Course(local, staging, notebook("x = 1")).prepare()
+
+
+@pytest.mark.parametrize("how", ["closed", "removed"])
+async def test_what_became_of_its_directory_keeps_no_session(
+    local: Local, staging: Stage, notebook: Notebook, context: PlatformContext, how: str
+) -> None:
+    """A notebook can do to its directory what the broker can."""
+    course = Course(local, staging, notebook("x = 1"))
+    await course.prepare()
+    (directory,) = context.directory.glob(f"sessions/*/broker/{course.session}")
+    if how == "closed":
+        for path in (directory / "control", directory / "storage", directory):
+            path.chmod(0)
+    else:
+        shutil.rmtree(directory)
+    assert await course.is_held()
+    await course.release()
+    assert not await course.is_held()
+    assert not directory.exists()

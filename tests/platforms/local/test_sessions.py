@@ -1,80 +1,81 @@
-"""Session directories: whole or not there, and never somebody else's."""
+"""Session directories: each is found again, whatever became of it, and goes whole."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import pytest
+
+from execution_broker.platforms.local.files import remove_tree, write_json
 from execution_broker.platforms.local.sessions import Sessions
 
-INSTANCE = uuid4()
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> Sessions:
+    return Sessions(tmp_path / "root", tmp_path / "register")
 
 
 def held(sessions: Sessions) -> set[UUID]:
     return {one.session for one in sessions.all()}
 
 
-def test_a_session_is_made_once_by_however_many(tmp_path: Path) -> None:
-    sessions, session = Sessions(tmp_path, INSTANCE, "here"), uuid4()
+def test_a_session_is_made_once_by_however_many(sessions: Sessions) -> None:
+    session = uuid4()
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: sessions.make("jane", session), range(32)))
-    assert {one.directory for one in made} == {tmp_path / "jane" / "broker" / str(session)}
-    assert [one.session for one in sessions.all()] == [session]
-    assert list((tmp_path / "jane" / "broker").iterdir()) == [made[0].directory]
+        made = {
+            paths.directory
+            for paths in pool.map(lambda _: sessions.make("jane", session), range(32))
+        }
+    assert made == {sessions.root / "jane" / "broker" / str(session)}
+    assert held(sessions) == {session}
 
 
-def test_nobody_else_finds_it(tmp_path: Path) -> None:
-    mine, session = Sessions(tmp_path, INSTANCE, "here"), uuid4()
-    paths = mine.make("jane", session)
-    for other in (Sessions(tmp_path, uuid4(), "here"), Sessions(tmp_path, INSTANCE, "there")):
-        assert held(other) == set()
-        other.remove(session)
-    assert paths.label.exists()
-    assert held(mine) == {session}
+def test_others_in_the_same_root_are_left_alone(sessions: Sessions, tmp_path: Path) -> None:
+    session = uuid4()
+    paths = sessions.make("jane", session)
+    other = Sessions(sessions.root, tmp_path / "other")
+    other.remove(session)
+    assert held(other) == set()
+    assert paths.work.is_dir()
 
 
-def test_users_with_long_and_strange_names_have_their_own(tmp_path: Path) -> None:
-    sessions = Sessions(tmp_path, INSTANCE, "here")
+def test_users_with_long_and_strange_names_have_their_own(sessions: Sessions) -> None:
     names = ["broker", "a/b", "..", "", "\U0001f680" * 255, "x" * 255]
     made = {uuid4(): name for name in names}
     for session, name in made.items():
-        assert sessions.make(name, session).directory.is_relative_to(tmp_path)
+        assert sessions.make(name, session).directory.is_relative_to(sessions.root)
     assert held(sessions) == set(made)
+    assert len({one.paths.directory for one in sessions.all()}) == len(names)
 
 
-def test_what_is_half_made_or_half_removed_is_found_and_goes(tmp_path: Path) -> None:
-    sessions = Sessions(tmp_path, INSTANCE, "here")
+def test_what_was_cut_off_half_way_is_found_and_goes(sessions: Sessions) -> None:
     half_made, half_removed = uuid4(), uuid4()
-    new = sessions.make("jane", half_made)
-    gone = sessions.make("jane", half_removed)
-    mark = sessions._mark
-    new.label.unlink()
-    new.directory.rename(new.directory.with_name(f".new.{half_made}.{mark}.abc"))
-    gone.label.unlink()
-    gone.directory.rename(gone.directory.with_name(f".gone.{half_removed}.{mark}.abc"))
+    remove_tree(sessions.make("jane", half_made).directory)
+    remove_tree(sessions.make("jane", half_removed).control.directory)
     assert held(sessions) == {half_made, half_removed}
-    sessions.remove(half_made)
-    sessions.remove(half_removed)
-    assert held(sessions) == set()
-    assert list((tmp_path / "jane" / "broker").iterdir()) == []
+    for _ in range(2):
+        sessions.remove(half_made)
+        sessions.remove(half_removed)
+        assert held(sessions) == set()
+    assert list((sessions.root / "jane" / "broker").iterdir()) == []
 
 
-def test_a_directory_goes_with_its_last_file(tmp_path: Path) -> None:
-    sessions, session = Sessions(tmp_path, INSTANCE, "here"), uuid4()
+def test_a_directory_goes_with_its_last_file(sessions: Sessions) -> None:
+    session = uuid4()
     paths = sessions.make("jane", session)
-    file = paths.storages / "0" / "file"
-    file.parent.mkdir()
-    file.touch()
+    write_json(paths.storages / "file", {})
     sessions.remove_when_empty(paths, session)
-    assert paths.label.exists()
-    file.unlink()
+    assert paths.work.is_dir()
+    (paths.storages / "file").unlink()
     for _ in range(2):
         sessions.remove_when_empty(paths, session)
         assert not paths.directory.exists()
+        assert held(sessions) == set()
 
 
-def test_trees_of_any_depth_and_mode_are_removed(tmp_path: Path) -> None:
-    sessions, session = Sessions(tmp_path, INSTANCE, "here"), uuid4()
+def test_trees_of_any_depth_and_mode_are_removed(sessions: Sessions) -> None:
+    session = uuid4()
     paths = sessions.make("jane", session)
     (paths.work / "closed").mkdir()
     (paths.work / "closed" / "file").touch()
@@ -86,5 +87,7 @@ def test_trees_of_any_depth_and_mode_are_removed(tmp_path: Path) -> None:
         os.close(directory)
         directory = below
     os.close(directory)
+    paths.directory.chmod(0)
     sessions.remove(session)
     assert held(sessions) == set()
+    assert list((sessions.root / "jane" / "broker").iterdir()) == []

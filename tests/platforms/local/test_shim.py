@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ class Supervised:
         return len(marked(self.marks))
 
     async def stop(self) -> bool:
-        return await asyncio.to_thread(supervision.stop, self.control, self.marks)
+        return await asyncio.to_thread(supervision.stop, self.control, self.marks, 0.5)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -256,6 +256,20 @@ async def test_a_process_that_is_another_at_every_look_is_caught(session: Superv
     ended = await session.until_ended()
     assert ended.status == 0
     await until(lambda: session.running() == 0)
+
+
+async def test_files_that_a_notebook_wrote_over_are_not_believed(session: Supervised) -> None:
+    await session.start("/bin/sh", "-c", ENDLESS)
+    await session.until_printed()
+    me = processes.identity(os.getpid())
+    assert me is not None
+    write_json(session.control.shim, asdict(me))
+    write_json(session.control.exit, {"status": "none"})
+    session.control.stream("stdout").write_bytes(b"\xff" * 24)
+    assert supervision.state(session.control) is State.RUNNING
+    assert session.printed() == b""
+    assert await session.stop()
+    assert session.running() == 0
 
 
 async def test_another_process_with_the_same_id_is_not_taken_for_the_shim(

@@ -46,8 +46,9 @@ def test_the_file_never_grows(tmp_path: Path) -> None:
 
 def test_nothing_is_read_of_what_is_not_there(tmp_path: Path) -> None:
     assert read_after(tmp_path / "stdout", 0) == []
-    (tmp_path / "torn").write_bytes(b"\1\2")
-    assert read_after(tmp_path / "torn", 0) == []
+    for content in (b"", b"\1\2", b"\xff" * 24, b"\1" + b"\0" * 23):
+        (tmp_path / "other").write_bytes(content)
+        assert read_after(tmp_path / "other", 0) == []
 
 
 def test_a_reader_never_sees_bytes_in_a_wrong_place(tmp_path: Path) -> None:

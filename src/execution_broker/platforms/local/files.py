@@ -31,7 +31,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -58,10 +58,10 @@ def remove_tree(path: Path) -> None:
     Finding nothing is fine. OSError when something is left.
     """
     _run("rm", "-rf", "--", str(path))
-    if os.path.lexists(path):
+    if _is_there(path):
         _run("chmod", "-R", "u+rwx", "--", str(path))
         words = _run("rm", "-rf", "--", str(path))
-        if os.path.lexists(path):
+        if _is_there(path):
             raise OSError(f"{path} cannot be removed: {words}")
 
 
@@ -89,6 +89,14 @@ def tree_size(top: Path) -> int:
         with contextlib.suppress(FileNotFoundError):
             total += entry.stat(follow_symlinks=False).st_blocks * 512
     return total
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _run(*command: str) -> str:

@@ -25,10 +25,5 @@ def original_name(path: str) -> str:
     return "" if encoded == "%" else unquote_to_bytes(encoded).decode("utf-8", "surrogatepass")
 
 
-def continues(part: str) -> bool:
-    """Whether the name goes on in a directory below this one."""
-    return part.endswith("+")
-
-
 def _bytes(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")

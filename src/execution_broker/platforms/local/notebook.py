@@ -45,7 +45,7 @@ def cells_done(path: Path) -> tuple[int, int] | None:
 
 def error_of(path: Path) -> str | None:
     """The name and the value of the error that ended an executed notebook."""
-    for cell in _cells(path, _LARGEST):
+    for cell in reversed(_cells(path, _LARGEST)):
         for output in _list(cell.get("outputs")):
             if output.get("output_type") == "error":
                 text = f"{output.get('ename')}: {output.get('evalue')}"

@@ -11,7 +11,7 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -19,7 +19,6 @@ from execution_broker.domain import messages
 from execution_broker.models.message import Message
 from execution_broker.platforms.local.files import (
     files_below,
-    read_json,
     read_regular,
     remove_tree,
 )
@@ -28,6 +27,8 @@ from execution_broker.ports.platform import Collected, Kept
 
 _MIB: Final = 1 << 20
 _NAMED: Final = 5
+_LARGEST: Final = 1 << 28
+T = TypeVar("T")
 _UNWANTED: Final = "__pycache__"
 _THIS_FILE_ONLY: Final = frozenset(
     {errno.EACCES, errno.ENAMETOOLONG, errno.ENOENT, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
@@ -41,6 +42,14 @@ class Candidate(msgspec.Struct, frozen=True):
     file: Path
     path: str
     size: int
+
+
+class _Recorded(msgspec.Struct, frozen=True):
+    """What `launch.write_spec` wrote down for this."""
+
+    executed: str = ""
+    writable: dict[str, str] = {}
+    inputs: dict[str, list[int]] = {}
 
 
 def fingerprints(inputs: Iterable[Path]) -> dict[str, list[int]]:
@@ -62,10 +71,8 @@ def keep(paths: SessionPaths, results: Path, *, limit: int, most: int) -> Collec
             _Keeper(paths, _partial(results), limit * _MIB, most).keep()
             _partial(results).rename(results)
             _sync(results.parent)
-        manifest = read_regular(paths.control.manifest, 1 << 28)
-        if manifest is None:
-            return Collected(outputs=_listed(results))
-        return msgspec.json.decode(manifest, type=Collected)
+        manifest = _read(paths.control.manifest, Collected)
+        return Collected(outputs=_listed(results)) if manifest is None else manifest
 
 
 def forget(results: Path) -> None:
@@ -78,7 +85,7 @@ class _Keeper:
 
     def __init__(self, paths: SessionPaths, target: Path, room: int, most: int) -> None:
         self._paths = paths
-        self._spec: dict[str, Any] = read_json(paths.control.spec) or {}
+        self._recorded = _read(paths.control.spec, _Recorded) or _Recorded()
         self._target = target
         self._limit = self._room = room
         self._most = most
@@ -89,7 +96,7 @@ class _Keeper:
     def keep(self) -> None:
         remove_tree(self._target)
         self._target.mkdir(parents=True)
-        executed = self._spec.get("executed")
+        executed = self._recorded.executed
         found = sorted(self._candidates(), key=lambda c: (c.path != executed, c.size, c.path))
         for candidate in found:
             self._take(candidate)
@@ -102,12 +109,12 @@ class _Keeper:
         temporary.replace(self._paths.control.manifest)
 
     def _candidates(self) -> Iterator[Candidate]:
-        inputs = self._spec.get("inputs", {})
+        inputs = self._recorded.inputs
         seen = set()
         for file, path in self._files():
             try:
                 status = file.lstat()
-            except FileNotFoundError:
+            except OSError:
                 continue
             same = (status.st_dev, status.st_ino)
             if not stat.S_ISREG(status.st_mode) or same in seen:
@@ -119,7 +126,9 @@ class _Keeper:
     def _files(self) -> Iterator[tuple[Path, str]]:
         """All files, with the path that the notebook knew them by."""
         yield from _below(self._paths.work, "")
-        for place, target in self._spec.get("writable", {}).items():
+        for place, target in self._recorded.writable.items():
+            if ".." in place.split("/") or place.startswith("/"):
+                continue
             if Path(target).is_dir():
                 yield from _below(Path(target), f"{place}/")
             else:
@@ -198,6 +207,14 @@ def _listed(results: Path) -> tuple[Kept, ...]:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         kept.append(Kept(path, file.stat().st_size, digest))
     return tuple(sorted(kept, key=lambda one: one.path))
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    """None where it is not there, or not ours any more: a notebook could have written it."""
+    try:
+        return msgspec.json.decode(read_regular(path, _LARGEST) or b"", type=kind)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def _named(paths: list[str]) -> str:

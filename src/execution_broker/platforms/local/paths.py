@@ -4,7 +4,6 @@
     storage/     one directory for each storage resource
     scratch/     caches and settings of what runs: never kept
     control/     how the broker and the shim talk
-    label.json   whose this is
 
 Standard library only: the shim uses this.
 """
@@ -90,10 +89,6 @@ class SessionPaths:
     @property
     def control(self) -> Control:
         return Control(self.directory / "control")
-
-    @property
-    def label(self) -> Path:
-        return self.directory / "label.json"
 
     def storage(self, index: int, uuid: str) -> Path:
         """The directory of one storage resource."""

@@ -52,9 +52,10 @@ class LocalPlatform:
         self._name = name
         self._config = config
         self._context = context
-        root = Path(config.root) if config.root else context.directory / "sessions"
-        self._sessions = Sessions(root.absolute(), context.instance, name)
-        self._environment = KernelEnvironment(config, context.directory.absolute() / "kernel")
+        directory = context.directory.absolute()
+        root = Path(config.root).absolute() if config.root else directory / "sessions"
+        self._sessions = Sessions(root, directory / "register")
+        self._environment = KernelEnvironment(config, directory / "kernel")
         self._kinds = {kind.kind: kind for kind in context.data_kinds.values()}
 
     async def report(self) -> Capability:
@@ -177,6 +178,7 @@ class LocalPlatform:
         most = self._config.outputs_files
 
         def collect() -> Collected:
+            self._sessions.reopen(paths)
             streams = supervision.new_output(paths.control, seen)
             kept = outputs.keep(paths, results, limit=order.outputs, most=most)
             return msgspec.structs.replace(kept, streams=streams)
@@ -184,8 +186,9 @@ class LocalPlatform:
         return await self._in_thread("Keeping the outputs", collect)
 
     async def release_compute(self, order: Order) -> Outcome:
-        control, whose = self._paths(order).control, self._marks(order.session)
-        ended = await self._in_thread("Stopping", lambda: supervision.stop(control, whose))
+        ended = await self._in_thread(
+            "Stopping", lambda: self._stop(self._paths(order), order.session)
+        )
         return Done() if ended else NotYet()
 
     async def release_executable(self, order: Order) -> Outcome:
@@ -207,7 +210,9 @@ class LocalPlatform:
 
     async def holdings(self) -> Sequence[Holding]:
         def look() -> list[Holding]:
-            found = [Holding(held.session, str(held.directory)) for held in self._sessions.all()]
+            found = [
+                Holding(held.session, str(held.paths.directory)) for held in self._sessions.all()
+            ]
             with_directory = {holding.session for holding in found}
             for pid, session in self._running():
                 if session not in with_directory:
@@ -218,11 +223,10 @@ class LocalPlatform:
 
     async def destroy(self, holding: Holding) -> None:
         def destroy() -> bool:
-            whose = self._marks(holding.session)
+            ended = supervision.kill(self._marks(holding.session))
             for held in self._sessions.all():
                 if held.session == holding.session:
-                    supervision.stop(SessionPaths(held.directory).control, whose)
-            ended = supervision.kill(whose)
+                    ended = self._stop(held.paths, held.session)
             if ended:
                 self._sessions.remove(holding.session)
             return ended
@@ -252,6 +256,10 @@ class LocalPlatform:
     def _marks(self, session: UUID) -> dict[str, str]:
         return marks(self._context.instance, self._name, session)
 
+    def _stop(self, paths: SessionPaths, session: UUID) -> bool:
+        self._sessions.reopen(paths)
+        return supervision.stop(paths.control, self._marks(session), self._config.grace)
+
     def _running(self) -> list[tuple[int, UUID]]:
         """The processes that carry this platform's marks, and the sessions they are of."""
         wanted = f"{SESSION}=".encode()
@@ -264,6 +272,7 @@ class LocalPlatform:
 
     async def _remove(self, order: Order, *things: Path) -> Outcome:
         def remove() -> None:
+            self._sessions.reopen(self._paths(order))
             for thing in things:
                 remove_tree(thing)
             self._sessions.remove_when_empty(self._paths(order), order.session)

@@ -71,10 +71,14 @@ def descendants(ancestors: Iterable[int]) -> list[Process]:
 
 def marked(marks: Mapping[str, str]) -> list[Process]:
     """What was started with all these environment variables, and the descendants of that."""
-    wanted = {f"{name}={value}".encode() for name, value in marks.items()}
-    found = {p.pid: p for p in everything() if wanted <= environment(p)}
-    below = {p.pid: p for p in descendants(found)}
-    return [p for p in (found | below).values() if p.pid != os.getpid()]
+    found = {process.pid: process for process in everything() if carries(process, marks)}
+    below = {process.pid: process for process in descendants(found)}
+    return [process for process in (found | below).values() if process.pid != os.getpid()]
+
+
+def carries(process: Process, marks: Mapping[str, str]) -> bool:
+    """Whether it was started with all these environment variables."""
+    return {f"{name}={value}".encode() for name, value in marks.items()} <= environment(process)
 
 
 def environment(process: Process) -> set[bytes]:

@@ -1,15 +1,13 @@
-"""The session directories of one platform: made whole, found by their label, removed whole.
+"""The session directories of one platform, and the register of them.
 
-    <root>/<user, as a safe name>/broker/<session>/
+    <root>/<user, as a safe name>/broker/<session>/      what a session has (`paths`)
+    <register>/<session>.json                            that it has it, and where
 
-A root may be shared with other platforms and other brokers: a label says whose a directory is. It
-is made under another name and renamed, so that no directory is ever without its label; and it is
-renamed before it is removed, so that one half removed is never taken for a session. The other
-names tell session and owner too: what a crash left of them is found like a session.
+The register is written before a directory is made and cleared after it is gone, and lies where no
+notebook works: so whatever is left of a session is found, whatever became of the directory.
 """
 
-import hashlib
-import tempfile
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,114 +15,64 @@ from typing import Final
 from uuid import UUID
 
 from execution_broker.platforms.local.files import files_below, read_json, remove_tree, write_json
-from execution_broker.platforms.local.names import continues, safe_name
+from execution_broker.platforms.local.names import safe_name
 from execution_broker.platforms.local.paths import SessionPaths
 
-_BROKER: Final = "broker"
-_NEW: Final = ".new"
-_GONE: Final = ".gone"
+_SUFFIX: Final = ".json"
 
 
 @dataclass(frozen=True)
 class Held:
-    """A directory that belongs to a session of this platform, whole or half made or removed."""
+    """A session that has, or is about to have, or has had a directory."""
 
     session: UUID
-    directory: Path
+    paths: SessionPaths
 
 
 class Sessions:
-    def __init__(self, root: Path, instance: UUID, platform: str) -> None:
+    def __init__(self, root: Path, register: Path) -> None:
+        """`register` is this platform's alone; a root may be shared with others."""
         self.root = root
-        self._label = {"instance": str(instance), "platform": platform}
-        self._mark = hashlib.sha256(f"{instance} {platform}".encode()).hexdigest()[:16]
+        self._register = register
 
     def of(self, owner: str, session: UUID) -> SessionPaths:
         """Where a session's directory is, or would be."""
-        return SessionPaths(self.root / safe_name(owner) / _BROKER / str(session))
+        return SessionPaths(self.root / safe_name(owner) / "broker" / str(session))
 
     def make(self, owner: str, session: UUID) -> SessionPaths:
-        """The directory of a session, made when it is missing. Repeatable, by several at once."""
+        """The directory of a session, made where it is missing. Repeatable, by several at once."""
         paths = self.of(owner, session)
-        if paths.label.exists():
-            return paths
-        home = paths.directory.parent
-        home.mkdir(parents=True, exist_ok=True)
-        new = SessionPaths(Path(tempfile.mkdtemp(prefix=self._name(_NEW, session), dir=home)))
-        for directory in (new.control.directory, new.work, new.scratch, new.storages):
-            directory.mkdir()
-        write_json(new.label, {**self._label, "session": str(session)})
-        try:
-            new.directory.rename(paths.directory)
-        except OSError:
-            remove_tree(new.directory)
-            if not paths.label.exists():
-                raise
+        if not self._entry(session).exists():
+            self._register.mkdir(parents=True, exist_ok=True)
+            write_json(self._entry(session), {"directory": str(paths.directory)})
+        paths.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for directory in (paths.control.directory, paths.work, paths.scratch, paths.storages):
+            directory.mkdir(exist_ok=True)
         return paths
 
     def all(self) -> Iterator[Held]:
-        """Every directory that carries this platform's label."""
-        for home in _homes(self.root):
-            for entry in _entries(home):
-                session = self._session_of(entry)
-                if session is not None:
-                    yield Held(session, entry)
+        for entry in sorted(self._register.glob(f"*{_SUFFIX}")):
+            directory = (read_json(entry) or {}).get("directory")
+            if directory is not None:
+                yield Held(UUID(entry.stem), SessionPaths(Path(directory)))
+
+    def reopen(self, paths: SessionPaths) -> None:
+        """Let the broker in again, where a notebook has closed its own directory."""
+        for directory in (paths.directory, paths.control.directory, paths.storages):
+            with contextlib.suppress(FileNotFoundError):
+                directory.chmod(0o700)
 
     def remove(self, session: UUID) -> None:
         """Make everything of a session gone. Nothing of it may run any more. Repeatable."""
-        for held in list(self.all()):
-            if held.session == session:
-                self._remove(held)
+        directory = (read_json(self._entry(session)) or {}).get("directory")
+        if directory is not None:
+            remove_tree(Path(directory))
+            self._entry(session).unlink(missing_ok=True)
 
     def remove_when_empty(self, paths: SessionPaths, session: UUID) -> None:
-        """Make the directory gone once no file is left in it but its label."""
-        if not paths.label.exists():
-            return
-        if all(file.path == str(paths.label) for file in files_below(paths.directory)):
-            self._remove(Held(session, paths.directory))
+        """Make the directory gone once no file is left in it."""
+        if not any(True for _ in files_below(paths.directory)):
+            self.remove(session)
 
-    def _remove(self, held: Held) -> None:
-        home = held.directory.parent
-        if not held.directory.name.startswith(_GONE):
-            gone = Path(tempfile.mkdtemp(prefix=self._name(_GONE, held.session), dir=home))
-            try:
-                held.directory.rename(gone)
-            except FileNotFoundError:
-                gone.rmdir()
-                return
-            held = Held(held.session, gone)
-        remove_tree(held.directory)
-
-    def _name(self, what: str, session: UUID) -> str:
-        return f"{what}.{session}.{self._mark}."
-
-    def _session_of(self, entry: Path) -> UUID | None:
-        if entry.name.startswith((_NEW, _GONE)):
-            _, _, session, mark, *_ = [*entry.name.split("."), "", "", ""]
-            return _uuid(session) if mark == self._mark else None
-        label = read_json(entry / "label.json") or {}
-        if any(label.get(name) != value for name, value in self._label.items()):
-            return None
-        return _uuid(entry.name)
-
-
-def _homes(directory: Path) -> Iterator[Path]:
-    for user in _entries(directory):
-        if continues(user.name):
-            yield from _homes(user)
-        else:
-            yield user / _BROKER
-
-
-def _entries(directory: Path) -> list[Path]:
-    try:
-        return sorted(directory.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+    def _entry(self, session: UUID) -> Path:
+        return self._register / f"{session}{_SUFFIX}"

@@ -48,7 +48,8 @@ class BoundedFile:
 def read_after(path: Path, seen: int) -> list[tuple[int, bytes]]:
     """What is kept of the bytes from `seen` on, as pieces with their offset in the whole stream.
 
-    Between two pieces is a gap where bytes were dropped. Nothing when there is no such file.
+    Between two pieces is a gap where bytes were dropped. Nothing when there is no such file, or one
+    of another make: a notebook could have written it.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -65,7 +66,7 @@ def _pieces(descriptor: int, seen: int) -> list[tuple[int, bytes]]:
     if len(header) < _HEADER.size:
         return []
     limit, _, done = _HEADER.unpack(header)
-    if not limit:
+    if not limit or os.fstat(descriptor).st_size != _HEADER.size + 2 * limit:
         return []
     pieces = [(seen, _read(descriptor, seen, min(limit, done), limit))]
     start = max(seen, limit, done - limit)

@@ -1,6 +1,7 @@
 """The broker's side of the shim: start one, see how it goes, stop it."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -28,6 +29,7 @@ _SHIM: Final = "execution_broker.platforms.local.shim"
 _STARTING: Final = 60.0
 _KILLING: Final = 5.0
 _POLL: Final = 0.05
+T = TypeVar("T")
 
 
 class Reason(Enum):
@@ -99,10 +101,10 @@ def set_deadline(control: Control, ends: datetime | None) -> None:
 def state(control: Control) -> State | Exit:
     shim = _shim(control)
     alive = shim is not None and processes.find(shim) is not None
-    ended = read_json(control.exit)
+    ended = _read(control.exit, Exit)
     if ended is not None:
-        return msgspec.convert(ended, Exit)
-    if shim is None:
+        return ended
+    if not control.shim.exists():
         return State.NEVER_STARTED
     return State.RUNNING if alive else State.GONE
 
@@ -123,20 +125,20 @@ def last_line(control: Control, stream: str) -> str:
     return next((line for line in reversed(lines) if line.strip()), "")
 
 
-def stop(control: Control, marks: Mapping[str, str]) -> bool:
+def stop(control: Control, marks: Mapping[str, str], grace: float) -> bool:
     """Nothing of the session runs, and nothing of it will, when this is True. Blocks.
 
-    The shim is asked to end it in good order. One that is dead or does not follow is helped:
-    whatever carries the session's marks is killed.
+    The shim is asked to end it in good order, for which it takes `grace` seconds twice at most. One
+    that is dead or does not follow is helped: whatever carries the session's marks is killed.
     """
-    if control.directory.is_dir():
+    with contextlib.suppress(FileNotFoundError):
         control.stop.touch()
         shim = _shim(control)
         running = processes.find(shim) if shim is not None else None
-        if running is not None:
+        if running is not None and processes.carries(running, marks):
             processes.send(running, signal.SIGTERM)
             processes.send(running, signal.SIGCONT)
-            _wait_for_end(running, _patience(control))
+            _wait_for_end(running, 2 * grace + _KILLING)
     return kill(marks)
 
 
@@ -146,14 +148,15 @@ def kill(marks: Mapping[str, str]) -> bool:
 
 
 def _shim(control: Control) -> Identity | None:
-    found: dict[str, Any] | None = read_json(control.shim)
-    return None if found is None else msgspec.convert(found, Identity)
+    return _read(control.shim, Identity)
 
 
-def _patience(control: Control) -> float:
-    """The shim takes its grace twice at most, and then kills."""
-    spec = read_json(control.spec) or {}
-    return 2 * float(spec.get("grace", 0)) + _KILLING
+def _read(path: Path, kind: type[T]) -> T | None:
+    """None also for what is no such thing: a notebook could have written it."""
+    try:
+        return msgspec.convert(read_json(path), kind)
+    except msgspec.ValidationError:
+        return None
 
 
 def _wait_for_end(process: Process, seconds: float) -> None:
