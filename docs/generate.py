@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 import msgspec
+from msgspec import inspect
 
 from execution_broker import config
 from execution_broker.domain.messages import REGISTRY
@@ -17,23 +18,42 @@ _MODULES: Final = {
     "openapi.yaml": "execution_broker.api.openapi",
     "cli.md": "execution_broker.cli.reference",
 }
-_MADE: Final = "<!-- Made by `make generate`; do not edit. -->"
 _GROUPS: Final[tuple[registry.Group, ...]] = get_args(registry.Group)
-_WORDS: Final = {
-    "BoolType": "yes or no (`true`, `false`)",
-    "StrType": "text",
-    "DictType": "table",
-    "VarTupleType": "list",
-    "FrozenSetType": "list",
-    "StructType": "table",
-}
+_WORDS: Final = {"BoolType": "`true` or `false`", "StrType": "text", "DictType": "table"}
+
+_CONFIGURATION: Final = """# Configuration
+
+<!-- Made by `make generate`; do not edit. -->
+
+One TOML file, named with `--config`, and the environment over it: `BROKER__HTTP__LISTEN` goes over
+`http.listen`. A key that is not listed here is refused. A key with `_file` behind its name is read
+from the file it names: `database.url_file`. Without any of it the defaults below hold.
+
+`data_directory` stands at the top, outside of any section. Everything is kept there. Default:
+`execution-broker` in `XDG_DATA_HOME`, else in `~/.local/share`.
+"""
+_PLATFORMS: Final = """A platform may have any name: `[platforms.big]` with `plugin = "local"` is a
+second place with the keys above.
+"""
+_MESSAGES: Final = """# Messages
+
+<!-- Made by `make generate`; do not edit. -->
+
+Everything that a broker tells about a request or a session. A message carries its kind, which never
+changes (`urn:execution-broker:message:` and the word below), its level, its template and the values
+for it. A refusal that knows what would help carries `path`, `from` and `to` too: set `path` to `to`,
+and the fault is gone.
+
+| kind | level | template |
+|---|---|---|"""
 
 
 def main() -> None:
     for name, text in pages().items():
         (REFERENCE / name).write_text(text, "utf-8")
     for name, module in _MODULES.items():
-        made = subprocess.run([sys.executable, "-m", module], capture_output=True, check=True)  # noqa: S603 - a module of ours
+        command = [sys.executable, "-m", module]
+        made = subprocess.run(command, capture_output=True, check=True)  # noqa: S603 - of ours
         (REFERENCE / name).write_bytes(made.stdout)
 
 
@@ -46,134 +66,108 @@ def pages() -> dict[str, str]:
 
 
 def _configuration() -> Iterator[str]:
-    yield from ("# Configuration", "", _MADE, "")
-    yield "One TOML file, named with `--config`, and the environment over it: `http.listen` is"
-    yield "`BROKER__HTTP__LISTEN`. A key that is not listed here is refused. A key that ends in"
-    yield "`_file` is read from the file it names: `database.url_file` holds a URL with its password."
-    yield "Without any of it `broker serve` runs with what is written below as default."
-    yield ""
+    yield _CONFIGURATION
     for field in msgspec.structs.fields(config._File):  # noqa: SLF001 - what a file may hold
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
-            yield from _section(field.name, field.type)
-    yield from ("## `data_directory`", "")
-    yield "Where everything is kept. Default: `execution-broker` in `XDG_DATA_HOME`, else in"
-    yield from ("`~/.local/share`.", "")
+            yield from _section(f"## `[{field.name}]`", field.type)
     for group in _GROUPS:
-        yield from _plugins(group)
+        for name, plugin in sorted(registry.plugins(group).items()):
+            if plugin.__module__.startswith("execution_broker."):
+                yield from _section(f"## `[{group}.{name}]`", plugin.Config)
+                yield from _parts(plugin.Config)
+        if group == "platforms":
+            yield _PLATFORMS
 
 
-def _plugins(group: registry.Group) -> Iterator[str]:
-    for name, plugin in sorted(registry.plugins(group).items()):
-        if plugin.__module__.startswith("execution_broker."):
-            yield from _section(f"{group}.{name}", plugin.Config)
-    if group == "platforms":
-        yield 'A platform may have any name: `[platforms.big]` with `plugin = "local"` is a second'
-        yield from ("place with the keys above.", "")
-
-
-def _section(name: str, struct: type[msgspec.Struct]) -> Iterator[str]:
-    yield from (f"## `[{name}]`", "")
-    yield from (*_paragraphs(struct.__doc__), "")
-    fields = {field.encode_name: field for field in msgspec.inspect.type_info(struct).fields}
-    if not fields:
-        return
-    yield from ("| key | what | default |", "|---|---|---|")
-    inner: dict[str, type[msgspec.Struct]] = {}
-    for key, field in fields.items():
-        inner |= {one.__name__: one for one in _structs(field.type)}
-        yield f"| `{key}` | {_what(field.type)} | {_default(struct, key)} |"
-    yield ""
-    for title, part in inner.items():
-        yield from _inner(title, part)
-
-
-def _inner(title: str, struct: type[msgspec.Struct]) -> Iterator[str]:
-    yield from (f"### {title}", "", *_paragraphs(struct.__doc__), "")
-    yield from ("| key | what | default |", "|---|---|---|")
-    for field in msgspec.inspect.type_info(struct).fields:
-        yield f"| `{field.encode_name}` | {_what(field.type)} | {_default(struct, field.name)} |"
+def _messages() -> Iterator[str]:
+    yield _MESSAGES
+    for kind, template in sorted(REGISTRY.items()):
+        yield f"| `{kind.rpartition(':')[2]}` | {template.level} | {template.text} |"
     yield ""
 
 
-def _structs(type_: msgspec.inspect.Type) -> list[type[msgspec.Struct]]:
+def _parts(struct: type[msgspec.Struct]) -> Iterator[str]:
+    """The structs that a section is made of, each under a title of its own."""
+    found = {part.__name__: part for field in _fields(struct) for part in _structs(field.type)}
+    for name, part in found.items():
+        yield from _section(f"### {name}", part)
+
+
+def _section(title: str, struct: type[msgspec.Struct]) -> Iterator[str]:
+    yield from (title, "")
+    yield from (line.strip() for line in (struct.__doc__ or "").strip().splitlines())
+    yield ""
+    if _fields(struct):
+        yield from ("| key | what | default |", "|---|---|---|")
+        for field in _fields(struct):
+            yield f"| `{field.name}` | {_what(field.type)} | {_default(field)} |"
+        yield ""
+
+
+def _fields(struct: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
+    described = inspect.type_info(struct)
+    assert isinstance(described, inspect.StructType)
+    return described.fields
+
+
+def _structs(type_: inspect.Type) -> list[type[msgspec.Struct]]:
     match type_:
-        case msgspec.inspect.StructType(cls=found):
+        case inspect.StructType(cls=found):
             return [found]
-        case msgspec.inspect.VarTupleType(item_type=item):
+        case inspect.VarTupleType(item_type=item):
             return _structs(item)
-        case msgspec.inspect.UnionType(types=types):
-            return [found for one in types for found in _structs(one)]
     return []
 
 
-def _what(type_: msgspec.inspect.Type) -> str:
+def _what(type_: inspect.Type) -> str:
     match type_:
-        case msgspec.inspect.UnionType(types=types):
-            named = [one for one in types if not isinstance(one, msgspec.inspect.NoneType)]
+        case inspect.UnionType(types=types):
+            named = [one for one in types if not isinstance(one, inspect.NoneType)]
             return " or ".join(_what(one) for one in named)
-        case msgspec.inspect.IntType() | msgspec.inspect.FloatType():
-            return f"{'number' if isinstance(type_, msgspec.inspect.FloatType) else 'integer'}{_range(type_)}"
-        case msgspec.inspect.VarTupleType(item_type=msgspec.inspect.StructType(cls=item)):
-            return f"list of [{item.__name__}](#{item.__name__.lower()})"
-        case msgspec.inspect.VarTupleType(item_type=item):
+        case inspect.IntType():
+            return "integer" + _range(type_)
+        case inspect.FloatType():
+            return "number" + _range(type_)
+        case inspect.VarTupleType(item_type=item):
             return f"list of {_what(item)}"
-        case msgspec.inspect.StructType(cls=item):
+        case inspect.StructType(cls=item):
             return f"[{item.__name__}](#{item.__name__.lower()})"
-        case msgspec.inspect.DictType(value_type=value):
+        case inspect.DictType(value_type=value):
             return f"table of {_what(value)}"
-        case msgspec.inspect.LiteralType(values=values):
+        case inspect.LiteralType(values=values):
             return ", ".join(f"`{value}`" for value in values)
     return _WORDS[type(type_).__name__]
 
 
-def _range(type_: msgspec.inspect.IntType | msgspec.inspect.FloatType) -> str:
-    limits = [
-        f"{word} {limit:g}"
-        for word, limit in (
-            ("over", type_.gt),
-            ("from", type_.ge),
-            ("up to", type_.le),
-            ("below", type_.lt),
-        )
-        if limit is not None
-    ]
-    return f", {' '.join(limits)}" if limits else ""
+def _range(type_: inspect.IntType | inspect.FloatType) -> str:
+    bounds = {"over": type_.gt, "from": type_.ge, "up to": type_.le, "below": type_.lt}
+    words = [f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None]
+    return f", {' '.join(words)}" if words else ""
 
 
-def _default(struct: type[msgspec.Struct], name: str) -> str:
-    field = next(one for one in msgspec.structs.fields(struct) if one.encode_name == name)
+def _default(field: inspect.Field) -> str:
     if field.default_factory is not msgspec.NODEFAULT:
-        value: Any = field.default_factory()
-    elif field.default is not msgspec.NODEFAULT:
-        value = field.default
-    else:
-        return "needed"
-    return "" if value is None else _toml(value)
+        return _written(field.default_factory())
+    return "needed" if field.required else _written(field.default)
 
 
-def _toml(value: Any) -> str:
-    plain = msgspec.to_builtins(value)
+def _written(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, msgspec.Struct):
-        return "its own"
-    return f"`{msgspec.json.encode(plain).decode()}`"
+        return "as below"
+    return f"`{msgspec.json.encode(_brief(value)).decode()}`"
 
 
-def _messages() -> Iterator[str]:
-    yield from ("# Messages", "", _MADE, "")
-    yield "Everything that a broker tells its users about a request or a session. A message carries its"
-    yield "kind, which never changes, its level, its template and the values for it. A refusal that knows"
-    yield "what would help carries `path`, `from` and `to` too: set `path` to `to`, and the fault is gone."
-    yield ""
-    yield from ("| kind | level | template |", "|---|---|---|")
-    for kind, message in sorted(REGISTRY.items()):
-        yield f"| `{kind.rsplit(':', 1)[-1]}` | {message.level} | {message.text} |"
-    yield ""
-    yield f"The whole kind is `{next(iter(REGISTRY)).rsplit(':', 1)[0]}:` and the word of the table."
-    yield ""
-
-
-def _paragraphs(words: str | None) -> list[str]:
-    return [line.strip() for line in (words or "").strip().splitlines()]
+def _brief(value: Any) -> Any:
+    """A value without what is as by default in it."""
+    if isinstance(value, tuple):
+        return [_brief(item) for item in value]
+    if not isinstance(value, msgspec.Struct):
+        return value
+    fields = {field.name: field.default for field in _fields(type(value))}
+    given = {name: getattr(value, name) for name in fields}
+    return {name: held for name, held in given.items() if held != fields[name]}
 
 
 if __name__ == "__main__":

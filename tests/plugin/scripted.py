@@ -175,7 +175,7 @@ class ScriptedPlatform:
 
     async def _follow(self, order: Order, call: str) -> str:
         """Do what the script says of this call; what is done once leaves a mark."""
-        told = _script(order).get(call, "")
+        told = str(_script(order).get(call, ""))
         mark = self.log.with_name(f"mark-{order.session}-{order.key.replace('/', '-')}-{call}")
         if told in ("transient", "slow") and mark.exists():
             return ""

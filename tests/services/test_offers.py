@@ -222,7 +222,7 @@ async def _swept(made: Broker, offer: str) -> None:
 
     async def is_stored() -> bool:
         rows = await made.rows("SELECT phase FROM session WHERE uuid = ?", offer)
-        return rows[0][0] == "EXPIRED"
+        return rows == [("EXPIRED",)]
 
     await until(is_stored)
 

@@ -73,4 +73,5 @@ async def a_session(database: Any) -> Rows:
         )
         return Rows(session, platform.id, account.caller.key, now)
 
-    return await database.write(work)
+    rows: Rows = await database.write(work)
+    return rows

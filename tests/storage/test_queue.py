@@ -27,7 +27,8 @@ async def claim(
         lease = Lease(processor, kinds, platforms, limit, now, now + timedelta(seconds=30))
         return await steps.claim(connection, lease)
 
-    return await database.write(work)
+    leased: list[LeasedStep] = await database.write(work)
+    return leased
 
 
 async def add(database: Any, rows: Rows, *new: NewStep) -> None:
