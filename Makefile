@@ -6,6 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export NO_MKDOCS_2_WARNING = 1
 export BROKER_TEST_KERNEL = $(CURDIR)/.venv-kernel/bin/python
 
 # The Python for the virtual environments. Default: the first of these that is new enough.
@@ -46,7 +47,7 @@ check: $(PROJECT)  ## Lint, format, types, import contracts
 
 .PHONY: docs
 docs: $(PROJECT)  ## The documentation site, in site/
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/mkdocs build --strict
 
 .PHONY: generate
 generate: $(PROJECT)  ## Write again what is committed and generated

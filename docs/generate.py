@@ -41,8 +41,8 @@ _MESSAGES: Final = """# Messages
 
 Everything that a broker tells about a request or a session. A message carries its kind, which never
 changes (`urn:execution-broker:message:` and the word below), its level, its template and the values
-for it. A refusal that knows what would help carries `path`, `from` and `to` too: set `path` to `to`,
-and the fault is gone.
+for it. A refusal that knows what would help carries `path`, `from` and `to` too: set `path` to
+`to`, and the fault is gone.
 
 | kind | level | template |
 |---|---|---|"""

@@ -20,7 +20,7 @@ from execution_broker.models.update import EnumUpdate, Update
 from execution_broker.services.limits import RequestRate
 from execution_broker.services.negotiating import Negotiated, Negotiator
 from execution_broker.services.offers import Settling
-from execution_broker.services.storing import Ledger
+from execution_broker.services.storing import Ledger, timed_at
 from execution_broker.services.views import (
     View,
     Viewing,
@@ -78,7 +78,7 @@ class SessionsService:
         self._rate.take(caller.key)
         found = await self._negotiator.negotiate(reading)
         if isinstance(found.verdict, No):
-            told = Metadata(messages=found.verdict.messages)
+            told = Metadata(messages=timed_at(found.verdict.messages, found.now))
             return ExecutionSession(meta=told, phase=SessionPhase.FAILED)
         ledger = self._ledger(caller.key)
 

@@ -107,7 +107,7 @@ class Ledger:
 
     async def _refuse(self, connection: Connection, why: tuple[Message, ...]) -> UUID:
         uuid, now = self._new_uuid(), await connection.clock()
-        timed = tuple(_at(message, now) for message in why)
+        timed = timed_at(why, now)
         document = OfferSetResponse(result="NO", meta=Metadata(messages=timed))
         await sessions.add_offerset(
             connection,
@@ -186,5 +186,6 @@ def _living(demand: Demand, identities: Mapping[str, UUID]) -> dict[str, UUID]:
     }
 
 
-def _at(message: Message, now: datetime) -> Message:
-    return msgspec.structs.replace(message, time=now)
+def timed_at(told: tuple[Message, ...], now: datetime) -> tuple[Message, ...]:
+    """Messages as they are served: with the time when they were told."""
+    return tuple(msgspec.structs.replace(message, time=now) for message in told)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from execution_broker.domain.lifecycle import StepPhase
+from execution_broker.domain.lifecycle import StepPhase, move_step
 from execution_broker.domain.plan import RELEASES, StepKind
 from execution_broker.storage.database import Connection, Row
 from execution_broker.storage.documents import decode, encode
@@ -148,7 +148,8 @@ async def end(
     result: object,
     now: datetime,
 ) -> None:
-    """Give a step its end phase and make READY what waited only for it (S7)."""
+    """Give a running step its end phase and make READY what waited only for it (S7)."""
+    phase = move_step(StepPhase.RUNNING, phase)
     await connection.execute("end_step", id=step.id, phase=phase, result=encode(result), now=now)
     if step.session is not None:
         await _wake(connection, step.session)
@@ -189,12 +190,6 @@ async def cancel_unclaimed(connection: Connection, session: int, now: datetime) 
     await connection.execute("cancel_unclaimed", session=session, releases=list(RELEASES), now=now)
 
 
-async def unfinished(connection: Connection, session: int, kinds: Collection[StepKind]) -> int:
-    row = await connection.row("unfinished", session=session, kinds=list(kinds))
-    assert row is not None
-    return int(row["steps"])
-
-
 async def result_of(connection: Connection, key: str) -> Ended | None:
     """How a unique step ended; None while it has not."""
     row = await connection.row("step_result", key=key)
@@ -207,13 +202,6 @@ async def revive(connection: Connection, key: str, now: datetime) -> None:
     """Let a unique step that has ended run once more."""
     await connection.execute("revive", key=key, now=now)
     connection.ring()
-
-
-async def poke(connection: Connection, now: datetime) -> int:
-    """Make all upkeep due now; how many steps that were."""
-    poked = await connection.execute("poke", now=now)
-    connection.ring()
-    return poked
 
 
 async def _wake(connection: Connection, session: int) -> None:

@@ -48,10 +48,6 @@ def say(
     _record(session, MESSAGE, component, {"message": msgspec.to_builtins(timed)}, now)
 
 
-def note_step_end(session: StoredSession, key: str, phase: str, now: datetime) -> None:
-    _record(session, STEP_END, None, {"step": key, "phase": phase}, now)
-
-
 def note_schedule(session: StoredSession, now: datetime) -> None:
     """Record the terms as they are now: what replay derives every schedule from."""
     body = {"terms": msgspec.to_builtins(session.terms)}

@@ -150,6 +150,13 @@ def test_where_several_are_known_none_is_suggested() -> None:
     assert len(fault.values["reference"]) < 130
 
 
+def test_a_word_that_is_ambiguous_is_not_suggested() -> None:
+    request = body(storage=[storage("a"), storage("a")], data=[data(storage="b")])
+    (fault,) = faults(request)
+    assert fault.values["known"] == "a"
+    assert not has_remedy(fault)
+
+
 def test_an_ambiguous_reference() -> None:
     request = body(
         storage=[storage("a"), storage("a")],

@@ -241,8 +241,13 @@ async def test_what_runs_without_a_directory_is_held_and_destroyed(
     sleeper = await asyncio.create_subprocess_exec(
         "sleep", "1000", env={"PATH": os.defpath, **marks(context.instance, NAME, session)}
     )
+    forger = await asyncio.create_subprocess_exec(
+        "sleep", "1000", env={**marks(context.instance, NAME, session), "BROKER_SESSION": "\xff"}
+    )
     (holding,) = await platform.holdings()
     assert (holding.session, holding.handle) == (session, f"process {sleeper.pid}")
     await platform.destroy(holding)
     assert await sleeper.wait() == -signal.SIGKILL
     assert await platform.holdings() == []
+    forger.kill()
+    await forger.wait()

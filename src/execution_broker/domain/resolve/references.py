@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from execution_broker.domain.messages import AMBIGUOUS_REFERENCE, UNKNOWN_REFERENCE
 from execution_broker.domain.resolve.report import Report, listed, short
 from execution_broker.models.component import Component
+from execution_broker.models.message import Message
 
 T = TypeVar("T", bound=Hashable)
 
@@ -32,25 +33,33 @@ class Directory(Generic[T]):
 
     def find(self, report: Report, place: str, reference: str) -> T | None:
         """The one that `place` refers to. None, and reported, where it is none or several."""
-        named = self._by_name.get(reference, [])
-        found = list(dict.fromkeys((*named, *self._by_uuid.get(reference.lower(), []))))
+        found = self._meant_by(reference)
         if len(found) == 1:
             return found[0]
         if found:
-            fault = AMBIGUOUS_REFERENCE(
-                place=place, reference=short(reference), count=len(found), path=place
+            report.refuse(
+                AMBIGUOUS_REFERENCE(
+                    place=place, reference=short(reference), count=len(found), path=place
+                )
             )
-            report.refuse(fault)
         elif self._is_whole:
-            known = list(self._by_name) or list(self._by_uuid)
-            only = {"from_": short(reference), "to": known[0]} if len(known) == 1 else {}
-            fault = UNKNOWN_REFERENCE(
-                place=place,
-                reference=short(reference),
-                target=self._target,
-                known=listed(known),
-                path=place,
-                **only,
-            )
-            report.refuse(fault)
+            report.refuse(self._unknown(place, reference))
         return None
+
+    def _meant_by(self, word: str) -> list[T]:
+        named = self._by_name.get(word, [])
+        return list(dict.fromkeys((*named, *self._by_uuid.get(word.lower(), []))))
+
+    def _unknown(self, place: str, reference: str) -> Message:
+        """Suggests the only word there is, where it means one component alone."""
+        known = list(self._by_name) or list(self._by_uuid)
+        is_clear = len(known) == 1 and len(self._meant_by(known[0])) == 1
+        only = {"from_": short(reference), "to": known[0]} if is_clear else {}
+        return UNKNOWN_REFERENCE(
+            place=place,
+            reference=short(reference),
+            target=self._target,
+            known=listed(known),
+            path=place,
+            **only,
+        )

@@ -1,5 +1,6 @@
 """What the shim is told: the command, its environment, its directory, its limits."""
 
+import contextlib
 import keyword
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +36,17 @@ def marks(instance: UUID, platform: str, session: UUID | None) -> dict[str, str]
     """The environment variables by which processes of this platform are told from others."""
     whose = {INSTANCE: str(instance), PLATFORM: platform}
     return whose if session is None else {**whose, SESSION: str(session)}
+
+
+def session_in(environment: Iterable[bytes]) -> UUID | None:
+    """The session that an environment is marked with; what a notebook made of the mark may be
+    anything."""
+    for variable in environment:
+        name, _, value = variable.partition(b"=")
+        if name == SESSION.encode():
+            with contextlib.suppress(ValueError):
+                return UUID(value.decode("ascii"))
+    return None
 
 
 def write_spec(

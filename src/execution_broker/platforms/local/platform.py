@@ -23,7 +23,7 @@ from execution_broker.platforms.local import machine, outputs, preparing, superv
 from execution_broker.platforms.local.config import LocalConfig
 from execution_broker.platforms.local.environment import KernelEnvironment
 from execution_broker.platforms.local.files import remove_tree
-from execution_broker.platforms.local.launch import SESSION, marks
+from execution_broker.platforms.local.launch import marks, session_in
 from execution_broker.platforms.local.notebook import require_notebook, source_of
 from execution_broker.platforms.local.observing import observe, tell_progress
 from execution_broker.platforms.local.paths import SessionPaths
@@ -223,10 +223,10 @@ class LocalPlatform:
 
     async def destroy(self, holding: Holding) -> None:
         def destroy() -> bool:
-            ended = supervision.kill(self._marks(holding.session))
             for held in self._sessions.all():
                 if held.session == holding.session:
-                    ended = self._stop(held.paths, held.session)
+                    self._stop(held.paths, held.session)
+            ended = supervision.kill(self._marks(holding.session))
             if ended:
                 self._sessions.remove(holding.session)
             return ended
@@ -262,13 +262,12 @@ class LocalPlatform:
 
     def _running(self) -> list[tuple[int, UUID]]:
         """The processes that carry this platform's marks, and the sessions they are of."""
-        wanted = f"{SESSION}=".encode()
-        return [
-            (process.pid, UUID(value.removeprefix(wanted).decode()))
-            for process in marked(marks(self._context.instance, self._name, None))
-            for value in environment(process)
-            if value.startswith(wanted)
-        ]
+        found = []
+        for process in marked(marks(self._context.instance, self._name, None)):
+            session = session_in(environment(process))
+            if session is not None:
+                found.append((process.pid, session))
+        return found
 
     async def _remove(self, order: Order, *things: Path) -> Outcome:
         def remove() -> None:

@@ -89,10 +89,6 @@ UPDATE step SET phase = 'CANCELLED', ended_at = :now
 WHERE session_id = :session AND phase IN ('DORMANT', 'WAITING', 'READY')
   AND NOT kind {among:releases};
 
--- unfinished: How many steps of some kinds a session still has to do.
-SELECT count(*) AS steps FROM step
-WHERE session_id = :session AND kind {among:kinds} AND phase <> 'COMPLETED';
-
 -- step_result: What became of a step that exists once by its unique key.
 SELECT id, phase, result, ended_at FROM step WHERE unique_key = :key;
 
@@ -100,9 +96,6 @@ SELECT id, phase, result, ended_at FROM step WHERE unique_key = :key;
 UPDATE step
 SET phase = 'READY', due_at = :now, result = NULL, ended_at = NULL, failures = 0, lapses = 0
 WHERE unique_key = :key AND phase IN ('COMPLETED', 'FAILED', 'CANCELLED');
-
--- poke: Make upkeep due now.
-UPDATE step SET due_at = :now WHERE phase = 'READY' AND session_id IS NULL AND due_at > :now;
 
 -- forget_steps: Delete steps without a session that ended long ago.
 DELETE FROM step WHERE session_id IS NULL AND ended_at IS NOT NULL AND ended_at < :before;
