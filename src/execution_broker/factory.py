@@ -34,9 +34,8 @@ from execution_broker.services.views import Viewing
 from execution_broker.steps.base import Handler, World
 from execution_broker.steps.handlers import handlers
 from execution_broker.steps.staging import Staging
-from execution_broker.storage import bookings, identities, steps
+from execution_broker.storage import bookings, identities, opening, steps
 from execution_broker.storage.database import Connection, Database
-from execution_broker.storage.opening import opener
 
 ADMINISTRATOR: Final = "admin"
 PASSWORD_FILE: Final = "admin-password"  # noqa: S105 - the name of the file
@@ -83,7 +82,25 @@ async def database_opener(settings: Settings) -> Callable[[], Database]:
     The data directory is made first. ConfigurationError says what cannot be had.
     """
     _make_directory(settings.data_directory)
-    return await opener(settings.database.url, settings.data_directory)
+    return await opening.opener(settings.database.url, settings.data_directory)
+
+
+async def database_state(settings: Settings) -> opening.State:
+    """Where the tables of the configured database are. Changes nothing."""
+    return await opening.state(settings.database.url, settings.data_directory)
+
+
+async def upgrade_database(settings: Settings) -> opening.State:
+    """Make or upgrade the tables; where they were before. Repeatable."""
+    _make_directory(settings.data_directory)
+    before = await database_state(settings)
+    await opening.upgrade(settings.database.url, settings.data_directory)
+    return before
+
+
+async def database_drift(settings: Settings) -> list[str]:
+    """How the tables differ from what this version expects: nothing, if all is well."""
+    return await opening.drift(settings.database.url, settings.data_directory)
 
 
 async def open_instance(database: Database, settings: Settings) -> Instance:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from execution_broker.cli import databases
 from execution_broker.cli.context import (
     At,
     Json,
@@ -16,6 +17,7 @@ from execution_broker.cli.context import (
     read_password,
 )
 from execution_broker.cli.exits import Exit
+from execution_broker.cli.settings import ConfigFile, load_settings
 from execution_broker.cli.teaching import teach
 
 if TYPE_CHECKING:
@@ -23,10 +25,6 @@ if TYPE_CHECKING:
 
 _PANEL: Final = "For operators"
 
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", envvar="BROKER_CONFIG", help="Configuration in TOML."),
-]
 CheckedFile = Annotated[
     Path | None,
     typer.Argument(metavar="FILE", envvar="BROKER_CONFIG", help="Configuration in TOML."),
@@ -66,6 +64,7 @@ def add_commands(app: typer.Typer) -> None:
         "broker identity add dave --password-file dave.txt",
     )
     teach(configuration, _PANEL, "check", check, "broker config check broker.toml")
+    databases.add_commands(app, _PANEL)
     app.add_typer(identities, name="identity", rich_help_panel=_PANEL)
     app.add_typer(configuration, name="config", rich_help_panel=_PANEL)
 
@@ -77,7 +76,7 @@ def serve(config: ConfigFile = None, listen: Listen = None) -> None:
     runs sessions on this machine, and writes the administrator's password to a file.
     """
     with guarded(json=False):
-        settings = _settings(config, listen)
+        settings = load_settings(config, listen)
         from execution_broker.cli import serving
 
         serving.serve(settings)
@@ -127,27 +126,7 @@ def add_identity(at: At, name: Name, new_password_file: NewPassword = None) -> E
 def check(file: CheckedFile = None, json: Json = False) -> None:
     """Check a configuration and the BROKER__ variables; say which key is wrong, and the remedy."""
     with guarded(json) as where:
-        _show_settings(where, _settings(file, None))
-
-
-def _settings(file: Path | None, listen: str | None) -> "Settings":
-    """The configuration, checked; ConfigurationError names the key and the remedy."""
-    import msgspec
-
-    from execution_broker import config
-    from execution_broker.domain.errors import ConfigurationError
-
-    try:
-        settings = config.load(file)
-    except ImportError as error:
-        raise ConfigurationError(
-            f"A plugin that is configured cannot be loaded: {error}.",
-            "Install what it needs; `broker plugins` lists them.",
-        ) from None
-    if listen is None:
-        return settings
-    http = msgspec.structs.replace(settings.http, listen=listen)
-    return msgspec.structs.replace(settings, http=http)
+        _show_settings(where, load_settings(file))
 
 
 def _show_settings(where: Output, settings: "Settings") -> None:

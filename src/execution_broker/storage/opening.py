@@ -1,14 +1,27 @@
 """From the address of a database to something that opens it, with its tables as they must be."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from execution_broker.domain.errors import ConfigurationError
 from execution_broker.storage import revision
 from execution_broker.storage.database import Database
 from execution_broker.storage.sqlite import SqliteDatabase
+
+
+class State(NamedTuple):
+    """The revision of a database's tables, None where there are none, and the one needed."""
+
+    revision: str | None
+    needed: str
+
+    @property
+    def is_current(self) -> bool:
+        return self.revision == self.needed
 
 
 async def opener(url: str, data_directory: Path) -> Callable[[], Database]:
@@ -18,50 +31,88 @@ async def opener(url: str, data_directory: Path) -> Callable[[], Database]:
     are made or upgraded first; PostgreSQL's are left to the operator. ConfigurationError names
     what is wrong, and never a password.
     """
+    path = _path(url, data_directory)
+    now = await state(url, data_directory)
+    if path is not None:
+        if not now.is_current:
+            await upgrade(url, data_directory)
+        return partial(SqliteDatabase, path)
+    if not now.is_current:
+        raise ConfigurationError(
+            f"The tables of the database are at revision {now.revision}, not {now.needed}.",
+            "Run `broker db upgrade`.",
+        )
+    from execution_broker.storage.postgres import PostgresDatabase
+
+    return partial(PostgresDatabase, url)
+
+
+async def state(url: str, data_directory: Path) -> State:
+    """Where the tables of the database are. Changes nothing."""
+    path = _path(url, data_directory)
+    if path is not None:
+        return State(await asyncio.to_thread(revision.of_sqlite, path), revision.HEAD)
+    with _server_errors():
+        return State(await revision.of_postgres(url), revision.HEAD)
+
+
+async def upgrade(url: str, data_directory: Path) -> None:
+    """Make or upgrade the tables. Repeatable; of SQLite a backup is kept beside the file."""
+    path = _path(url, data_directory)
+    if path is not None:
+        from execution_broker.storage.migrate import upgrade_sqlite
+
+        await asyncio.to_thread(upgrade_sqlite, path)
+        return
+    with _server_errors():
+        from execution_broker.storage import migrate_postgres
+
+        await migrate_postgres.upgrade(url)
+
+
+async def drift(url: str, data_directory: Path) -> list[str]:
+    """How the tables differ from what this version expects, in words; nothing if all is well."""
+    path = _path(url, data_directory)
+    if path is not None:
+        from execution_broker.storage.migrate import drift_of_sqlite
+
+        found = await asyncio.to_thread(drift_of_sqlite, path)
+    else:
+        with _server_errors():
+            from execution_broker.storage import migrate_postgres
+
+            found = await migrate_postgres.drift_of(url)
+    return [" ".join(str(part) for part in difference) for difference in found]
+
+
+def _path(url: str, data_directory: Path) -> Path | None:
+    """The file of a SQLite address; None for a server."""
     if url == "sqlite":
-        return await _sqlite(data_directory / "broker.sqlite")
+        return data_directory / "broker.sqlite"
     if url.startswith("sqlite:///"):
-        return await _sqlite(Path(url.removeprefix("sqlite:///")))
+        return Path(url.removeprefix("sqlite:///"))
     if url.startswith(("postgresql://", "postgres://")):
-        return await _postgres(url)
+        return None
     raise ConfigurationError(
         f"database.url is {url.partition(':')[0]}:..., which this version cannot open.",
         "Use sqlite, sqlite:///path/to/file, or postgresql://host/database.",
     )
 
 
-async def _sqlite(path: Path) -> Callable[[], Database]:
-    await asyncio.to_thread(_upgrade_sqlite, path)
-    return partial(SqliteDatabase, path)
-
-
-def _upgrade_sqlite(path: Path) -> None:
-    if revision.of_sqlite(path) != revision.HEAD:
-        from execution_broker.storage.migrate import upgrade_sqlite
-
-        upgrade_sqlite(path)
-
-
-async def _postgres(url: str) -> Callable[[], Database]:
+@contextmanager
+def _server_errors() -> Iterator[None]:
+    """What a server or its missing driver raises, as an error that names the key."""
     try:
         import asyncpg
-
-        from execution_broker.storage.postgres import PostgresDatabase
     except ImportError:
         raise ConfigurationError(
             "database.url is PostgreSQL, whose driver is not installed.",
             "Install execution-broker[postgres].",
         ) from None
     try:
-        found = await revision.of_postgres(url)
+        yield
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise ConfigurationError(
             f"database.url: the server cannot be used ({type(error).__name__}).",
             "Check the address, the user, the password, and that the server runs.",
         ) from None
-    if found != revision.HEAD:
-        raise ConfigurationError(
-            f"The tables of the database are at revision {found}, not {revision.HEAD}.",
-            "Run `broker db upgrade`.",
-        )
-    return partial(PostgresDatabase, url)

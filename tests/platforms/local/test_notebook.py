@@ -85,6 +85,8 @@ def test_the_file_name_comes_from_the_location(location: str, name: str) -> None
 def test_a_notebook_without_a_location_is_nowhere() -> None:
     with pytest.raises(Permanent, match=r"no executable\.location"):
         source_of(JupyterNotebook())
+    with pytest.raises(Permanent, match=r"executable\.location is http://\[x"):
+        source_of(JupyterNotebook(location="http://[x"))
 
 
 def test_text_of_others_is_one_printable_line_of_some_length() -> None:

@@ -61,7 +61,14 @@ def one_line(text: str) -> str:
 
 
 def _file_name(location: str) -> str:
-    last = unquote(urlsplit(location).path).rstrip("/").rpartition("/")[2]
+    try:
+        path = urlsplit(location).path
+    except ValueError as error:
+        place = "executable.location"
+        raise Permanent(
+            messages.BAD_VALUE(place=place, value=location, reason=str(error))
+        ) from None
+    last = unquote(path).rstrip("/").rpartition("/")[2]
     stem = _UNFIT.sub("_", last.removesuffix(".ipynb")).strip("._")[:100]
     return f"{stem or 'notebook'}.ipynb"
 

@@ -1,0 +1,34 @@
+"""How operators' commands find the configuration."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from execution_broker.config import Settings
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", envvar="BROKER_CONFIG", help="Configuration in TOML."),
+]
+
+
+def load_settings(file: Path | None, listen: str | None = None) -> "Settings":
+    """The configuration, checked; ConfigurationError names the key and the remedy."""
+    import msgspec
+
+    from execution_broker import config
+    from execution_broker.domain.errors import ConfigurationError
+
+    try:
+        settings = config.load(file)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"A plugin that is configured cannot be loaded: {error}.",
+            "Install what it needs; `broker plugins` lists them.",
+        ) from None
+    if listen is None:
+        return settings
+    http = msgspec.structs.replace(settings.http, listen=listen)
+    return msgspec.structs.replace(settings, http=http)
