@@ -3,8 +3,8 @@
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -163,6 +163,18 @@ async def make_work(database: Database, settings: Settings, instance: Instance) 
     await database.write(partial(_add_upkeep, {keys[name]: name for name in settings.platforms}))
     slow = frozenset(table) & _SLOW
     return Work(table, platforms, transfers, frozenset(table) - slow, slow)
+
+
+@asynccontextmanager
+async def working(
+    database: Database, settings: Settings, instance: Instance
+) -> AsyncIterator[Work]:
+    """Everything that works, closed at the end."""
+    work = await make_work(database, settings, instance)
+    try:
+        yield work
+    finally:
+        await work.close()
 
 
 async def make_administrator(services: Services, settings: Settings) -> Path:

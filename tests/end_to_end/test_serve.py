@@ -81,6 +81,19 @@ def test_a_client_goes_from_request_to_result_in_yaml(tmp_path: Path) -> None:
         assert client.post(f"/sessions/{uuid}", json={**PHASE, "value": "ACCEPTED"}).is_success
 
 
+def test_api_and_worker_run_apart(tmp_path: Path) -> None:
+    with (
+        server(tmp_path, SCRIPTED, "api") as api,
+        server(tmp_path, SCRIPTED, "worker") as worker,
+        api.client() as client,
+    ):
+        api.ready()
+        uuid = ask(client)["offers"][0]["meta"]["uuid"]
+        set_phase(client, uuid, "ACCEPTED")
+        wait_for(client, uuid, "COMPLETED")
+        assert (api.stop(), worker.stop()) == (0, 0)
+
+
 def test_others_can_neither_change_nor_fetch(tmp_path: Path) -> None:
     with server(tmp_path, SCRIPTED) as made, made.client() as client:
         made.ready()

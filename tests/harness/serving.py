@@ -65,7 +65,9 @@ class Server:
 
 
 @contextmanager
-def server(directory: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+def server(
+    directory: Path, settings: Mapping[str, str], command: str = "serve"
+) -> Iterator[Server]:
     """`settings` are BROKER__ variables without their prefix. Killed at the end if still there."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("BROKER")
@@ -77,7 +79,7 @@ def server(directory: Path, settings: Mapping[str, str]) -> Iterator[Server]:
     }
     environment["PYTHONPATH"] = str(Path(__file__).parent.parent / "plugin")
     process = subprocess.Popen(
-        [sys.executable, "-m", "execution_broker.cli", "serve"],
+        [sys.executable, "-m", "execution_broker.cli", command],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,

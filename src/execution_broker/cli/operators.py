@@ -53,6 +53,8 @@ def add_commands(app: typer.Typer) -> None:
         "broker serve",
         "broker serve --config broker.toml --listen 127.0.0.1:9000",
     )
+    teach(app, _PANEL, "api", api, "broker api --config broker.toml")
+    teach(app, _PANEL, "worker", worker, "broker worker --config broker.toml")
     teach(app, _PANEL, "plugins", plugins, "broker plugins")
     teach(app, _PANEL, "version", version, "broker version")
     teach(
@@ -80,6 +82,31 @@ def serve(config: ConfigFile = None, listen: Listen = None) -> None:
         from execution_broker.cli import serving
 
         serving.serve(settings)
+
+
+def api(config: ConfigFile = None, listen: Listen = None) -> None:
+    """Run the API alone. Workers must run elsewhere, over the same database.
+
+    Any number of them may run, also on many machines over one PostgreSQL.
+    """
+    with guarded(json=False):
+        settings = load_settings(config, listen)
+        from execution_broker.cli import serving
+
+        serving.serve_api(settings)
+
+
+def worker(config: ConfigFile = None) -> None:
+    """Run a worker alone: it prepares, runs and releases what the API has promised.
+
+    Any number of them may run, also on many machines over one PostgreSQL. One that is stopped
+    lets what it does finish for a while; what is left another one takes over.
+    """
+    with guarded(json=False):
+        settings = load_settings(config)
+        from execution_broker.cli import serving
+
+        serving.serve_worker(settings)
 
 
 def plugins(json: Json = False) -> None:

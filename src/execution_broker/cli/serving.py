@@ -1,12 +1,12 @@
-"""`broker serve`: API and worker in one process."""
+"""`broker serve`, `broker api`, `broker worker`: the two programs, in one process or apart."""
 
 import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import structlog
@@ -15,65 +15,117 @@ import uvicorn
 from execution_broker import factory
 from execution_broker.api.app import create_app
 from execution_broker.cli import logs
+from execution_broker.cli.listening import listen, url_of
 from execution_broker.config import Settings
-from execution_broker.domain.errors import ConfigurationError
+from execution_broker.storage.database import Database
 from execution_broker.worker.worker import Pool, Worker
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then drain and return. State survives in the database.
+    """API and worker in one process, until SIGTERM or SIGINT; then drain and return.
 
-    ConfigurationError when it cannot even begin.
+    State survives in the database. ConfigurationError when it cannot even begin.
     """
+    listening = listen(settings.http.listen)
+    with listening:
+        _run(settings, lambda program: program.serve(listening))
+
+
+def serve_api(settings: Settings) -> None:
+    """The API alone: as many as one likes, over one database. Workers must run elsewhere."""
+    listening = listen(settings.http.listen)
+    with listening:
+        _run(settings, lambda program: program.serve_api(listening))
+
+
+def serve_worker(settings: Settings) -> None:
+    """A worker alone: as many as one likes, on any machine that reaches the database."""
+    _run(settings, lambda program: program.serve_worker())
+
+
+def _run(settings: Settings, body: Callable[["_Program"], Coroutine[Any, Any, None]]) -> None:
     logs.configure(settings.log)
-    listening = _listen(settings.http.listen)
-    try:
-        with asyncio.Runner(loop_factory=_new_loop) as runner:
-            runner.run(_serve(settings, listening))
-    finally:
-        listening.close()
+
+    async def run() -> None:
+        open_database = await factory.database_opener(settings)
+        database = open_database()
+        try:
+            instance = await factory.open_instance(database, settings)
+            await body(_Program(settings, open_database, database, instance))
+        finally:
+            await database.close()
+        _say("stopped")
+
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(run())
 
 
-async def _serve(settings: Settings, listening: socket.socket) -> None:
-    open_database = await factory.database_opener(settings)
-    database = open_database()
-    host, port = listening.getsockname()[:2]
-    base_url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    try:
-        instance = await factory.open_instance(database, settings)
-        services = factory.make_services(database, settings, instance, base_url)
+class _Program:
+    """What a process hosts, over one database."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        open_database: Callable[[], Database],
+        database: Database,
+        instance: factory.Instance,
+    ) -> None:
+        self._settings = settings
+        self._open = open_database
+        self._database = database
+        self._instance = instance
+
+    async def serve(self, listening: socket.socket) -> None:
+        server = await self._server(listening)
+        async with factory.working(self._database, self._settings, self._instance) as work:
+            worker = self._worker(work)
+            _on_signals(lambda: _stop(server), worker.stop)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(worker.run(self._database))
+                group.create_task(_serve_http(server, listening, worker.stop))
+
+    async def serve_api(self, listening: socket.socket) -> None:
+        server = await self._server(listening)
+        _on_signals(lambda: _stop(server))
+        await server.serve(sockets=[listening])
+
+    async def serve_worker(self) -> None:
+        async with factory.working(self._database, self._settings, self._instance) as work:
+            worker = self._worker(work)
+            _on_signals(worker.stop)
+            _say(f"working for {', '.join(self._settings.platforms)}")
+            await worker.run(self._database)
+
+    async def _server(self, listening: socket.socket) -> uvicorn.Server:
+        url = url_of(listening)
+        settings = self._settings
+        services = factory.make_services(self._database, settings, self._instance, url)
         password = await factory.make_administrator(services, settings)
-        work = await factory.make_work(database, settings, instance)
-        concurrency = settings.worker.concurrency
-        worker = Worker(
-            open_database,
+        _say(f"listening on {url}")
+        _say(f"the password of {factory.ADMINISTRATOR} is in {password}")
+        config = uvicorn.Config(
+            create_app(services, settings.http, structlog.get_logger()),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(settings.http.trusted_proxies),
+            forwarded_allow_ips=list(settings.http.trusted_proxies) or None,
+            timeout_graceful_shutdown=max(1, settings.worker.drain),
+            lifespan="off",
+        )
+        return _Server(config)
+
+    def _worker(self, work: factory.Work) -> Worker:
+        concurrency = self._settings.worker.concurrency
+        return Worker(
+            self._open,
             work.handlers,
             list(work.platforms),
             [Pool(uuid4(), work.quick, concurrency), Pool(uuid4(), work.slow, concurrency)],
-            settings.worker,
+            self._settings.worker,
         )
-        server = _server(create_app(services, settings.http, structlog.get_logger()), settings)
-        _on_signals(server, worker)
-        sys.stderr.write(f"broker: listening on {base_url}\n")
-        sys.stderr.write(f"broker: the password of {factory.ADMINISTRATOR} is in {password}\n")
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(worker.run(database))
-                group.create_task(_serve_http(server, worker, listening))
-        finally:
-            await work.close()
-    finally:
-        await database.close()
-    sys.stderr.write("broker: stopped\n")
-
-
-async def _serve_http(server: uvicorn.Server, worker: Worker, listening: socket.socket) -> None:
-    try:
-        await server.serve(sockets=[listening])
-    finally:
-        worker.stop()
 
 
 class _Server(uvicorn.Server):
@@ -84,53 +136,28 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: object, settings: Settings) -> uvicorn.Server:
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type] # uvicorn's own protocol type is narrower than Starlette
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(settings.http.trusted_proxies),
-        forwarded_allow_ips=list(settings.http.trusted_proxies) or None,
-        timeout_graceful_shutdown=max(1, settings.worker.drain),
-        lifespan="off",
-    )
-    return _Server(config)
+async def _serve_http(
+    server: uvicorn.Server, listening: socket.socket, then: Callable[[], None]
+) -> None:
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        then()
 
 
-def _on_signals(server: uvicorn.Server, worker: Worker) -> None:
-    def stop() -> None:
-        server.should_exit = True
-        worker.stop()
+def _stop(server: uvicorn.Server) -> None:
+    server.should_exit = True
 
+
+def _on_signals(*stops: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for one in _SIGNALS:
-        loop.add_signal_handler(one, stop)
+        loop.add_signal_handler(one, lambda: [stop() for stop in stops])
 
 
-def _listen(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise _cannot_listen(address, error) from None
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, int(port)))
-        listening.listen(2048)
-    except (OSError, ValueError, OverflowError) as error:
-        listening.close()
-        raise _cannot_listen(address, error) from None
-    return listening
-
-
-def _cannot_listen(address: str, error: Exception) -> ConfigurationError:
-    return ConfigurationError(
-        f"http.listen: cannot listen on {address}: {error}.",
-        "Give host:port with a free port, for example 127.0.0.1:8080.",
-    )
+def _say(text: str) -> None:
+    sys.stderr.write(f"broker: {text}\n")
+    sys.stderr.flush()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
