@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
-PORTS = ("8080", "8765")
+BROKER, WEB = "8080", "8765"
 LONGEST = 240
 
 
@@ -32,10 +32,11 @@ def test_every_command_of_the_tutorial_works(clone: Path) -> None:
     blocks = re.findall(r"^```sh\n(.*?)^```", TUTORIAL, re.MULTILINE | re.DOTALL)
     script = "\n".join(blocks)
     assert len(blocks) == TUTORIAL.count("```sh")
-    for port in PORTS:
-        assert port in script
-        script = script.replace(port, str(_free_port()))
-    said = _run(script, clone)
+    ports = {port: str(_free_port()) for port in (BROKER, WEB)}
+    for written, free in ports.items():
+        assert written in script
+        script = script.replace(written, free)
+    said = _run(script, clone, f"http://127.0.0.1:{ports[BROKER]}")
     assert "YES" in said
     assert "COMPLETED" in said
     assert "Chandler wobble" in said
@@ -45,25 +46,26 @@ def test_every_command_of_the_tutorial_works(clone: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def _run(script: str, directory: Path) -> str:
+def _run(script: str, directory: Path, url: str) -> str:
     """What a bash said that stops at the first failure. Nothing of it runs when this returns."""
-    environment = {n: v for n, v in os.environ.items() if not n.startswith(("BROKER_", "COV_"))}
-    process = subprocess.Popen(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=directory,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        said, _ = process.communicate(timeout=LONGEST)
-    finally:
-        _stop_group(process.pid)
-        process.wait()
-    assert process.returncode == 0, said
-    return said
+    outside = {n: v for n, v in os.environ.items() if not n.startswith(("BROKER_", "COV_"))}
+    said = directory / "said.txt"
+    with said.open("w") as out:
+        process = subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=directory,
+            env={**outside, "BROKER_URL": url},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            status = process.wait(LONGEST)
+        finally:
+            _stop_group(process.pid)
+            process.wait()
+    assert status == 0, said.read_text("utf-8")
+    return said.read_text("utf-8")
 
 
 def _stop_group(leader: int) -> None:

@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import re
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
+
+import asyncpg
 
 from execution_broker import config, factory
 from execution_broker.domain.identity import Caller, Role
@@ -20,6 +24,7 @@ from execution_broker.models.update import EnumUpdate
 from execution_broker.services import Services
 from execution_broker.storage import identities
 from execution_broker.storage.database import Database
+from execution_broker.storage.sqlite import SqliteDatabase
 from execution_broker.worker.worker import Pool, Worker
 
 T = TypeVar("T")
@@ -33,6 +38,16 @@ ENDS = frozenset(
         SessionPhase.EXPIRED,
     }
 )
+
+
+@dataclass
+class Used:
+    """The database that the brokers of the test at hand use."""
+
+    url: str = "sqlite"
+
+
+USED = Used()
 
 
 @dataclass
@@ -114,12 +129,20 @@ class Broker:
         return await self.session(caller, uuid)
 
     async def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """What the SQLite file says, for looking behind the scenes."""
-        import sqlite3
-
-        path: Path = self.opened[0].path
-        with sqlite3.connect(path) as connection:
-            return connection.execute(sql, values).fetchall()
+        """What the database says, for looking behind the scenes. Parameters are `?`."""
+        opened = self.opened[0]
+        if isinstance(opened, SqliteDatabase):
+            with closing(sqlite3.connect(opened.path)) as connection:
+                return connection.execute(sql, values).fetchall()
+        numbers = iter(range(1, len(values) + 1))
+        connection = await asyncpg.connect(self.settings.database.url)
+        try:
+            found = await connection.fetch(
+                re.sub(r"\?", lambda _: f"${next(numbers)}", sql), *values
+            )
+        finally:
+            await connection.close()
+        return [tuple(row) for row in found]
 
     def is_marked(self, uuid: str, call: str) -> bool:
         """Whether a scripted platform has reached this call of the session."""
@@ -140,7 +163,11 @@ class Broker:
 @asynccontextmanager
 async def broker(directory: Path, **sections: Any) -> AsyncIterator[Broker]:
     """A broker with one scripted platform, unless `platforms` says otherwise. No worker yet."""
-    values: dict[str, Any] = {"platforms": {"here": {"plugin": "scripted"}}, **sections}
+    values: dict[str, Any] = {
+        "platforms": {"here": {"plugin": "scripted"}},
+        "database": {"url": USED.url},
+        **sections,
+    }
     values["data_directory"] = str(directory)
     settings = config.load_values(values)
     plain = await factory.database_opener(settings)

@@ -1,6 +1,7 @@
 """Offers hold: negotiation and booking through the services, on one scarce platform."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -228,19 +229,24 @@ async def _swept(made: Broker, offer: str) -> None:
 
 
 async def _overbooked(made: Broker) -> list[tuple[object, ...]]:
-    """B1 over every pair of decision instant and booked instant, from the rows alone."""
-    return await made.rows(
-        """
-        WITH decision AS (SELECT DISTINCT made_at AS t FROM booking),
-             booked AS (SELECT DISTINCT start_second AS s FROM booking)
-        SELECT d.t, i.s, b.platform_id, b.amount_name, sum(b.amount) AS used
-        FROM decision AS d, booked AS i
-        JOIN booking AS b
-          ON b.made_at <= d.t AND (b.ended_at IS NULL OR b.ended_at > d.t)
-         AND (b.expires_at IS NULL OR b.expires_at > d.t)
-         AND b.start_second <= i.s AND b.end_second > i.s
-        JOIN platform AS p ON p.id = b.platform_id
-        GROUP BY d.t, i.s, b.platform_id, b.amount_name
-        HAVING used > json_extract(p.capacity, '$.' || b.amount_name)
-        """
-    )
+    """B1 for every pair of decision instant and booked instant (B3), from the rows alone."""
+    columns = "amount_name, amount, start_second, end_second, made_at, expires_at, ended_at"
+    rows = await made.rows(f"SELECT {columns} FROM booking")
+    ((text,),) = await made.rows("SELECT capacity FROM platform")
+    capacity = json.loads(text)
+    return [
+        (name, decided, booked)
+        for name in capacity
+        for decided in {row[4] for row in rows}
+        for booked in {row[2] for row in rows}
+        if capacity[name]
+        < sum(
+            amount
+            for its, amount, start, end, at, expires, ended in rows
+            if its == name
+            and start <= booked < end
+            and at <= decided
+            and (expires is None or decided < expires)
+            and (ended is None or decided < ended)
+        )
+    ]

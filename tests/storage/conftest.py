@@ -1,6 +1,6 @@
 """The databases that every storage test runs on."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,10 @@ import pytest
 from execution_broker.storage.migrate import upgrade_sqlite
 from execution_broker.storage.postgres import PostgresDatabase
 from execution_broker.storage.sqlite import SqliteDatabase
-from tests.harness.postgres import PostgresServer, postgres_server
+from tests.harness.databases import postgres
+from tests.harness.postgres import PostgresServer
 
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    with postgres_server() as server:
-        yield server
+__all__ = ["database", "postgres"]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

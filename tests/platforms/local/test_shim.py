@@ -34,6 +34,16 @@ for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
 print(os.getpid(), flush=True)
 while True: time.sleep(1)
 """
+HYDRA = """
+import os, time
+if os.fork():
+    time.sleep(0.5)
+    os._exit(0)
+print(flush=True)
+while True:
+    open("beat", "w").close()
+    if os.fork(): os._exit(0)
+"""
 BROKER = """
 import asyncio, json, os, pathlib, signal, sys
 from execution_broker.platforms.local import supervision
@@ -249,13 +259,21 @@ async def test_a_shim_that_was_frozen_goes_on_to_end_it(session: Supervised) -> 
     assert session.running() == 0
 
 
-async def test_a_process_that_is_another_at_every_look_is_caught(session: Supervised) -> None:
-    hydra = "import os\nprint(flush=True)\nwhile True:\n    if os.fork(): os._exit(0)"
-    await session.start(sys.executable, "-Sc", f"import os\nif os.fork():\n exec({hydra!r})")
+@pytest.mark.parametrize("supervised", ["by its shim", "by nobody"])
+async def test_a_process_that_is_another_at_every_look_is_caught(
+    session: Supervised, supervised: str
+) -> None:
+    await session.start(sys.executable, "-Sc", HYDRA)
     await session.until_printed()
-    ended = await session.until_ended()
-    assert ended.status == 0
-    await until(lambda: session.running() == 0)
+    if supervised == "by its shim":
+        assert (await session.until_ended()).status == 0
+    else:
+        os.kill(session.shim(), signal.SIGKILL)
+        assert await session.stop()
+    beat = session.control.directory / "beat"
+    beat.unlink(missing_ok=True)
+    await asyncio.sleep(0.3)
+    assert not beat.exists()
 
 
 async def test_files_that_a_notebook_wrote_over_are_not_believed(session: Supervised) -> None:

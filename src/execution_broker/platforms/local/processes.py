@@ -1,13 +1,14 @@
 """Processes of this machine, as /proc shows them. Standard library only: the shim uses this.
 
 A process id alone names nothing for long: here a process is its id and the time it was started,
-and signals go through a descriptor of the process, so that they never reach a successor.
+and a signal for one goes through a descriptor of it, so that it never reaches a successor.
 """
 
+import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,8 @@ from typing import Final
 _PROC: Final = Path("/proc")
 _GONE: Final = frozenset("ZX")
 _ROUNDS: Final = 20
+_QUIET: Final = 5
+_PAUSE: Final = 0.02
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Process:
 
     pid: int
     parent: int
+    group: int
+    session: int
     started: int
 
 
@@ -49,10 +54,12 @@ def find(who: Identity) -> Process | None:
     return found
 
 
-def everything() -> list[Process]:
+def everything() -> Iterator[Process]:
     """All that runs on this machine."""
-    found = (_process(int(entry.name)) for entry in _PROC.iterdir() if entry.name.isdigit())
-    return [process for process in found if process is not None]
+    for entry in _PROC.iterdir():
+        found = _process(int(entry.name)) if entry.name.isdigit() else None
+        if found is not None:
+            yield found
 
 
 def descendants(ancestors: Iterable[int]) -> list[Process]:
@@ -114,21 +121,40 @@ def kill(find_them: Callable[[], list[Process]]) -> None:
         if not new:
             break
         for process in new:
-            send(process, signal.SIGSTOP)
+            _strike(process, signal.SIGSTOP)
             frozen[process.pid] = process
     for process in frozen.values():
-        send(process, signal.SIGKILL)
+        _strike(process, signal.SIGKILL)
 
 
 def kill_and_wait(find_them: Callable[[], list[Process]], seconds: float) -> bool:
-    """Kill until nothing is found any more; False when some of it stays for so long."""
+    """Kill until nothing is found any more; False when some of it stays for so long.
+
+    One look is not enough: a process that leaves a child behind and ends, over and over, may be
+    between two lives when it is looked for.
+    """
     until = time.monotonic() + seconds
-    while find_them():
-        kill(find_them)
+    quiet = 0
+    while quiet < _QUIET:
+        if find_them():
+            kill(find_them)
+            quiet = 0
+        else:
+            quiet += 1
         if time.monotonic() > until:
             return False
-        time.sleep(0.02)
+        time.sleep(_PAUSE)
     return True
+
+
+def _strike(process: Process, number: signal.Signals) -> None:
+    """Signal a process with its whole group, which reaches also what it has become meanwhile. All
+    of the group came of what was found: unless it shares a process session with us."""
+    if process.session == os.getsid(0):
+        send(process, number)
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.group, number)
 
 
 def _process(pid: int) -> Process | None:
@@ -139,7 +165,7 @@ def _process(pid: int) -> Process | None:
     fields = text.rpartition(")")[2].split()
     if len(fields) < 20 or fields[0] in _GONE:
         return None
-    return Process(pid, int(fields[1]), int(fields[19]))
+    return Process(pid, int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
 
 
 def _boot() -> str:

@@ -34,7 +34,6 @@ _STREAMS: Final = ("stdout", "stderr")
 _TICK: Final = 1.0
 _SWIFT: Final = 0.05
 _CHUNK: Final = 1 << 16
-_BLOWS: Final = 20
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _CANNOT_RUN: Final = 127
@@ -203,14 +202,14 @@ def _alone(control: Control) -> bool:
 
 
 def _kill_children() -> None:
-    """Kill those that are our own children now, swiftly: one that leaves a child behind and ends,
-    over and over, is gone by the time all processes have been looked at. Their ids are theirs until
-    we take their ends."""
+    """Kill those that are our own children now, swiftly and with their groups: one that leaves a
+    child behind and ends, over and over, is gone by the time all processes have been looked at.
+    Their ids are theirs until we take their ends; none of them is in our own group."""
     children = Path(f"/proc/self/task/{os.getpid()}/children")
-    for _ in range(_BLOWS):
-        with contextlib.suppress(OSError):
-            for pid in children.read_text("ascii").split():
-                os.kill(int(pid), signal.SIGKILL)
+    with contextlib.suppress(OSError):
+        for pid in children.read_text("ascii").split():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(os.getpgid(int(pid)), signal.SIGKILL)
 
 
 def _listen(on_term: Callable[[], None]) -> int:
