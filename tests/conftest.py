@@ -9,6 +9,10 @@ from typing import TypeVar
 
 import pytest
 
+from tests.harness.databases import postgres
+
+__all__ = ["postgres"]
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 _DOES_NOT_APPLY = "Skipped: does not apply: "

@@ -99,7 +99,9 @@ class _Play:
         window = copy.deepcopy(request)
         window["schedule"]["requested"]["start"] = TOO_SHORT
         self._refuse("A start within five seconds", window)
-        self._say(f"All of it is in {self._state}: request, results, and the broker's state.")
+        self._say(
+            f"All of it is in {_short(self._state)}: request, results, and the broker's state."
+        )
 
     def show_corrupted_data(self, text: str) -> None:
         answer = self._ask(text, yaml.safe_load(text))
@@ -164,7 +166,7 @@ class _Play:
         for what, name in RESULTS.items():
             path = self._state / "results" / uuid / name
             self._at.client.fetch(uuid, name, path)
-            self._say(Text.assemble(f"{what:<18}", (str(path), "bold cyan")))
+            self._say(Text.assemble(f"{what:<18}", (_short(path), "bold cyan")))
         self._say("")
         self._say(timeline(watched, self._at.here()))
 
@@ -237,6 +239,12 @@ def _apply(message: Message, request: dict[str, Any]) -> None:
         target = target[place]
     value = message.values["to"]
     target[last] = int(value) if isinstance(target[last], int) else value
+
+
+def _short(path: Path) -> str:
+    """The path as somebody would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _last(watched: Watched) -> ExecutionSession:

@@ -20,5 +20,8 @@ async def on_database(request: pytest.FixtureRequest) -> AsyncIterator[str]:
     if request.param == "postgres":
         server: PostgresServer = request.getfixturevalue("postgres")
         USED.url = await server.new_database()
-    yield request.param
-    USED.url = "sqlite"
+        yield request.param
+        await server.drop(USED.url)
+        USED.url = "sqlite"
+    else:
+        yield request.param

@@ -21,6 +21,7 @@ class PostgresServer:
 
     async def new_database(self) -> str:
         if not self._has_template:
+            await self._hurry()
             await self._execute("CREATE DATABASE broker_template")
             await migrate_postgres.upgrade(self.url("broker_template"))
             self._has_template = True
@@ -30,6 +31,16 @@ class PostgresServer:
 
     def url(self, database: str) -> str:
         return self._address.replace("/postgres?", f"/{database}?")
+
+    async def drop(self, url: str) -> None:
+        name = url.partition("?")[0].rpartition("/")[2]
+        await self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def _hurry(self) -> None:
+        """What a test database holds need not survive a power cut."""
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            await self._execute(f"ALTER SYSTEM SET {setting} = off")
+        await self._execute("SELECT pg_reload_conf()")
 
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self._address)

@@ -146,7 +146,7 @@ class ScriptedPlatform:
         return [Holding(UUID(d.name), str(d)) for d in self.world.iterdir() if list(d.iterdir())]
 
     async def destroy(self, holding: Holding) -> None:
-        for made in Path(holding.handle).iterdir():
+        for made in (self.world / holding.handle).iterdir():
             made.unlink()
 
     async def forget_results(self, session: UUID) -> None:

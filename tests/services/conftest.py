@@ -1,5 +1,5 @@
 """Everything here is run on both databases."""
 
-from tests.harness.databases import on_database, postgres
+from tests.harness.databases import on_database
 
-__all__ = ["on_database", "postgres"]
+__all__ = ["on_database"]

@@ -9,10 +9,7 @@ import pytest
 from execution_broker.storage.migrate import upgrade_sqlite
 from execution_broker.storage.postgres import PostgresDatabase
 from execution_broker.storage.sqlite import SqliteDatabase
-from tests.harness.databases import postgres
 from tests.harness.postgres import PostgresServer
-
-__all__ = ["database", "postgres"]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -62,6 +62,31 @@ def test_several_metrics_that_each_need_more() -> None:
     assert isinstance(verdict_of(follow(body(metrics=wanted), faults), here), Yes)
 
 
+def test_what_cores_reach_comes_before_what_none_reach() -> None:
+    """However the request is ordered: the metric out of reach is lowered no more than it must."""
+    wanted = [metric(kinds.METRIC_COMPUTE, min=99), metric(kinds.METRIC_COMPUTE, min=30)]
+    here = site(qualities=(SPEED,))
+    for metrics in (wanted, wanted[::-1]):
+        faults = refused(body(metrics=metrics), here)
+        index = metrics.index(wanted[0])
+        assert [suggestion(m) for m in faults] == [
+            ("compute.cores.max", "1", "3"),
+            (f"metrics[{index}].min", "99.0", "30.0"),
+        ]
+        assert isinstance(verdict_of(follow(body(metrics=metrics), faults), here), Yes)
+
+
+def test_a_metric_that_cores_do_not_change_asks_for_none() -> None:
+    fixed = Quality(type=kinds.METRIC_COMPUTE, min=2, max=2)
+    request = body(
+        compute=compute(cores={"min": 1, "max": 8}),
+        metrics=[metric(kinds.METRIC_COMPUTE, min=3)],
+        costs=[cost(kinds.COST_MONETARY, max=3)],
+    )
+    here = site(qualities=(fixed,), prices=(MONEY,))
+    assert only(request, here) == ("metrics[0].min", "3.0", "2.0")
+
+
 def test_what_is_not_quoted_cannot_be_promised() -> None:
     request = body(
         costs=[cost(kinds.COST_ENERGY, max=5), cost(kinds.COST_MONETARY, max=0)],

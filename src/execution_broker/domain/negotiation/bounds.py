@@ -133,39 +133,60 @@ def _quoted_bounds(case: Case, quote: Quote) -> tuple[Bound, ...]:
 
 
 def _settle_metrics(case: Case, trial: Trial, bounds: tuple[Bound, ...]) -> tuple[Bound, ...]:
-    """Enough cores for each metric in turn; where the request allows too few, say so: more cores
-    if the site has them, else less of the metric."""
-    site = case.site
-    limit = site.most(CORES, site.capability.limits.cores)
-    relaxed = []
-    for bound in bounds:
-        if bound.what == "cost":
-            relaxed.append(bound)
-            continue
-        demand = case.demand
-        low, most = demand.cores.min, demand.cores.max or demand.cores.min
-        cores = least_cores(demand, trial, (bound,), low, limit)
-        if cores is not None and cores <= most:
-            case.change(cores=Size(cores, most))
-            relaxed.append(bound)
-            continue
-        best = msgspec.structs.replace(demand, cores=Size(most))
-        value = quoted(bound, trial.quote(best)) or 0.0
-        fault = {
-            "type": bound.type,
-            "platform": site.name,
-            "quoted": value,
-            "limit": bound.limit,
-        }
-        if cores is None:
-            suggestion = {"path": bound.path, "from_": bound.limit, "to": value}
-            case.relax(TOO_SLOW(**fault, **suggestion), cores=Size(most))
-            relaxed.append(msgspec.structs.replace(bound, limit=value))
-        else:
-            suggestion = {"path": "compute.cores.max", "from_": most, "to": cores}
-            case.relax(TOO_SLOW(**fault, **suggestion), cores=Size(cores))
-            relaxed.append(bound)
+    """Enough cores for every metric that some number of cores here reaches; then, with as many
+    cores as may be, less of those that none reaches."""
+    demand = case.demand
+    limit = case.site.most(CORES, case.site.capability.limits.cores)
+    needed = {
+        bound: least_cores(demand, trial, (bound,), demand.cores.min, limit)
+        for bound in bounds
+        if bound.what == "metric"
+    }
+    for bound, cores in needed.items():
+        if cores is not None:
+            _use_more_cores(case, trial, bound, cores)
+    relaxed = (
+        _accept_less(case, trial, bound) if needed.get(bound, 0) is None else bound
+        for bound in bounds
+    )
     return tuple(relaxed)
+
+
+def _use_more_cores(case: Case, trial: Trial, bound: Bound, cores: int) -> None:
+    """At least so many cores; a fault where the request allows fewer."""
+    least = max(cores, case.demand.cores.min)
+    most = _most_cores(case.demand)
+    if least <= most:
+        case.change(cores=Size(least, most))
+        return
+    suggestion = {"path": "compute.cores.max", "from_": most, "to": cores}
+    case.relax(TOO_SLOW(**_slowness(case, trial, bound), **suggestion), cores=Size(cores))
+
+
+def _accept_less(case: Case, trial: Trial, bound: Bound) -> Bound:
+    """The bound that can be kept with the most cores."""
+    fault = _slowness(case, trial, bound)
+    value = float(fault["quoted"])
+    lowered = msgspec.structs.replace(bound, limit=value)
+    least, most = case.demand.cores.min, _most_cores(case.demand)
+    cores = least_cores(case.demand, trial, (lowered,), least, most) or most
+    suggestion = {"path": bound.path, "from_": bound.limit, "to": value}
+    case.relax(TOO_SLOW(**fault, **suggestion), cores=Size(cores, most))
+    return lowered
+
+
+def _slowness(case: Case, trial: Trial, bound: Bound) -> dict[str, str | float]:
+    best = msgspec.structs.replace(case.demand, cores=Size(_most_cores(case.demand)))
+    return {
+        "type": bound.type,
+        "platform": case.site.name,
+        "quoted": quoted(bound, trial.quote(best)) or 0.0,
+        "limit": bound.limit,
+    }
+
+
+def _most_cores(demand: Demand) -> int:
+    return demand.cores.max or demand.cores.min
 
 
 def _settle_costs(case: Case, quote: Quote, bounds: tuple[Bound, ...]) -> tuple[Bound, ...]:

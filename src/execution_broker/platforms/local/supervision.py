@@ -129,7 +129,8 @@ def stop(control: Control, marks: Mapping[str, str], grace: float) -> bool:
     """Nothing of the session runs, and nothing of it will, when this is True. Blocks.
 
     The shim is asked to end it in good order, for which it takes `grace` seconds twice at most. One
-    that is dead or does not follow is helped: whatever carries the session's marks is killed.
+    that is dead or does not follow is helped: whatever carries the session's marks is killed. That
+    finds everything but what both killed its shim and hides from being looked at on purpose.
     """
     with contextlib.suppress(FileNotFoundError):
         control.stop.touch()
