@@ -118,7 +118,7 @@ class Broker:
         await self.set_phase(caller, uuid, "ACCEPTED")
         return uuid
 
-    async def ended(self, caller: Caller, uuid: str, seconds: float = 20) -> ExecutionSession:
+    async def ended(self, caller: Caller, uuid: str, seconds: float = 60) -> ExecutionSession:
         """The session once it has ended and everything of it is released."""
 
         async def is_released() -> bool:
@@ -213,7 +213,7 @@ async def working(made: Broker) -> AsyncIterator[Worker]:
         await running
 
 
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20) -> None:
+async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 60) -> None:
     """Wait for a condition, looking often; an AssertionError when it does not come."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        assert self._found.wait(30), "".join(self.log)
+        assert self._found.wait(60), "".join(self.log)
         assert self._url, "".join(self.log)
         return self._url
 
@@ -42,14 +43,13 @@ class Server:
     def ready(self) -> None:
         """Wait until it can answer requests."""
         with self.client() as client:
-            for _ in range(2000):
-                if client.get("/readyz").status_code == 200:
-                    return
-        raise AssertionError("".join(self.log))
+            deadline = time.monotonic() + 60
+            while client.get("/readyz").status_code != 200:
+                assert time.monotonic() < deadline, "".join(self.log)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
-        status = self.process.wait(30)
+        status = self.process.wait(60)
         self._reader.join(5)
         return status
 

@@ -151,7 +151,9 @@ async def test_what_runs_has_a_small_environment_and_ordinary_signals(session: S
     *environment, ignored = session.printed().decode().splitlines()
     names = {line.partition("=")[0] for line in environment}
     assert names - {"PWD", "SHLVL", "_"} == {"PATH", *session.marks}
-    assert int(ignored.split()[1], 16) == 0
+    # The C library keeps two signals to itself: nobody can set them, and they are inherited.
+    settable = sum(1 << number - 1 for number in signal.valid_signals())
+    assert int(ignored.split()[1], 16) & settable == 0
 
 
 async def test_started_by_many_at_once_it_runs_once(session: Supervised) -> None:
