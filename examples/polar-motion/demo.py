@@ -25,6 +25,7 @@ from stage import (
     running_broker,
     wait_until,
     web_server,
+    what_is_left,
 )
 
 from execution_broker.cli import failing
@@ -117,12 +118,12 @@ class _Play:
         self._act("The data was not what it had to be")
         for said in sorted(found):
             self._say(said)
-        sessions = self._state / "broker" / "platforms" / "local" / "sessions"
+        broker = self._state / "broker"
         wait_until(
-            lambda: not list(sessions.rglob(_uuid(session))),
-            f"The session left its directory behind, below {sessions}.",
+            lambda: not what_is_left(broker, _uuid(session)),
+            f"The session left something behind, below {broker}.",
         )
-        self._say("Nothing of the session is left on the disk.")
+        self._say("Nothing of the session is left: no directory, no booking.")
 
     def _ask(self, text: str, request: dict[str, Any]) -> OfferSetResponse:
         self._act("1  A request: run this notebook, with this data, for ten minutes")

@@ -3,12 +3,13 @@
 import hashlib
 import os
 import signal
+import sqlite3
 import string
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -94,6 +95,14 @@ def running_broker(directory: Path, kernel: Path, console: Console) -> Iterator[
             yield client
     finally:
         _stop(process, log)
+
+
+def what_is_left(directory: Path, session: str) -> list[str]:
+    """The directories of a session that has ended, and the bookings that have not."""
+    sessions = directory / "platforms" / "local" / "sessions"
+    with closing(sqlite3.connect(directory / "broker.sqlite")) as database:
+        rows = database.execute("SELECT component FROM booking WHERE ended_at IS NULL").fetchall()
+    return [*map(str, sessions.rglob(session)), *(f"a booking for {row[0]}" for row in rows)]
 
 
 def wait_until(condition: Callable[[], object], otherwise: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,16 @@ async def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path) -> None:
         await database.close()
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_processes_that_start_together_take_turns(tmp_path: Path) -> None:
+    path = tmp_path / "shared.sqlite"
+    upgrade = "import sys; from pathlib import Path; from execution_broker.storage import migrate; "
+    upgrade += "migrate.upgrade_sqlite(Path(sys.argv[1]))"
+    command = [sys.executable, "-c", upgrade, str(path)]
+    together = [await asyncio.create_subprocess_exec(*command) for _ in range(4)]
+    assert [await process.wait() for process in together] == [0, 0, 0, 0]
+    assert migrate.drift_of_sqlite(path) == []
 
 
 async def test_the_migrations_make_the_same_tables_on_postgresql(postgres: PostgresServer) -> None:

@@ -3,8 +3,10 @@
 SQLite upgrades itself, after a backup beside the file; for PostgreSQL an operator says when.
 """
 
+import fcntl
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,15 @@ from execution_broker.storage.tables import metadata
 
 
 def upgrade_sqlite(path: Path) -> None:
-    """Make or upgrade the tables of a SQLite file. Repeatable; a backup is kept of what was."""
+    """Make or upgrade the tables of a SQLite file. Repeatable; a backup is kept of what was.
+
+    Processes that start at the same time take turns.
+    """
+    with _turn(path):
+        _upgrade_sqlite(path)
+
+
+def _upgrade_sqlite(path: Path) -> None:
     engine = _sqlite(path)
     with engine.connect() as connection:
         now = MigrationContext.configure(connection).get_current_revision()
@@ -30,6 +40,8 @@ def upgrade_sqlite(path: Path) -> None:
         _back_up(path, path.with_name(f"{path.name}.before-{head()}"))
     with engine.begin() as connection:
         command.upgrade(alembic_config(connection), "head")
+    with closing(sqlite3.connect(path)) as plain:
+        plain.execute("PRAGMA journal_mode=WAL")  # stays with the file: no later start has to
     path.chmod(0o600)
 
 
@@ -53,6 +65,14 @@ def drift(connection: Connection) -> list[Any]:
 
 def _sqlite(path: Path) -> Engine:
     return create_engine(f"sqlite:///{path}", poolclass=NullPool)
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """Wait until no other process migrates this file."""
+    with path.with_name(f"{path.name}.migrating").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _back_up(source: Path, target: Path) -> None:
