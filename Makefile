@@ -33,6 +33,10 @@ demo: $(PROJECT) $(KERNEL)  ## A notebook with real data, from request to result
 test: $(PROJECT) $(KERNEL)  ## The tests; PYTEST_ARGS="..." is handed to pytest
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+.PHONY: soak
+soak: $(PROJECT) $(KERNEL)  ## The long forms of the tests that have one; takes PYTEST_ARGS too
+	$(BIN)/python -m pytest -m soak --capture=no $(PYTEST_ARGS)
+
 .PHONY: coverage
 coverage: $(PROJECT)  ## Branch coverage of the rules, 95 % at least
 	$(BIN)/python -m pytest tests/domain --quiet --cov=execution_broker.domain --cov-branch \
