@@ -77,6 +77,9 @@ identity = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     _instant("created", nullable=False),
     _instant("disabled"),
+    Column("issuer", Text),
+    Column("subject", Text),
+    Index(None, "issuer", "subject", unique=True),
 )
 
 platform = Table(
