@@ -116,18 +116,18 @@ async def _check_announced(response: httpx.Response) -> None:
     assert response.status_code in announced, "a status that the route table does not announce"
     body = announced[HTTPStatus(response.status_code)].body
     if body is not None and not isinstance(body, str) and response.content:
-        msgspec.convert(_read(response), type=body)
+        msgspec.convert(_read(response, body), type=body)
 
 
 def _check_problem(response: httpx.Response) -> None:
-    problem = msgspec.convert(_read(response), type=Problem)
+    problem = msgspec.convert(_read(response, Problem), type=Problem)
     assert problem.status == response.status_code
     assert problem.type.startswith("urn:execution-broker:problem:")
     assert response.headers["cache-control"] == "no-store"
 
 
-def _read(response: httpx.Response) -> object:
-    return body_format(response.headers["content-type"], None).read(response.content)
+def _read(response: httpx.Response, type_: Any) -> object:
+    return body_format(response.headers["content-type"], None).read(response.content, type_)
 
 
 def _announced(method: str, path: str) -> Any:

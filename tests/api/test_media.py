@@ -4,16 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_broker.api.media import (
-    FORMATS,
-    JSON,
-    YAML,
-    Format,
-    body_format,
-    negotiate,
-    negotiate_problem,
-)
+from execution_broker.api.media import body_format, negotiate, negotiate_problem
 from execution_broker.domain.errors import NotAcceptable, UnsupportedMedia
+from execution_broker.formats import FORMATS, JSON, YAML, Format
 
 
 @pytest.mark.parametrize(

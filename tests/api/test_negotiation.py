@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from execution_broker.api import yaml_format
+from execution_broker.formats import yaml
 from execution_broker.models import kinds
 from tests.api import bodies, fakes
 
@@ -87,7 +87,7 @@ async def test_yaml_in_and_out(ada: httpx.AsyncClient, content_type: str) -> Non
     assert answer.status_code == HTTPStatus.SEE_OTHER
     assert answer.headers["content-type"] == "application/yaml"
     assert answer.text.count("'NO'") + answer.text.count('"NO"') == 1
-    read: Any = yaml_format.read(answer.content)
+    read: Any = yaml.read(answer.content)
     assert read["offers"][0]["executable"] == bodies.CONTAINER["executable"]
     as_json = await ada.get(answer.headers["location"])
     assert as_json.json() == read

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from execution_broker.api import yaml_format
 from execution_broker.api.openapi import document
 from execution_broker.api.routes import ROUTES
+from execution_broker.formats import yaml
 
 KEPT = Path(__file__).parents[2] / "docs" / "reference" / "openapi.yaml"
 COMMAND = "python -m execution_broker.api.openapi > docs/reference/openapi.yaml"
@@ -26,7 +26,7 @@ def test_the_kept_document_is_the_one_that_is_made() -> None:
 async def test_the_served_documents_are_the_kept_one(anybody: httpx.AsyncClient) -> None:
     as_yaml, as_json = await anybody.get("/openapi.yaml"), await anybody.get("/openapi.json")
     assert as_yaml.content == KEPT.read_bytes()
-    assert as_json.json() == yaml_format.read(as_yaml.content)
+    assert as_json.json() == yaml.read(as_yaml.content)
     assert as_yaml.headers["content-type"] == "application/yaml"
     assert as_json.headers["content-type"] == "application/json"
 

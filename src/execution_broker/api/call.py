@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import anyio.to_thread
@@ -46,8 +46,8 @@ class Call:
         """A reference without scheme and host, so that a client keeps those that it uses."""
         return f"{self.request.scope.get('root_path', '')}{path}"
 
-    async def body(self) -> object:
-        """The plain values of the body.
+    async def body(self, type_: Any) -> object:
+        """The plain values of the body, which is expected to be of a wire type.
 
         UnsupportedMedia before a byte of it is read, BodyTooLarge as soon as it is, MalformedBody
         if it is not what its Content-Type says; 408 if it takes too long to arrive.
@@ -64,8 +64,8 @@ class Call:
                 {"Connection": "close"},
             ) from None
         if len(data) > _LARGE:
-            return await anyio.to_thread.run_sync(format_.read, data)
-        return format_.read(data)
+            return await anyio.to_thread.run_sync(format_.read, data, type_)
+        return format_.read(data, type_)
 
     def answer(
         self,

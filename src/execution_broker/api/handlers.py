@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from execution_broker.api import files
 from execution_broker.api.call import Call
-from execution_broker.api.media import Format
 from execution_broker.domain.errors import InvalidBody, MalformedBody, NotFound
+from execution_broker.formats import Format
 from execution_broker.models.component import Component
+from execution_broker.models.execution import ExecutionRequest
 from execution_broker.models.extensions import (
     AccountRequest,
     Liveness,
@@ -21,6 +22,7 @@ from execution_broker.models.extensions import (
 )
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import Reading, read_request, read_struct, read_update
+from execution_broker.models.update import Update
 
 Handler = Callable[[Call], Awaitable[Response]]
 
@@ -54,7 +56,7 @@ async def read_session(call: Call) -> Response:
 
 
 async def update_session(call: Call) -> Response:
-    update = read_update(await call.body())
+    update = read_update(await call.body(Update))
     if isinstance(update, tuple):
         raise InvalidBody(update)
     view = await call.services.sessions.update(call.uuid, call.identity, update)
@@ -82,7 +84,7 @@ def read_stream(stream: Stream) -> Handler:
 
 
 async def create_identity(call: Call) -> Response:
-    wanted = read_struct(await call.body(), AccountRequest)
+    wanted = read_struct(await call.body(AccountRequest), AccountRequest)
     if isinstance(wanted, tuple):
         faults = "; ".join(f"{fault.place}: {fault.fault}" for fault in wanted)
         raise MalformedBody(
@@ -142,7 +144,7 @@ def read_document(format_: Format) -> Handler:
 
 
 async def _reading(call: Call) -> Reading:
-    reading = read_request(await call.body())
+    reading = read_request(await call.body(ExecutionRequest))
     if reading.faults:
         raise InvalidBody(reading.faults)
     return reading

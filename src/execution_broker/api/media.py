@@ -1,38 +1,10 @@
-"""Content negotiation: which format a body comes in, and which one the answer goes out in.
+"""Content negotiation: which format a body comes in, and which one the answer goes out in."""
 
-A format is one row of FORMATS: its media types (the first is its own, the others are aliases),
-its structured syntax suffix, a reader and a writer.
-"""
-
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from execution_broker.api import json_format, yaml_format
 from execution_broker.domain.errors import NotAcceptable, UnsupportedMedia
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """`read` gives plain values and raises MalformedBody; `write` takes wire structs."""
-
-    name: str
-    types: tuple[str, ...]
-    suffix: str
-    read: Callable[[bytes], object]
-    write: Callable[[object], bytes]
-
-
-JSON: Final = Format("json", ("application/json",), "+json", json_format.read, json_format.write)
-YAML: Final = Format(
-    "yaml",
-    ("application/yaml", "text/yaml", "application/x-yaml"),
-    "+yaml",
-    yaml_format.read,
-    yaml_format.write,
-)
-FORMATS: Final = (JSON, YAML)
-"""In the order of preference where a client has none."""
+from execution_broker.formats import FORMATS, JSON, Format
 
 
 @dataclass(frozen=True, slots=True)

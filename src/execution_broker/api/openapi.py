@@ -12,9 +12,9 @@ from http import HTTPStatus
 from typing import Any, Final, assert_never
 
 from execution_broker.api.identity import Access
-from execution_broker.api.media import FORMATS, YAML, Format
 from execution_broker.api.routes import ROUTES, Answer, Route
 from execution_broker.api.schemas import Schemas
+from execution_broker.formats import FORMATS, YAML, Format
 from execution_broker.models.extensions import Problem
 
 _PARAMETER: Final = re.compile(r"\{(\w+):(\w+)\}")

@@ -9,7 +9,7 @@ from execution_broker.api import handlers
 from execution_broker.api.files import TOTAL
 from execution_broker.api.handlers import Handler, Stream
 from execution_broker.api.identity import Access
-from execution_broker.api.media import JSON, YAML
+from execution_broker.formats import JSON, YAML
 from execution_broker.models.execution import (
     ExecutionRequest,
     ExecutionSession,

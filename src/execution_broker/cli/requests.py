@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from execution_broker.api import json_format, yaml_format
 from execution_broker.domain.errors import BrokerError, MalformedBody
+from execution_broker.formats import JSON, YAML
 from execution_broker.models import kinds
 from execution_broker.models.component import Cost, Metadata
 from execution_broker.models.executable import Checks, JupyterNotebook, Mode
@@ -65,7 +65,7 @@ def from_file(file: str) -> dict[str, Any]:
     try:
         body = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
         is_json = file.endswith(".json") or body.lstrip().startswith(b"{")
-        values = json_format.read(body) if is_json else yaml_format.read(body)
+        values = (JSON if is_json else YAML).read(body, ExecutionRequest)
     except OSError as error:
         raise BadRequest(
             f"The request {place} cannot be read: {error.strerror}.", "Give a YAML or JSON file."

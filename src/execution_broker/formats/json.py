@@ -5,8 +5,8 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
-from execution_broker.api.limits import DEPTH, strip_nulls
 from execution_broker.domain.errors import MalformedBody
+from execution_broker.formats.limits import DEPTH, strip_nulls
 
 _DECODER: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()

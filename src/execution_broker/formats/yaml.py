@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from execution_broker.api.limits import DEPTH
 from execution_broker.domain.errors import MalformedBody
+from execution_broker.formats.limits import DEPTH
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

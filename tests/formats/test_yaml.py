@@ -7,9 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_broker.api import yaml_format
-from execution_broker.api.limits import DEPTH
 from execution_broker.domain.errors import MalformedBody
+from execution_broker.formats import yaml as yaml_format
+from execution_broker.formats.limits import DEPTH
 
 MISLEADING = st.sampled_from(
     [

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_broker.api import json_format
-from execution_broker.api.limits import DEPTH
 from execution_broker.domain.errors import MalformedBody
+from execution_broker.formats import json as json_format
+from execution_broker.formats.limits import DEPTH
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
 TRICKY = st.sampled_from([":", '":', "a:b", "\\u003a", '\\":', "null", "{", "[", "é:"]) | TEXT

@@ -1,0 +1,45 @@
+"""The formats that wire objects are written in and read from: JSON, YAML, XML.
+
+Bytes in, plain values out, and back; no I/O. A reader is bounded in depth and time, expands
+nothing, and fetches nothing. Used wherever text meets the models: bodies, request files.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from execution_broker.formats import json, yaml
+
+Reader = Callable[[bytes, Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """`types`: its own media type, then its aliases. `suffix`: its structured syntax suffix.
+
+    `read(data, type_)` gives plain values for what is expected to be of that wire type, which only
+    a format without types of its own looks at; MalformedBody if the bytes are not of this format.
+    `write` takes a wire struct.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    suffix: str
+    read: Reader
+    write: Callable[[Any], bytes]
+
+
+def _untyped(read: Callable[[bytes], object]) -> Reader:
+    return lambda data, _type: read(data)
+
+
+JSON: Final = Format("json", ("application/json",), "+json", _untyped(json.read), json.write)
+YAML: Final = Format(
+    "yaml",
+    ("application/yaml", "text/yaml", "application/x-yaml"),
+    "+yaml",
+    _untyped(yaml.read),
+    yaml.write,
+)
+FORMATS: Final = (JSON, YAML)
+"""In the order of preference where a reader has none."""
