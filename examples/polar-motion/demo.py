@@ -8,7 +8,6 @@ import copy
 import re
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +36,6 @@ from execution_broker.cli.rendering.watching import Watched, timeline
 from execution_broker.cli.watching import show
 from execution_broker.domain import messages
 from execution_broker.domain.errors import BrokerError
-from execution_broker.domain.iso8601 import read_interval, write_interval
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.message import Message
 from execution_broker.models.phases import SessionPhase
@@ -183,7 +181,6 @@ class _Play:
             raise Unexpected(f"{title}: that should be a NO with a suggestion.")
         for message in helpful:
             _apply(message, request)
-        _give_a_minute(request)
         answer = self._at.client.request(request)
         if answer.result != "YES":
             self._say(offerset(answer, self._at.here()))
@@ -232,16 +229,6 @@ def _with_one_byte_changed(series: bytes) -> bytes:
 
 def _without_comments(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-
-
-def _give_a_minute(request: dict[str, Any]) -> None:
-    """A suggested window is just long enough at the instant of the answer: time goes on since."""
-    requested = request["schedule"]["requested"]
-    if "start" in requested:
-        now = datetime.now(UTC)
-        start, end = read_interval(requested["start"], now)
-        if end is not None:
-            requested["start"] = write_interval(start, end + timedelta(minutes=1))
 
 
 def _apply(message: Message, request: dict[str, Any]) -> None:

@@ -44,12 +44,14 @@ class DatabaseSection(Section, frozen=True):
 
 
 class Negotiation(Section, frozen=True):
-    """Durations in seconds. `budget` is the most of each amount that one identity may hold in
-    unanswered offers; `requests_per_minute` the most it may ask."""
+    """Durations in seconds. What a NO suggests helps for `patience`, so that there is time to read
+    it. `budget` is the most of each amount that one identity may hold in unanswered offers;
+    `requests_per_minute` the most it may ask."""
 
     hold: Positive = 300
     least_hold: Positive = 30
     offers: Annotated[int, msgspec.Meta(ge=1, le=4)] = 4
+    patience: Natural = 60
     duration: Positive = 7200
     look_ahead: Positive = 86400
     default_cores: Positive = 1

@@ -216,7 +216,12 @@ async def _add_upkeep(platforms: Mapping[int, str], connection: Connection) -> N
 
 
 def _rules(section: Negotiation) -> Rules:
-    return Rules(hold=section.hold, least_hold=section.least_hold, offers=section.offers)
+    return Rules(
+        hold=section.hold,
+        least_hold=section.least_hold,
+        offers=section.offers,
+        patience=section.patience,
+    )
 
 
 def _defaults(section: Negotiation) -> Defaults:

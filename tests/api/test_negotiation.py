@@ -100,6 +100,16 @@ async def test_nulls_mean_absent(ada: httpx.AsyncClient) -> None:
     assert b"null" not in answer.content
 
 
+async def test_what_an_answer_said_may_be_sent_again(ada: httpx.AsyncClient) -> None:
+    """Messages come back with an edited answer, or are others': nothing is needed of one."""
+    said = [{}, {"message": "Hello."}, {"template": "{a}", "values": {"a": "b"}, "kind": "urn:x"}]
+    body: dict[str, Any] = {**bodies.NOTEBOOK}
+    body["executable"] = {**body["executable"], "meta": {"name": "fit", "messages": said}}
+    answer = await ada.post("/requests", json=body)
+    assert answer.status_code == HTTPStatus.SEE_OTHER
+    assert answer.json()["result"] == "YES"
+
+
 async def test_a_large_body_is_read_too(ada: httpx.AsyncClient) -> None:
     body = {**bodies.NOTEBOOK, "ignored": "x" * 65_000}
     assert (await ada.post("/requests", json=body)).status_code == HTTPStatus.SEE_OTHER

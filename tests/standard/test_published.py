@@ -30,7 +30,7 @@ NEVER_SERVED: Final = {
 }
 """Members of unions that the standard has and we have not: real clients cannot read them."""
 
-ALWAYS_SERVED: Final = {"MessageItem": {"kind", "level"}, "OfferSetResponse": {"kind"}}
+ALWAYS_SERVED: Final = {"OfferSetResponse": {"kind"}}
 """Properties that the standard leaves open and we promise."""
 
 

@@ -178,7 +178,7 @@ def _tidy(schema: Any, key: str = "") -> Any:
         if name == "properties"
         else _tidy(value)
         for name, value in schema.items()
-        if not (name == "default" and value in (None, (), [], {}))
+        if not (name == "default" and value in (None, "", (), [], {}))
         and not (name == "required" and not value)
     }
     if isinstance(title := schema.get("title"), str):

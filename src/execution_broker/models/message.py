@@ -12,11 +12,12 @@ Level = Literal["DEBUG", "INFO", "WARN", "ERROR", "OTHER"]
 class Message(Wire, frozen=True):
     """One message about a component, after messagetemplates.org.
 
-    `message` is `template` with `values` filled in. Made by `domain.messages` alone.
+    `message` is `template` with `values` filled in. Ours are made by `domain.messages` alone and
+    have a kind and a level; those of others need not have either.
     """
 
-    kind: str
-    level: Level
+    kind: str = ""
+    level: Level = "OTHER"
     time: datetime | None = None
     template: str | None = None
     values: dict[str, str] = {}

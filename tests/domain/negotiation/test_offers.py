@@ -29,8 +29,10 @@ PREPARE = 10
 HOUR = 3600
 
 
-def offers_of(request: dict[str, Any], *sites: Site, rules: Rules = RULES) -> tuple[Offer, ...]:
-    verdict = negotiate(demand(request), sites, rules, NOW)
+def offers_of(
+    request: dict[str, Any], *sites: Site, rules: Rules = RULES, now: int = NOW
+) -> tuple[Offer, ...]:
+    verdict = negotiate(demand(request), sites, rules, now)
     assert isinstance(verdict, Yes), verdict
     return verdict.offers
 
@@ -78,9 +80,11 @@ def test_a_window_that_closes_too_early() -> None:
     assert isinstance(verdict, No)
     (fault,) = verdict.messages
     assert fault.values["missing"] == "PT11S"
-    assert fault.values["to"] == write_epochs(NOW - 50, NOW + 41)
+    assert fault.values["to"] == write_epochs(NOW - 50, NOW + 41 + RULES.patience)
     (offer, *_) = offers_of(follow(request, [fault]), site())
-    assert offer.expires == NOW + RULES.least_hold
+    assert offer.expires == NOW + RULES.least_hold + RULES.patience
+    (offer, *_) = offers_of(follow(request, [fault]), site(), now=NOW + RULES.patience)
+    assert offer.expires == NOW + RULES.patience + RULES.least_hold
 
 
 def test_a_window_that_closes_too_early_where_there_is_no_room_either() -> None:

@@ -18,7 +18,7 @@ from execution_broker.domain.iso8601 import (
     write_duration,
     write_instant,
 )
-from execution_broker.domain.negotiation import negotiate
+from execution_broker.domain.negotiation import Site, negotiate
 from execution_broker.domain.offer import No, Offer, Yes
 from execution_broker.domain.reserving import bookings, fix
 from execution_broker.models.message import Message
@@ -29,6 +29,7 @@ from tests.domain.negotiation.worlds import RULES, Mood, World, worlds
 
 START = "schedule.requested.start"
 NO_CAPACITY = messages.NO_CAPACITY.kind
+NOT_ENOUGH_TIME = messages.NOT_ENOUGH_TIME.kind
 MANY = settings(max_examples=80, deadline=None)
 
 
@@ -132,7 +133,19 @@ def test_following_the_suggestions_of_a_no_makes_a_yes(world: World) -> None:
         changed = builders.demand(follow(world.request, way))
         better = negotiate(changed, world.sites, RULES, NOW)
         assert isinstance(better, Yes), [m.message for m in way]
+        if NO_CAPACITY in {m.kind for m in way} or START in {m.values["path"] for m in way}:
+            check_patience(changed, world.sites, way)
     event(f"faults: {len(verdict.messages)}")
+
+
+def check_patience(changed: Demand, sites: Sequence[Site], way: Sequence[Message]) -> None:
+    """What was suggested may be followed a little later too, unless the window closes meanwhile:
+    no suggestion but that of another window is about that."""
+    for second in range(1, RULES.patience + 1):
+        still = negotiate(changed, sites, RULES, NOW + second)
+        if isinstance(still, No):
+            assert START not in {message.values["path"] for message in way}
+            assert {message.kind for message in still.messages} == {NOT_ENOUGH_TIME}
 
 
 def ways_out(faults: Sequence[Message]) -> list[list[Message]]:
@@ -145,7 +158,7 @@ def ways_out(faults: Sequence[Message]) -> list[list[Message]]:
 @MANY
 @given(worlds(Mood.TIGHT))
 def test_no_suggestion_asks_for_more_than_it_must(world: World) -> None:
-    """One step less than a single one of the suggestions, and the answer is still a No.
+    """One step less than a single one of the suggestions, and the answer is a No before long.
 
     Beside less of something only that is judged: fewer cores, say, are cheaper as well, and what
     is said of the cost is said of what was asked for.
@@ -154,6 +167,7 @@ def test_no_suggestion_asks_for_more_than_it_must(world: World) -> None:
     assume(isinstance(verdict, No))
     assert isinstance(verdict, No)
     assume(all(has_remedy(message) for message in verdict.messages))
+    patience_ends = NOW + RULES.patience
     for way in ways_out(verdict.messages):
         paths = [message.values["path"] for message in way]
         if len(set(paths)) < len(paths) or [m.kind for m in way].count(NO_CAPACITY) > 1:
@@ -166,7 +180,7 @@ def test_no_suggestion_asks_for_more_than_it_must(world: World) -> None:
             found = builders.resolved(follow(world.request, nearly))
             if len(nearly) == len(way) and isinstance(found, Demand):
                 event(message.kind)
-                assert isinstance(negotiate(found, world.sites, RULES, NOW), No)
+                assert isinstance(negotiate(found, world.sites, RULES, patience_ends), No)
 
 
 def one_step_less(message: Message) -> list[Message]:

@@ -14,7 +14,7 @@ from execution_broker.models import kinds
 from tests.domain import builders
 from tests.domain.builders import NOW
 
-RULES = Rules(hold=6, least_hold=2, offers=4)
+RULES = Rules(hold=6, least_hold=2, offers=4, patience=3)
 CARBON = kinds.COST_CARBON
 MONETARY = kinds.COST_MONETARY
 PERFORMANCE = kinds.METRIC_COMPUTE

@@ -48,12 +48,13 @@ def judge(site: Site, demand: Demand, rules: Rules, now: int) -> Prospect | tupl
     trial = Trial(site, case.demand, plan)
     bounds = settle(case, trial)
     frame = frame_of(case.demand, prepare, rules, now)
+    later = frame_of(case.demand, prepare, rules, now + rules.patience)
     if frame.missing > 0:
-        case.faults += not_enough_time(case, trial, bounds, frame, rules)
+        case.faults += not_enough_time(case, trial, bounds, (frame, later), rules)
         return tuple(case.faults)
     slot = find(site.calendar, trial.shape(case.demand), frame)
     if slot is None:
-        case.faults += no_room(case, trial, bounds, frame)
+        case.faults += no_room(case, trial, bounds, (frame, later))
     if slot is None or case.faults:
         return tuple(case.faults)
     return Prospect(

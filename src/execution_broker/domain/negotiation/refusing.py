@@ -1,4 +1,8 @@
-"""What would help where there is no time or no room: another window, or less of something (N9)."""
+"""What would help where there is no time or no room: another window, or less of something (N9).
+
+Time goes on while a suggestion is read: it is made for the frame of a little later. It is good in
+the frame of now as well: what can be held until later can be held for shorter.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -21,6 +25,9 @@ from execution_broker.domain.negotiation.spreading import is_adjustable
 from execution_broker.domain.negotiation.trial import Trial
 from execution_broker.models.message import Message
 
+Frames = tuple[Frame, Frame]
+"""That of now, and that of the last moment at which a suggestion must still help."""
+
 HORIZON: Final = 7 * 86400
 """How many seconds beyond the window a free start is looked for."""
 
@@ -28,10 +35,11 @@ _START: Final = "schedule.requested.start"
 
 
 def not_enough_time(
-    case: Case, trial: Trial, bounds: tuple[Bound, ...], frame: Frame, rules: Rules
+    case: Case, trial: Trial, bounds: tuple[Bound, ...], frames: Frames, rules: Rules
 ) -> tuple[Message, ...]:
     """The window must close later: just late enough to prepare, hold, and find room."""
-    longer = lengthened(frame)
+    frame, later = frames
+    longer = lengthened(later)
     shape = trial.shape(case.demand)
     found = find(case.site.calendar, shape, longer) is not None
     last = longer.last
@@ -48,32 +56,36 @@ def not_enough_time(
         from_=write_epochs(window, case.demand.window_end),
         to=write_epochs(window, last + 1),
     )
-    return (fault,) if found else (fault, *no_room(case, trial, bounds, longer))
+    return (fault,) if found else (fault, *no_room(case, trial, bounds, (longer, longer)))
 
 
 def no_room(
-    case: Case, trial: Trial, bounds: tuple[Bound, ...], frame: Frame
+    case: Case, trial: Trial, bounds: tuple[Bound, ...], frames: Frames
 ) -> tuple[Message, ...]:
     """One message for each dimension that helps on its own: when, how much, how long."""
+    frame, _ = frames
     values = {
         "platform": case.site.name,
         "start": write_epoch(frame.first),
         "end": write_epoch(frame.last + 1),
     }
     ways = tuple(
-        NO_CAPACITY(**values, **way) for way in _Ways(case, trial, bounds, frame).suggestions()
+        NO_CAPACITY(**values, **way) for way in _Ways(case, trial, bounds, frames).suggestions()
     )
     return ways or (NO_CAPACITY(**values, hint="Ask again later."),)
 
 
 class _Ways:
-    def __init__(self, case: Case, trial: Trial, bounds: tuple[Bound, ...], frame: Frame) -> None:
+    """Less of something must help later, unless the window will have closed by then anyway."""
+
+    def __init__(self, case: Case, trial: Trial, bounds: tuple[Bound, ...], frames: Frames) -> None:
         self.demand = case.demand
         self.calendar = case.site.calendar
         self.floors = case.floors
         self.trial = trial
         self.bounds = bounds
-        self.frame = frame
+        now, self.later = frames
+        self.frame = now if self.later.missing > 0 else self.later
 
     def suggestions(self) -> Iterator[dict[str, Any]]:
         yield from self._later()
@@ -84,7 +96,8 @@ class _Ways:
 
     def _later(self) -> Iterator[dict[str, Any]]:
         shape = self.trial.shape(self.demand)
-        begin = max(self.frame.first, self.frame.last + 1)
+        later = self.later
+        begin = max(later.first, later.last + 1, later.soonest + later.prepare)
         start = find_after(self.calendar, shape, begin, HORIZON)
         if start is not None:
             window = self.demand.window_start

@@ -12,11 +12,15 @@ from execution_broker.models.message import Message
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds that an offer is held, and must be held at least; the most offers of one answer."""
+    """Seconds that an offer is held, and must be held at least; the most offers of one answer.
+
+    `patience`: seconds for which what is suggested stays a Yes, so that there is time to read it.
+    """
 
     hold: int = 300
     least_hold: int = 30
     offers: int = 4
+    patience: int = 60
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
