@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.types import JSON, TIMESTAMP, TypeEngine
 
@@ -38,6 +39,8 @@ KEY: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 INSTANT: TypeEngine[Any] = TIMESTAMP(timezone=True).with_variant(Integer(), "sqlite")
 UUID: TypeEngine[Any] = Uuid().with_variant(String(36), "sqlite")
 DOCUMENT: TypeEngine[Any] = JSON().with_variant(Text(), "sqlite")
+
+_HELD = "session_id IS NULL AND ended_at IS NULL"
 
 
 def _key() -> Column[int]:
@@ -92,6 +95,16 @@ platform = Table(
     Column("overcommitted", DOCUMENT),
     Column("capability", DOCUMENT),
     _instant("reported"),
+    _instant("decided"),
+)
+
+capacity = Table(
+    "capacity",
+    metadata,
+    _of("platform", primary=True),
+    Column("amount_name", Text, primary_key=True),
+    Column("set_at", INSTANT, primary_key=True),
+    Column("amount", BigInteger, nullable=False),
 )
 
 offerset = Table(
@@ -121,6 +134,8 @@ session = Table(
     Column("format", Integer, nullable=False),
     Column("document", DOCUMENT, nullable=False),
     Column("terms", DOCUMENT, nullable=False),
+    Column("name", Text),
+    Column("description", Text),
     Column("facts", DOCUMENT, nullable=False, server_default="{}"),
     Column("connectors", DOCUMENT, nullable=False, server_default="[]"),
     Column("messages", DOCUMENT, nullable=False, server_default="[]"),
@@ -165,6 +180,7 @@ booking = Table(
     Column("start_second", BigInteger, nullable=False),
     Column("end_second", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
+    Column("is_overrun", Integer, nullable=False, server_default="0"),
     _instant("made", nullable=False),
     _instant("expires"),
     _instant("ended"),
@@ -174,6 +190,12 @@ booking = Table(
     Index(None, "platform_id", "version"),
     Index(None, "offerset_id"),
     Index(None, "session_id"),
+    Index(
+        "ix_booking_held",
+        "identity_id",
+        sqlite_where=text(_HELD),
+        postgresql_where=text(_HELD),
+    ),
 )
 
 step = Table(
