@@ -34,7 +34,7 @@ from execution_broker.services.views import Viewing
 from execution_broker.steps.base import Handler, World
 from execution_broker.steps.handlers import handlers
 from execution_broker.steps.staging import Staging
-from execution_broker.storage import bookings, identities, opening, steps
+from execution_broker.storage import auditing, bookings, identities, opening, steps
 from execution_broker.storage.database import Connection, Database
 
 ADMINISTRATOR: Final = "admin"
@@ -101,6 +101,15 @@ async def upgrade_database(settings: Settings) -> opening.State:
 async def database_drift(settings: Settings) -> list[str]:
     """How the tables differ from what this version expects: nothing, if all is well."""
     return await opening.drift(settings.database.url, settings.data_directory)
+
+
+async def audit(settings: Settings) -> auditing.Audit:
+    """Check every decision about capacity in the configured database. Changes nothing."""
+    database = (await opening.opener(settings.database.url, settings.data_directory))()
+    try:
+        return await database.read(auditing.audit)
+    finally:
+        await database.close()
 
 
 async def open_instance(database: Database, settings: Settings) -> Instance:

@@ -27,7 +27,7 @@ def test_the_committed_reference_is_that_of_the_commands() -> None:
 
 
 def test_the_reference_knows_every_command() -> None:
-    assert len(COMMANDS) == 19
+    assert len(COMMANDS) == 20
     for name in typer.main.get_command(app).commands:  # type: ignore[attr-defined]
         assert f"broker {name}" in document()
 

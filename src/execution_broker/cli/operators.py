@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from execution_broker.cli import databases
+from execution_broker.cli import administering, databases
 from execution_broker.cli.context import (
     At,
     Json,
@@ -67,6 +67,7 @@ def add_commands(app: typer.Typer) -> None:
     )
     teach(configuration, _PANEL, "check", check, "broker config check broker.toml")
     databases.add_commands(app, _PANEL)
+    administering.add_commands(app, _PANEL)
     app.add_typer(identities, name="identity", rich_help_panel=_PANEL)
     app.add_typer(configuration, name="config", rich_help_panel=_PANEL)
 

@@ -89,9 +89,10 @@ class Negotiator:
 
     async def _places(self, connection: Connection) -> tuple[list[Place], datetime]:
         """The platforms that reported lately (N2) and are not overcommitted (B7)."""
-        now = await connection.clock()
+        platforms = await bookings.platforms(connection)
+        now = await bookings.decision_time(connection, platforms)
         places: list[Place] = []
-        for platform in await bookings.platforms(connection):
+        for platform in platforms:
             if platform.capability is None or platform.reported is None:
                 continue
             if now - platform.reported <= self._stale and not platform.overcommitted:

@@ -197,8 +197,8 @@ class SessionsService:
         offers = await sessions.of_offerset(connection, session.offerset)
         await sessions.lock(connection, [offer.id for offer in offers])
         offers = await sessions.of_offerset(connection, session.offerset)
-        await bookings.lock_platforms(connection, {offer.platform for offer in offers})
-        now = await connection.clock()
+        locked = await bookings.lock_platforms(connection, {offer.platform for offer in offers})
+        now = await bookings.decision_time(connection, locked.values())
         chosen = next(offer for offer in offers if offer.uuid == uuid)
         if chosen.phase is phase:
             return

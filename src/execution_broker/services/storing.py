@@ -82,7 +82,7 @@ class Ledger:
     ) -> datetime | None:
         """Take the capacity locks; the time then, or None if the proposal does not hold."""
         platforms = await bookings.lock_platforms(connection, wanted)
-        now = await connection.clock()
+        now = await bookings.decision_time(connection, platforms.values())
         if now - found.now > _FRESH:
             return None
         short = await holding.shortage(connection, platforms, wanted, now)

@@ -159,7 +159,7 @@ class Finish:
 async def end_bookings(connection: Connection, session: StoredSession, now: datetime) -> None:
     """End all that is booked for a session but its kept outputs."""
     await bookings.lock_platforms(connection, [session.platform])
-    version = await bookings.advance(connection, session.platform)
+    version = await bookings.advance(connection, session.platform, now)
     await bookings.end_session(connection, session.id, version, now)
 
 
@@ -167,7 +167,7 @@ async def _end_booking(
     connection: Connection, session: StoredSession, key: str, now: datetime
 ) -> None:
     await bookings.lock_platforms(connection, [session.platform])
-    version = await bookings.advance(connection, session.platform)
+    version = await bookings.advance(connection, session.platform, now)
     await bookings.end_component(connection, session.id, key, version, now)
 
 
@@ -179,7 +179,7 @@ async def _shrink_outputs(
     if not held:
         return
     await bookings.lock_platforms(connection, [session.platform])
-    version = await bookings.advance(connection, session.platform)
+    version = await bookings.advance(connection, session.platform, now)
     await bookings.end_component(connection, session.id, OUTPUTS, version, now)
     mebibytes = min(-(-size >> 20) if size else 0, session.terms.outputs)
     start = int(now.timestamp())

@@ -110,7 +110,7 @@ class Prolong(Upkeep):
         # What ended between the look and the lock is not prolonged.
         late = [one for one in await bookings.overrun(connection, until) if one.platform in locked]
         for platform in sorted({one.platform for one in late}):
-            version = await bookings.advance(connection, platform)
+            version = await bookings.advance(connection, platform, now)
             for one in late:
                 if one.platform == platform:
                     end = until + 6 * int(self.interval.total_seconds())
@@ -137,6 +137,7 @@ async def store_report(
 ) -> None:
     """Store a report; a cut below what is booked is overcommitment and cancels nothing (B7)."""
     locked = (await bookings.lock_platforms(connection, [platform]))[platform]
+    now = max(now, await bookings.decision_time(connection, [locked]))
     new = msgspec.structs.replace(locked, capacity=capability.capacity)
     over = await bookings.overcommitment(connection, new, now)
     await bookings.save_report(connection, platform, capability, over, now)

@@ -1,7 +1,7 @@
 """Bookings and the capacity rows that lock them (B1-B7)."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from execution_broker.domain.amounts import Booking
@@ -11,6 +11,7 @@ from execution_broker.storage.documents import decode, decode_optional, encode
 from execution_broker.storage.records import StoredBooking, StoredPlatform
 
 _FOR_EVER: Final = 2**62
+_TICK: Final = timedelta(microseconds=1)
 
 
 class Owner(NamedTuple):
@@ -52,9 +53,19 @@ async def lock_platforms(connection: Connection, ids: Iterable[int]) -> dict[int
     return {row["id"]: _platform(row) for row in rows}
 
 
-async def advance(connection: Connection, platform: int) -> int:
-    """The next version of a locked platform."""
-    row = await connection.row("advance_platform", platform=platform)
+async def decision_time(connection: Connection, platforms: Iterable[StoredPlatform]) -> datetime:
+    """The time of a decision about locked platforms: now, and later than every one before it.
+
+    The database's clock may be set back, and the clocks of processes that share a SQLite file may
+    differ: what has expired for one decision has expired for every later one (B5).
+    """
+    now = await connection.clock()
+    return max([now, *(one.decided + _TICK for one in platforms if one.decided is not None)])
+
+
+async def advance(connection: Connection, platform: int, now: datetime) -> int:
+    """The next version of a locked platform, for a decision at `now`."""
+    row = await connection.row("advance_platform", platform=platform, now=now)
     assert row is not None
     return int(row["version"])
 
@@ -110,6 +121,7 @@ async def add(
     version: int,
     now: datetime,
     expires: datetime | None,
+    is_overrun: int = 0,
 ) -> None:
     await connection.many(
         "add_booking",
@@ -125,6 +137,7 @@ async def add(
                 "start": booking.start,
                 "end": booking.end,
                 "version": version,
+                "is_overrun": is_overrun,
                 "now": now,
                 "expires": expires,
             }
@@ -174,7 +187,8 @@ async def overrun(connection: Connection, until_second: int) -> list[StoredBooki
 async def prolong(
     connection: Connection, booking: StoredBooking, end: int, version: int, now: datetime
 ) -> None:
-    """Replace a booking by one that lasts longer; the old row stays (B3)."""
+    """Replace a booking by one that lasts longer, whether there is room or not: what is booked is
+    still there. The old row stays (B3)."""
     await connection.execute("end_booking", booking=booking.id, version=version, now=now)
     await add(
         connection,
@@ -184,6 +198,7 @@ async def prolong(
         version=version,
         now=now,
         expires=None,
+        is_overrun=1,
     )
 
 
@@ -218,6 +233,19 @@ async def save_report(
         overcommitted=encode(overcommitted),
         now=now,
     )
+    known = {
+        row["amount_name"]: int(row["amount"])
+        for row in await connection.rows("capacities", platform=platform)
+    }
+    new = dict.fromkeys(known, 0) | capability.capacity
+    await connection.many(
+        "set_capacity",
+        [
+            {"platform": platform, "name": name, "now": now, "amount": amount}
+            for name, amount in new.items()
+            if known.get(name) != amount
+        ],
+    )
 
 
 def _platform(row: Row) -> StoredPlatform:
@@ -229,6 +257,7 @@ def _platform(row: Row) -> StoredPlatform:
         capability=decode_optional(row.get("capability"), Capability),
         reported=row.get("reported_at"),
         overcommitted=decode_optional(row.get("overcommitted"), dict[str, int]) or {},
+        decided=row.get("decided_at"),
     )
 
 

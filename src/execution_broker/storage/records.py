@@ -94,6 +94,8 @@ class StoredOfferSet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredPlatform(msgspec.Struct, frozen=True, kw_only=True):
+    """A platform's row: the lock of its capacity. `decided`: the time of the last decision."""
+
     id: int
     name: str
     version: int
@@ -101,6 +103,7 @@ class StoredPlatform(msgspec.Struct, frozen=True, kw_only=True):
     capability: Capability | None = None
     reported: datetime | None = None
     overcommitted: dict[str, int] = {}
+    decided: datetime | None = None
 
 
 class LeasedStep(msgspec.Struct, frozen=True, kw_only=True):

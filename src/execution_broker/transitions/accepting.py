@@ -27,8 +27,8 @@ async def accept(connection: Connection, offerset: int, uuid: UUID) -> None:
     siblings = await sessions.of_offerset(connection, offerset)
     await sessions.lock(connection, [session.id for session in siblings])
     siblings = await sessions.of_offerset(connection, offerset)
-    await bookings.lock_platforms(connection, {session.platform for session in siblings})
-    now = await connection.clock()
+    locked = await bookings.lock_platforms(connection, {s.platform for s in siblings})
+    now = await bookings.decision_time(connection, locked.values())
     chosen = next(session for session in siblings if session.uuid == uuid)
     if chosen.accepted is not None:
         return

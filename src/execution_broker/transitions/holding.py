@@ -36,7 +36,7 @@ async def hold(
     expires: datetime,
 ) -> None:
     """Hold the most that any of these offers books, until they expire (B2)."""
-    version = await bookings.advance(connection, platform)
+    version = await bookings.advance(connection, platform, now)
     whole = envelope([bookings_of(one) for one in terms])
     await bookings.add(
         connection, platform, whole, owner, version=version, now=now, expires=expires
@@ -48,13 +48,13 @@ async def let_go(connection: Connection, offerset: int, now: datetime) -> None:
     held = await bookings.held_platforms(connection, offerset)
     await bookings.lock_platforms(connection, held)
     for platform in held:
-        version = await bookings.advance(connection, platform)
+        version = await bookings.advance(connection, platform, now)
         await bookings.end_held(connection, offerset, platform, version, now)
 
 
 async def confirm(connection: Connection, session: StoredSession, now: datetime) -> None:
     """Book a session's own amounts for good, on its locked platform."""
-    version = await bookings.advance(connection, session.platform)
+    version = await bookings.advance(connection, session.platform, now)
     await bookings.add(
         connection,
         session.platform,

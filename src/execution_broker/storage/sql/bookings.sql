@@ -1,10 +1,10 @@
 -- add_booking: Book one amount over one interval.
 INSERT INTO booking (
     platform_id, identity_id, offerset_id, session_id, component, amount_name, amount,
-    start_second, end_second, version, made_at, expires_at
+    start_second, end_second, version, is_overrun, made_at, expires_at
 ) VALUES (
     :platform, :identity, :offerset, :session, :component, :name, :amount,
-    :start, :end, :version, :now, :expires
+    :start, :end, :version, :is_overrun, :now, :expires
 );
 
 -- peak_usage: The most of one amount that is booked at any instant of an interval (B1, B3).

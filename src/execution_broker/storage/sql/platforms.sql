@@ -3,19 +3,31 @@ INSERT INTO platform (name, capacity) VALUES (:name, :capacity)
 ON CONFLICT (name) DO NOTHING;
 
 -- platforms: Every platform, with its last report.
-SELECT id, name, version, capacity, overcommitted, capability, reported_at
+SELECT id, name, version, capacity, overcommitted, capability, reported_at, decided_at
 FROM platform ORDER BY id;
 
 -- lock_platforms: Take the capacity locks, in id order (B4).
-SELECT id, name, version, capacity, overcommitted
+SELECT id, name, version, capacity, overcommitted, decided_at
 FROM platform WHERE id {among:ids} ORDER BY id {for_update};
 
 -- advance_platform: The next version, so that every cached calendar catches up.
-UPDATE platform SET version = version + 1 WHERE id = :platform
+UPDATE platform
+SET version = version + 1,
+    decided_at = CASE WHEN decided_at > :now THEN decided_at ELSE :now END
+WHERE id = :platform
 RETURNING version;
 
 -- save_report: Store a capability report and the capacity it brings.
 UPDATE platform
 SET capability = :capability, capacity = :capacity, overcommitted = :overcommitted,
-    reported_at = :now, version = version + 1
+    reported_at = :now, version = version + 1,
+    decided_at = CASE WHEN decided_at > :now THEN decided_at ELSE :now END
 WHERE id = :platform;
+
+-- capacities: What there is of each amount now, and since when.
+SELECT amount_name, amount, set_at FROM capacity
+WHERE platform_id = :platform ORDER BY set_at;
+
+-- set_capacity: From now on there is this much of an amount.
+INSERT INTO capacity (platform_id, amount_name, set_at, amount)
+VALUES (:platform, :name, :now, :amount);

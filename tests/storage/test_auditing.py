@@ -1,0 +1,149 @@
+"""The audit against an oracle that looks at every decision and every second."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execution_broker.domain.amounts import CORES, Booking
+from execution_broker.domain.capability import Capability
+from execution_broker.storage import auditing, bookings, sessions
+from execution_broker.storage.auditing import _Booking, _Ceiling, _excesses
+from execution_broker.storage.bookings import Owner
+from execution_broker.storage.database import Connection
+from tests.domain.builders import EXAMPLES
+from tests.storage.rows import Rows, a_session
+
+EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
+NEVER = timedelta(days=1000)
+CAPACITY = 4
+
+
+def at(seconds: int) -> datetime:
+    return EPOCH + timedelta(seconds=seconds)
+
+
+@st.composite
+def booked(draw: st.DrawFn) -> _Booking:
+    made, start = draw(st.integers(0, 6)), draw(st.integers(0, 6))
+    expires = at(made + draw(st.integers(1, 9))) if draw(st.booleans()) else EPOCH + NEVER
+    ended = at(made + draw(st.integers(0, 9))) if draw(st.booleans()) else EPOCH + NEVER
+    return _Booking(
+        made=at(made),
+        until=min(expires, ended),
+        expires=expires,
+        start=start,
+        end=start + draw(st.integers(1, 4)),
+        amount=draw(st.integers(1, 3)),
+        is_overrun=False,
+    )
+
+
+def overbooked(rows: Sequence[_Booking]) -> bool:
+    """A decision after which, at some second it booked, there is too much and more than before."""
+
+    def used(instant: int, live: Sequence[_Booking]) -> int:
+        return sum(row.amount for row in live if row.start <= instant < row.end)
+
+    for decided in {row.made for row in rows}:
+        own = [r for r in rows if r.made == decided < r.until]
+        now = [r for r in rows if r.made <= decided < r.until]
+        before = [r for r in rows if r.made < decided <= r.until and decided < r.expires]
+        for instant in range(12):
+            most = max(CAPACITY, used(instant, before))
+            if used(instant, own) and used(instant, now) > most:
+                return True
+    return False
+
+
+@EXAMPLES
+@given(st.lists(booked(), max_size=8))
+def test_a_sweep_finds_what_looking_everywhere_finds(rows: list[_Booking]) -> None:
+    ceiling = _Ceiling()
+    ceiling.add(EPOCH, CAPACITY)
+    ordered = sorted(rows, key=lambda row: row.made)
+    assert bool(list(_excesses(ordered, ceiling))) == overbooked(rows)
+
+
+async def book(database: Any, rows: Rows, amount: int, made: datetime, **more: Any) -> None:
+    async def work(connection: Connection) -> None:
+        owner = Owner(rows.identity, rows.session.offerset, more.get("session"))
+        booking = Booking({CORES: amount}, 100, 200, "compute")
+        expires = more.get("expires")
+        version = await bookings.advance(connection, rows.platform, made)
+        await bookings.add(
+            connection,
+            rows.platform,
+            [booking],
+            owner,
+            version=version,
+            now=made,
+            expires=expires,
+            is_overrun=more.get("is_overrun", 0),
+        )
+
+    await database.write(work)
+
+
+async def has(database: Any, rows: Rows, cores: int, since: datetime) -> None:
+    capability = Capability(capacity={CORES: cores}, executables=())
+
+    async def work(connection: Connection) -> None:
+        await bookings.save_report(connection, rows.platform, capability, {}, since)
+
+    await database.write(work)
+
+
+async def found(database: Any) -> list[str]:
+    audit = await database.read(auditing.audit)
+    return [one.kind for one in audit.findings]
+
+
+async def test_too_much_is_found_whoever_holds_it(database: Any) -> None:
+    rows = await a_session(database)
+    hour = timedelta(hours=1)
+    await has(database, rows, 3, rows.now)
+    await book(database, rows, 2, rows.now, expires=rows.now + hour)
+    assert await found(database) == ["booked-though-ended"]  # its offers are not open
+    await book(database, rows, 2, rows.now + 2 * hour)
+    assert "overbooked" not in await found(database)
+    await book(database, rows, 2, rows.now + 3 * hour)
+    audit = await database.read(auditing.audit)
+    (excess,) = [one for one in audit.findings if one.kind == "overbooked"]
+    assert (excess.used, excess.capacity, excess.amount) == (4, 3, CORES)
+    assert excess.booked == datetime.fromtimestamp(100, UTC)
+
+
+async def test_a_cut_is_no_fault_but_booking_more_after_it_is(database: Any) -> None:
+    rows = await a_session(database)
+    hour = timedelta(hours=1)
+    await has(database, rows, 4, rows.now)
+    await book(database, rows, 4, rows.now)
+    await has(database, rows, 2, rows.now + hour)
+    assert "overbooked" not in await found(database)
+    await book(database, rows, 1, rows.now + 2 * hour, is_overrun=1)
+    assert "overbooked" not in await found(database)
+    await book(database, rows, 1, rows.now + 3 * hour)
+    assert "overbooked" in await found(database)
+
+
+async def test_an_accepted_session_must_book_and_a_released_one_must_not(
+    database: Any,
+) -> None:
+    rows = await a_session(database)
+    await has(database, rows, 3, rows.now)
+    session = rows.session
+
+    async def save(connection: Connection) -> None:
+        session.accepted = rows.now
+        await sessions.save(connection, session, rows.now)
+
+    await database.write(save)
+    assert await found(database) == ["not-booked"]
+    await book(database, rows, 2, rows.now, session=session.id)
+    assert await found(database) == []
+    session.ended = session.released = rows.now
+    await database.write(save)
+    assert await found(database) == ["booked-though-ended"]
