@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
@@ -18,7 +18,6 @@ _MODULES: Final = {
     "openapi.yaml": "execution_broker.api.openapi",
     "cli.md": "execution_broker.cli.reference",
 }
-_GROUPS: Final[tuple[registry.Group, ...]] = get_args(registry.Group)
 _WORDS: Final = {"BoolType": "`true` or `false`", "StrType": "text", "DictType": "table"}
 
 _CONFIGURATION: Final = """# Configuration
@@ -70,7 +69,7 @@ def _configuration() -> Iterator[str]:
     for field in msgspec.structs.fields(config._File):  # noqa: SLF001 - what a file may hold
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
             yield from _section(f"## `[{field.name}]`", field.type)
-    for group in _GROUPS:
+    for group in registry.GROUPS:
         for name, plugin in sorted(registry.plugins(group).items()):
             if plugin.__module__.startswith("execution_broker."):
                 yield from _section(f"## `[{group}.{name}]`", plugin.Config)

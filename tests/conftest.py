@@ -10,8 +10,9 @@ from typing import TypeVar
 import pytest
 
 from tests.harness.databases import postgres
+from tests.harness.packages import packages
 
-__all__ = ["postgres"]
+__all__ = ["packages", "postgres"]
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

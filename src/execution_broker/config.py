@@ -240,11 +240,15 @@ def _platform(name: str, section: Mapping[str, Any]) -> tuple[str, Any]:
     """`plugin` names the entry point; without it the platform's name does."""
     options = dict(section)
     entry = str(options.pop("plugin", name))
+    place = f"platforms.{name}"
+    return entry, _convert(options, _plugin("platforms", entry, place).Config, place)
+
+
+def _plugin(group: registry.Group, name: str, place: str) -> type[Any]:
     try:
-        config = registry.plugin("platforms", entry).Config
+        return registry.plugin(group, name)
     except ConfigurationError as error:
-        raise ConfigurationError(f"platforms.{name}: {error.sentence}", error.remedy) from None
-    return entry, _convert(options, config, f"platforms.{name}")
+        raise ConfigurationError(f"{place}: {error.sentence}", error.remedy) from None
 
 
 def _plugin_sections(
@@ -253,10 +257,7 @@ def _plugin_sections(
     installed = registry.plugins(group)
     for name in sections:
         if name not in installed:
-            known = ", ".join(sorted(installed))
-            raise ConfigurationError(
-                f"{group}.{name} is not an installed plugin.", f"Installed are: {known}."
-            )
+            _plugin(group, name, f"{group}.{name}")
     return {
         name: _convert(sections.get(name, {}), loaded.Config, f"{group}.{name}")
         for name, loaded in installed.items()

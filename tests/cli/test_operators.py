@@ -9,6 +9,7 @@ from execution_broker import __version__
 from execution_broker.cli.exits import Exit
 from tests.cli.conftest import Broker
 from tests.client.fake_broker import FakeBroker
+from tests.harness.packages import Packages
 
 
 def test_version(run: Broker) -> None:
@@ -21,11 +22,22 @@ def test_plugins_of_all_groups_are_listed_alike(run: Broker) -> None:
     by_name = {(plugin["group"], plugin["name"]): plugin for plugin in found}
     assert by_name["transfers", "http"]["about"] == "http:, https:"
     assert by_name["data_kinds", "simple"]["about"] == "simple-data-resource"
-    assert by_name["platforms", "local"]["loads"] is True
+    assert "kernel_python" in by_name["platforms", "local"]["keys"]
     shown = run("plugins").out
     for plugin in found:
+        assert plugin["problem"] == ""
         assert plugin["name"] in shown
-        assert plugin["package"] in shown
+        assert f"{plugin['package']} {plugin['version']}" in shown
+
+
+def test_a_broken_plugin_is_listed_with_what_is_wrong(run: Broker, packages: Packages) -> None:
+    packages.add("torn", "transfers", "torn", "import no_such_module_at_all")
+    found = {one["name"]: one for one in json.loads(run("plugins", "--json").out)}
+    assert "No module named 'no_such_module_at_all'" in found["torn"]["problem"]
+    assert found["torn"]["package"] == "torn"
+    assert found["http"]["problem"] == ""
+    shown = run("plugins").out
+    assert "transfers.torn cannot be used: loading it fails: ModuleNotFoundError" in shown
 
 
 def test_a_good_configuration_is_shown(run: Broker, tmp_path: Path) -> None:

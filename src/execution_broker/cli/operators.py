@@ -17,6 +17,7 @@ from execution_broker.cli.context import (
     read_password,
 )
 from execution_broker.cli.exits import Exit
+from execution_broker.cli.plugins import commands as plugins
 from execution_broker.cli.settings import ConfigFile, load_settings
 from execution_broker.cli.teaching import teach
 
@@ -55,7 +56,7 @@ def add_commands(app: typer.Typer) -> None:
     )
     teach(app, _PANEL, "api", api, "broker api --config broker.toml")
     teach(app, _PANEL, "worker", worker, "broker worker --config broker.toml")
-    teach(app, _PANEL, "plugins", plugins, "broker plugins")
+    plugins.add_commands(app, _PANEL)
     teach(app, _PANEL, "version", version, "broker version")
     teach(
         identities,
@@ -108,18 +109,6 @@ def worker(config: ConfigFile = None) -> None:
         from execution_broker.cli import serving
 
         serving.serve_worker(settings)
-
-
-def plugins(json: Json = False) -> None:
-    """List what is installed: platforms, kinds of data, transfers. All are found alike."""
-    from execution_broker.cli.plugins import installed, table
-
-    with guarded(json) as where:
-        found = installed()
-        if json:
-            where.write_json(found)
-        else:
-            where.out.print(table(found))
 
 
 def version(json: Json = False) -> None:

@@ -17,6 +17,8 @@ from execution_broker.api.app import create_app
 from execution_broker.cli import logs
 from execution_broker.cli.listening import listen, url_of
 from execution_broker.config import Settings
+from execution_broker.domain.log_events import LogEvent
+from execution_broker.ports import registry
 from execution_broker.storage.database import Database
 from execution_broker.worker.worker import Pool, Worker
 
@@ -47,6 +49,7 @@ def serve_worker(settings: Settings) -> None:
 
 def _run(settings: Settings, body: Callable[["_Program"], Coroutine[Any, Any, None]]) -> None:
     logs.configure(settings.log)
+    _warn_of_plugins()
 
     async def run() -> None:
         open_database = await factory.database_opener(settings)
@@ -60,6 +63,18 @@ def _run(settings: Settings, body: Callable[["_Program"], Coroutine[Any, Any, No
 
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(run())
+
+
+def _warn_of_plugins() -> None:
+    """What is installed and cannot be used stops nobody: an operator should know of it."""
+    log = structlog.get_logger()
+    for group in registry.GROUPS:
+        for one in registry.installed(group):
+            if one.problem:
+                plugin, package = f"{group}.{one.name}", f"{one.package} {one.version}"
+                log.warning(
+                    LogEvent.PLUGIN_UNUSABLE, plugin=plugin, package=package, why=one.problem
+                )
 
 
 class _Program:

@@ -19,15 +19,8 @@ def load_settings(file: Path | None, listen: str | None = None) -> "Settings":
     import msgspec
 
     from execution_broker import config
-    from execution_broker.domain.errors import ConfigurationError
 
-    try:
-        settings = config.load(file)
-    except ImportError as error:
-        raise ConfigurationError(
-            f"A plugin that is configured cannot be loaded: {error}.",
-            "Install what it needs; `broker plugins` lists them.",
-        ) from None
+    settings = config.load(file)
     if listen is None:
         return settings
     http = msgspec.structs.replace(settings.http, listen=listen)

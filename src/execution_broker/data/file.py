@@ -10,9 +10,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import msgspec
 
-from execution_broker.data.naming import shown
 from execution_broker.domain import messages
 from execution_broker.domain.errors import Permanent, Transient
+from execution_broker.domain.naming import shown
 from execution_broker.ports.data import Looked, Source
 
 _CHUNK: Final = 1 << 20

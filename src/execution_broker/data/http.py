@@ -20,9 +20,9 @@ import msgspec
 
 from execution_broker import __version__
 from execution_broker.data.addresses import Permissions, Resolve, system_resolve
-from execution_broker.data.naming import shown
 from execution_broker.domain import messages
 from execution_broker.domain.errors import Permanent, Transient
+from execution_broker.domain.naming import shown
 from execution_broker.ports.data import Looked, Source
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from execution_broker.data.naming import file_name, shown
 from execution_broker.domain import messages
 from execution_broker.domain.errors import Permanent
+from execution_broker.domain.naming import file_name, shown
 from execution_broker.models import kinds
 from execution_broker.models.executable import Checks
 from execution_broker.models.resources import SimpleData

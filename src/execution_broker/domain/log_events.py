@@ -9,6 +9,7 @@ class LogEvent(StrEnum):
     BELL_LOST = "bell-lost"
     CLAIM_FAILED = "claim-failed"
     LEASE_LOST = "lease-lost"
+    PLUGIN_UNUSABLE = "plugin-unusable"
     RENEWAL_FAILED = "renewal-failed"
     REQUEST_ANSWERED = "request-answered"
     REQUEST_FAILED = "request-failed"

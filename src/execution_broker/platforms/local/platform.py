@@ -46,6 +46,8 @@ T = TypeVar("T")
 
 
 class LocalPlatform:
+    """This machine, for one user: each session runs under a shim of its own."""
+
     Config: ClassVar[type[msgspec.Struct]] = LocalConfig
 
     def __init__(self, name: str, config: LocalConfig, context: PlatformContext) -> None:

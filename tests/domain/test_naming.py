@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_broker.data.naming import file_name, safe_name, shown
+from execution_broker.domain.naming import file_name, safe_name, shown
 
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 SECRET = st.from_regex(r"[a-z0-9]{12}", fullmatch=True)
