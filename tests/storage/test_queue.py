@@ -1,5 +1,6 @@
 """The queue's promises: who gets a step, who keeps it, and what wakes when (S1, S3, S4, S7)."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -208,3 +209,14 @@ async def test_a_bell_wakes_who_waits_and_is_not_missed(database: Any) -> None:
     await add(database, rows, step(rows, "one"))
     assert database.rings > heard
     await database.wait(3600, heard)
+
+
+async def test_a_database_that_is_closed_while_its_bell_rings_closes(database: Any) -> None:
+    rows = await a_session(database)
+    for number in range(20):
+        waiting = asyncio.create_task(database.wait(3600, database.rings))
+        await add(database, rows, step(rows, f"step-{number}"))
+        async with asyncio.timeout(30):
+            await waiting
+            await database.close()
+            database = type(database)(getattr(database, "path", None) or database._url)

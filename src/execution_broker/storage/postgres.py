@@ -74,7 +74,8 @@ class PostgresDatabase:
         deadline = loop.time() + seconds
         while self.rings == heard and (left := deadline - loop.time()) > 0:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._woken.wait()
 
     async def close(self) -> None:
         await self._bell.close()
@@ -200,8 +201,9 @@ class _Bell:
             await connection.add_listener(_CHANNEL, self._hear)
             self._heard()
             while not connection.is_closed():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._to_tell.wait(), 5)
+                with suppress(TimeoutError):  # not wait_for, which may swallow a cancellation
+                    async with asyncio.timeout(5):
+                        await self._to_tell.wait()
                 if self._to_tell.is_set():
                     self._to_tell.clear()
                     await connection.execute(f"NOTIFY {_CHANNEL}")

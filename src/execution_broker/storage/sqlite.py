@@ -56,7 +56,8 @@ class SqliteDatabase:
         deadline = loop.time() + seconds
         while self.rings == heard and (left := deadline - loop.time()) > 0:
             try:
-                await asyncio.wait_for(self._bell.wait(), min(left, _LOOK))
+                async with asyncio.timeout(min(left, _LOOK)):
+                    await self._bell.wait()
             except TimeoutError:
                 if await self._changed_elsewhere():
                     self._ring()

@@ -57,11 +57,9 @@ async def add(
             platform=platform,
             kind=step.kind,
             key=step.key,
-            unique_key=None,
             component=step.component,
             phase=step.phase,
             due=step.due,
-            payload="{}",
             now=now,
         )
         assert row is not None
@@ -115,11 +113,12 @@ async def claim(connection: Connection, lease: Lease) -> list[LeasedStep]:
     return sorted((_step(row) for row in rows), key=lambda step: (step.due, step.id))
 
 
-async def next_due(
+async def next_free(
     connection: Connection, kinds: Collection[StepKind], platforms: Collection[int]
 ) -> datetime | None:
-    row = await connection.row("next_due", kinds=list(kinds), platforms=list(platforms))
-    return row["due_at"] if row else None
+    """When the next step can be claimed; None if there is none."""
+    row = await connection.row("next_free", kinds=list(kinds), platforms=list(platforms))
+    return row["free_at"] if row else None
 
 
 async def renew(

@@ -148,6 +148,7 @@ session = Table(
     _instant("ended"),
     _instant("released"),
     Column("is_promise_broken", Integer, nullable=False, server_default="0"),
+    Column("trace", Text),
     Index(None, "offerset_id"),
     Index(None, "phase", "expires_at"),
 )
@@ -198,6 +199,9 @@ booking = Table(
     ),
 )
 
+_CLAIMABLE = text("phase IN ('READY', 'RUNNING')")
+"""`free_at` of a step: when it is due, or while it is RUNNING, when its lease lapses."""
+
 step = Table(
     "step",
     metadata,
@@ -212,7 +216,7 @@ step = Table(
     Column("phase", Text, nullable=False),
     _instant("due", nullable=False),
     Column("processor_uuid", UUID),
-    _instant("leased"),
+    _instant("free"),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("lapses", Integer, nullable=False, server_default="0"),
@@ -221,7 +225,7 @@ step = Table(
     Column("result", DOCUMENT),
     _instant("created", nullable=False),
     _instant("ended"),
-    Index(None, "phase", "due_at"),
+    Index(None, "free_at", postgresql_where=_CLAIMABLE, sqlite_where=_CLAIMABLE),
     Index(None, "session_id"),
 )
 
@@ -284,4 +288,13 @@ output = Table(
     Column("path", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
+)
+
+timing = Table(
+    "timing",
+    metadata,
+    _of("platform", primary=True),
+    Column("name", Text, primary_key=True),
+    Column("samples", DOCUMENT, nullable=False),
+    _instant("updated", nullable=False),
 )

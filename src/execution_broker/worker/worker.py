@@ -98,7 +98,7 @@ class Worker:
             leased = await steps.claim(connection, lease)
             if leased:
                 return leased, 0.0
-            due = await steps.next_due(connection, pool.kinds, self._platforms)
+            due = await steps.next_free(connection, pool.kinds, self._platforms)
             wait = (due - now).total_seconds() if due else self._settings.poll
             return [], min(max(wait, 0.01), self._settings.poll)
 

@@ -1,43 +1,41 @@
 -- add_step: Store a step.
 INSERT INTO step (
-    uuid, session_id, platform_id, kind, key, unique_key, component, phase, due_at, payload,
-    created_at
+    uuid, session_id, platform_id, kind, key, component, phase, due_at, free_at, created_at
 ) VALUES (
-    :uuid, :session, :platform, :kind, :key, :unique_key, :component, :phase, :due, :payload,
-    :now
+    :uuid, :session, :platform, :kind, :key, :component, :phase, :due, :due, :now
 ) RETURNING id;
 
 -- add_unique_step: Store a step that exists once by its unique key.
 INSERT INTO step (
-    uuid, platform_id, kind, key, unique_key, phase, due_at, payload, created_at
-) VALUES (:uuid, :platform, :kind, :key, :key, 'READY', :due, :payload, :now)
+    uuid, platform_id, kind, key, unique_key, phase, due_at, free_at, payload, created_at
+) VALUES (:uuid, :platform, :kind, :key, :key, 'READY', :due, :due, :payload, :now)
 ON CONFLICT (unique_key) DO NOTHING;
 
 -- add_edge: One step waits for another.
 INSERT INTO edge (step_id, needs_id, is_any_end) VALUES (:step, :needs, :is_any_end);
 
--- claim_steps: Lease the oldest due steps to one processor (S3).
+-- claim_steps: Lease the steps that have been free longest to one processor (S3).
 UPDATE step
-SET phase = 'RUNNING', processor_uuid = :processor, leased_at = :until, attempt = attempt + 1,
+SET phase = 'RUNNING', processor_uuid = :processor, free_at = :until, attempt = attempt + 1,
     lapses = lapses + CASE WHEN phase = 'RUNNING' THEN 1 ELSE 0 END
 WHERE id {any_start}
     SELECT id FROM step
-    WHERE ((phase = 'READY' AND due_at <= :now) OR (phase = 'RUNNING' AND leased_at <= :now))
+    WHERE phase IN ('READY', 'RUNNING') AND free_at <= :now
       AND kind {among:kinds}
       AND (platform_id IS NULL OR platform_id {among:platforms})
-    ORDER BY due_at LIMIT :limit {skip_locked}
+    ORDER BY free_at LIMIT :limit {skip_locked}
 {any_end}
 RETURNING id, uuid, session_id, platform_id, kind, key, component, attempt, failures, lapses,
           delays, payload, due_at;
 
--- next_due: When the next step will be due or lapse.
-SELECT min(CASE WHEN phase = 'READY' THEN due_at ELSE leased_at END) AS due_at
+-- next_free: When the next step will be due or lapse.
+SELECT min(free_at) AS free_at
 FROM step
 WHERE phase IN ('READY', 'RUNNING') AND kind {among:kinds}
   AND (platform_id IS NULL OR platform_id {among:platforms});
 
 -- renew_leases: Keep the leases of one processor.
-UPDATE step SET leased_at = :until
+UPDATE step SET free_at = :until
 WHERE id {among:ids} AND phase = 'RUNNING' AND processor_uuid = :processor
 RETURNING id;
 
@@ -54,13 +52,13 @@ WHERE id = :id AND phase = 'RUNNING' AND processor_uuid = :processor AND attempt
 
 -- end_step: Give a step its end phase.
 UPDATE step
-SET phase = :phase, result = :result, ended_at = :now, processor_uuid = NULL, leased_at = NULL
+SET phase = :phase, result = :result, ended_at = :now, processor_uuid = NULL, free_at = NULL
 WHERE id = :id;
 
 -- put_back: Return a step to the queue (S5).
 UPDATE step
-SET phase = 'READY', due_at = :due, failures = :failures, delays = :delays, payload = :payload,
-    processor_uuid = NULL, leased_at = NULL
+SET phase = 'READY', due_at = :due, free_at = :due, failures = :failures, delays = :delays,
+    payload = :payload, processor_uuid = NULL
 WHERE id = :id;
 
 -- lock_waiting: The waiting steps of a session, in id order.
@@ -81,8 +79,9 @@ WHERE session_id = :session AND phase = 'WAITING' AND NOT EXISTS (
 UPDATE step SET phase = 'WAITING'
 WHERE session_id = :session AND phase = 'DORMANT' AND kind {among:kinds};
 
--- set_due: When a step of a session is due.
-UPDATE step SET due_at = :due WHERE session_id = :session AND kind = :kind;
+-- set_due: When a step of a session is due. One that is leased looks for itself.
+UPDATE step SET due_at = :due, free_at = :due
+WHERE session_id = :session AND kind = :kind AND phase IN ('DORMANT', 'WAITING', 'READY');
 
 -- cancel_unclaimed: Cancel what nobody works on.
 UPDATE step SET phase = 'CANCELLED', ended_at = :now
@@ -94,7 +93,8 @@ SELECT id, phase, result, ended_at FROM step WHERE unique_key = :key;
 
 -- revive: Let a unique step that has ended run once more.
 UPDATE step
-SET phase = 'READY', due_at = :now, result = NULL, ended_at = NULL, failures = 0, lapses = 0
+SET phase = 'READY', due_at = :now, free_at = :now, result = NULL, ended_at = NULL, failures = 0,
+    lapses = 0
 WHERE unique_key = :key AND phase IN ('COMPLETED', 'FAILED', 'CANCELLED');
 
 -- forget_steps: Delete steps without a session that ended long ago.
