@@ -106,7 +106,10 @@ async def _check_announced(response: httpx.Response) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["x-request-id"]
     method = "GET" if response.request.method == "HEAD" else response.request.method
-    if "problem+" in response.headers.get("content-type", ""):
+    content_type = response.headers.get("content-type", "")
+    if response.is_error and content_type.startswith("text/plain"):
+        return
+    if "problem+" in content_type:
         if response.content:
             _check_problem(response)
         return

@@ -85,6 +85,18 @@ async def test_problems_come_in_the_format_that_is_accepted(anybody: httpx.Async
     assert yaml.safe_load(answer.content)["status"] == HTTPStatus.NOT_FOUND
 
 
+async def test_problems_come_as_plain_text(ada: httpx.AsyncClient) -> None:
+    headers = {"Accept": "text/plain"}
+    answer = await ada.get("/nowhere", headers=headers)
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.text == "Not found (404)\nThere is nothing here.\n"
+    broken = await ada.post(
+        "/requests", json=bodies.BROKEN, headers={"Accept": "application/json;q=0.5, text/plain"}
+    )
+    assert broken.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "\n$.compute.cores.min: Expected" in broken.text
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execution_broker.api.media import body_format, negotiate, negotiate_problem
+from execution_broker.api.problems import PLAIN
 from execution_broker.domain.errors import NotAcceptable, UnsupportedMedia
-from execution_broker.formats import FORMATS, JSON, YAML, Format
+from execution_broker.formats import FORMATS, JSON, XML, YAML, Format
 
 
 @pytest.mark.parametrize(
@@ -33,10 +34,16 @@ from execution_broker.formats import FORMATS, JSON, YAML, Format
         ("application/json; q=0.5 , text/yaml", "text/yaml"),
         ("application/json;q=0, */*;q=0.1", "application/yaml"),
         ("application/*;q=0.9, application/json;q=0.1", "application/yaml"),
-        ("text/html, application/xhtml+xml, */*;q=0.8", "application/json"),
+        ("text/html, image/*, */*;q=0.8", "application/json"),
         ("text/html, image/gif, *; q=.2", "application/json"),
         ("application/json;version=1;q=0.9", "application/json"),
         ("nonsense", "application/json"),
+        ("application/xml", "application/xml"),
+        ("text/xml", "text/xml"),
+        ("application/problem+xml", "application/xml"),
+        ("application/xhtml+xml, application/yaml;q=0.5", "application/yaml"),
+        ("application/xml;q=0.9, application/json;q=0.8", "application/xml"),
+        ("text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8", "application/xml"),
         ("application/yaml;q=high", "application/json"),
         ("application/yaml;q=7, text/yaml;q=0.1", "text/yaml"),
     ],
@@ -45,16 +52,19 @@ def test_the_best_type_that_is_accepted(accept: str | None, media_type: str) -> 
     assert negotiate(accept).media_type == media_type
 
 
-@pytest.mark.parametrize("accept", ["text/html", "application/xml", "*/*;q=0", "text/yaml;q=0"])
+@pytest.mark.parametrize("accept", ["text/html", "image/svg+xml", "*/*;q=0", "text/yaml;q=0"])
 def test_none_that_is_accepted(accept: str) -> None:
     with pytest.raises(NotAcceptable):
         negotiate(accept)
-    assert negotiate_problem(accept).media_type == "application/problem+json"
+    assert negotiate_problem(accept, PLAIN).media_type == "application/problem+json"
 
 
 def test_a_problem_has_the_format_of_the_answer() -> None:
-    assert negotiate_problem("text/yaml").media_type == "application/problem+yaml"
-    assert negotiate_problem("application/problem+yaml").media_type == "application/problem+yaml"
+    assert negotiate_problem("text/yaml", PLAIN).media_type == "application/problem+yaml"
+    assert (
+        negotiate_problem("application/problem+yaml", PLAIN).media_type
+        == "application/problem+yaml"
+    )
 
 
 @given(
@@ -85,7 +95,7 @@ def test_no_accept_header_breaks_the_reader(accept: str) -> None:
     try:
         assert negotiate(accept).format in FORMATS
     except NotAcceptable:
-        assert negotiate_problem(accept).format is JSON
+        assert negotiate_problem(accept, PLAIN).format is JSON
 
 
 @pytest.mark.parametrize(
@@ -100,6 +110,9 @@ def test_no_accept_header_breaks_the_reader(accept: str) -> None:
         ("text/yaml; charset=utf8", YAML),
         ("application/x-yaml", YAML),
         ("application/vnd.example+yaml;version=1", YAML),
+        ("application/xml", XML),
+        ("text/xml; charset=utf-8", XML),
+        ("application/vnd.example+xml", XML),
     ],
 )
 def test_formats_of_bodies(content_type: str | None, format_: Format) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from execution_broker.formats import yaml
+from execution_broker.formats import XML, yaml
 from execution_broker.models import kinds
+from execution_broker.models.execution import OfferSetResponse
+from execution_broker.models.reading import read_request
 from tests.api import bodies, fakes
 
 
@@ -56,6 +58,9 @@ async def test_every_fault_is_named_with_its_place(
         (b"[]", "application/json", HTTPStatus.UNPROCESSABLE_ENTITY),
         (b"", "application/yaml", HTTPStatus.UNPROCESSABLE_ENTITY),
         (b"just text", "text/yaml", HTTPStatus.UNPROCESSABLE_ENTITY),
+        (b"<offers-request>", "application/xml", HTTPStatus.BAD_REQUEST),
+        (b"<!DOCTYPE a><offers-request/>", "text/xml", HTTPStatus.BAD_REQUEST),
+        (b"<update/>", "application/xml", HTTPStatus.UNPROCESSABLE_ENTITY),
         (b"<offers-request/>", "application/octet-stream", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         (b"{}", "application/json; charset=utf-16", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         (b"[" * 60_000, "application/json", HTTPStatus.BAD_REQUEST),
@@ -91,6 +96,30 @@ async def test_yaml_in_and_out(ada: httpx.AsyncClient, content_type: str) -> Non
     assert read["offers"][0]["executable"] == bodies.CONTAINER["executable"]
     as_json = await ada.get(answer.headers["location"])
     assert as_json.json() == read
+
+
+@pytest.mark.parametrize("content_type", ["application/xml", "text/xml", "a/b+xml"])
+async def test_xml_in_and_out(ada: httpx.AsyncClient, content_type: str) -> None:
+    request = XML.write(read_request(bodies.CONTAINER).request)
+    headers = {"Content-Type": content_type, "Accept": "text/xml"}
+    answer = await ada.post("/requests", content=request, headers=headers)
+    assert answer.status_code == HTTPStatus.SEE_OTHER
+    assert answer.headers["content-type"] == "text/xml; charset=utf-8"
+    assert answer.content.startswith(b"<?xml version='1.0' encoding='UTF-8'?>\n<offers-response ")
+    read: Any = XML.read(answer.content, OfferSetResponse)
+    assert read["offers"][0]["executable"] == bodies.CONTAINER["executable"]
+    as_json = await ada.get(answer.headers["location"])
+    assert as_json.json() == read
+
+
+async def test_the_faults_of_xml_are_named_with_their_places(ada: httpx.AsyncClient) -> None:
+    body = f"""<offers-request><executable kind="{kinds.JUPYTER_NOTEBOOK}"><location><a/></location>
+        </executable><compute><cores><min>1</min></cores></compute></offers-request>"""
+    headers = {"Content-Type": "application/xml"}
+    answer = await ada.post("/requests", content=body, headers=headers)
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    places = [fault["place"] for fault in answer.json()["faults"]]
+    assert places == ["$.executable.location", "$.compute.kind"]
 
 
 async def test_nulls_mean_absent(ada: httpx.AsyncClient) -> None:

@@ -1,10 +1,11 @@
 """Content negotiation: which format a body comes in, and which one the answer goes out in."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from execution_broker.domain.errors import NotAcceptable, UnsupportedMedia
-from execution_broker.formats import FORMATS, JSON, Format
+from execution_broker.formats import FORMATS, JSON, XML, Format
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +22,13 @@ _DEFAULT: Final = Representation(JSON, JSON.types[0])
 def negotiate(accept: str | None) -> Representation:
     """What to answer in (RFC 9110, 12.5.1). NotAcceptable if the client takes none of ours.
 
-    Among equal quality values a type that is named goes before a wildcard, and JSON before YAML.
+    Among equal quality values a type that is named goes before a wildcard, and JSON before YAML
+    before XML.
     """
     if accept is None or accept in ("*/*", "application/json"):
         return _DEFAULT
-    ranges = [read for part in accept.split(",") if (read := _range(part)) is not None]
-    if not ranges:
-        return _DEFAULT
-    best, best_rank = _DEFAULT, (0.0, 0)
-    for format_ in FORMATS:
-        for media_type in format_.types:
-            specificity, quality = _match(media_type, format_, ranges)
-            if quality > 0 and (quality, specificity) > best_rank:
-                best, best_rank = Representation(format_, media_type), (quality, specificity)
-    if best_rank[0] == 0:
+    best = _best(accept, FORMATS)
+    if best is None:
         raise NotAcceptable(
             "The Accept header allows none of the media types that are written here.",
             f"Accept one of {_known()}.",
@@ -42,13 +36,15 @@ def negotiate(accept: str | None) -> Representation:
     return best
 
 
-def negotiate_problem(accept: str | None) -> Representation:
-    """What to write a problem document in: as `negotiate`, JSON if nothing else will do."""
-    try:
-        format_ = negotiate(accept).format
-    except NotAcceptable:
-        format_ = JSON
-    return Representation(format_, f"application/problem{format_.suffix}")
+def negotiate_problem(accept: str | None, plain: Format) -> Representation:
+    """What to write a problem document in: as `negotiate`, or plain text; JSON if nothing will do.
+
+    `plain` is the format of plain text, which only problems have.
+    """
+    best = _DEFAULT if accept is None else _best(accept, (*FORMATS, plain)) or _DEFAULT
+    if best.format is plain:
+        return best
+    return Representation(best.format, f"application/problem{best.format.suffix}")
 
 
 def body_format(content_type: str | None, content_encoding: str | None) -> Format:
@@ -72,6 +68,19 @@ def body_format(content_type: str | None, content_encoding: str | None) -> Forma
     raise UnsupportedMedia(
         "The Content-Type of the body is none that is read here.", f"Send one of {_known()}."
     )
+
+
+def _best(accept: str, formats: Iterable[Format]) -> Representation | None:
+    ranges = [read for part in accept.split(",") if (read := _range(part)) is not None]
+    if not ranges:
+        return _DEFAULT
+    best, best_rank = None, (0.0, 0)
+    for format_ in formats:
+        for media_type in format_.types:
+            specificity, quality = _match(media_type, format_, ranges)
+            if quality > 0 and (quality, specificity) > best_rank:
+                best, best_rank = Representation(format_, media_type), (quality, specificity)
+    return best
 
 
 def _range(part: str) -> tuple[str, float] | None:
@@ -105,11 +114,19 @@ def _match(media_type: str, format_: Format, ranges: list[tuple[str, float]]) ->
 def _specificity(media_type: str, format_: Format, media_range: str) -> int:
     if media_range == media_type:
         return 4
-    if media_range.endswith(format_.suffix) and media_type == format_.types[0]:
+    if media_type == format_.types[0] and _names(format_, media_range):
         return 3
     if media_range == media_type.partition("/")[0] + "/*":
         return 2
     return 1 if media_range == "*/*" else 0
+
+
+def _names(format_: Format, media_range: str) -> bool:
+    """Whether a range names a format by its suffix. Much that ends in +xml is not what we write:
+    browsers ask for XHTML."""
+    if format_ is XML:
+        return media_range == "application/problem+xml"
+    return bool(format_.suffix) and media_range.endswith(format_.suffix)
 
 
 def _known() -> str:

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any, Final, assert_never
 
 from execution_broker.api.identity import Access
+from execution_broker.api.problems import PLAIN
 from execution_broker.api.routes import ROUTES, Answer, Route
 from execution_broker.api.schemas import Schemas
 from execution_broker.formats import FORMATS, YAML, Format
@@ -36,7 +37,7 @@ def document(table: Iterable[Route]) -> dict[str, Any]:
             "version": "1.0",
             "description": (
                 "Where, when and at what cost can this run? Offers that hold real capacity, and "
-                "sessions that run what was accepted. Bodies are JSON or YAML, in both "
+                "sessions that run what was accepted. Bodies are JSON, YAML or XML, in both "
                 "directions, by Content-Type and Accept. Absent values are omitted, never null. "
                 "Properties that are not listed here are accepted and ignored."
             ),
@@ -119,7 +120,8 @@ def _response(status: int, answer: Answer, schemas: Schemas) -> dict[str, Any]:
 def _content(type_: Any, schemas: Schemas) -> dict[str, Any]:
     schema = {"schema": schemas.reference(type_)}
     if type_ is Problem:
-        return {f"application/problem{format_.suffix}": schema for format_ in FORMATS}
+        problems = {f"application/problem{format_.suffix}": schema for format_ in FORMATS}
+        return {**problems, PLAIN.types[0]: {"schema": {"type": "string"}}}
     return {format_.types[0]: schema for format_ in FORMATS}
 
 

@@ -1,13 +1,17 @@
-"""Faults as RFC 9457 problem documents, in the format that the client accepts."""
+"""Faults as RFC 9457 problem documents, in the format that the client accepts.
+
+Every type has a page of its own in `docs/reference/problems/`.
+"""
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 
 from execution_broker.api.media import negotiate_problem
-from execution_broker.domain.errors import BrokerError, InvalidBody
+from execution_broker.domain.errors import BrokerError, InvalidBody, UnsupportedMedia
+from execution_broker.formats import Format
 from execution_broker.models.extensions import Problem
 
 TYPE: Final = "urn:execution-broker:problem:"
@@ -40,10 +44,24 @@ def of_status(status: int, detail: str | None = None, remedy: str | None = None)
 def respond(
     problem: Problem, accept: str | None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    chosen = negotiate_problem(accept)
+    chosen = negotiate_problem(accept, PLAIN)
     return Response(
         chosen.format.write(problem),
         problem.status,
         {"Cache-Control": "no-store", "Vary": "Accept, Authorization", **(headers or {})},
         chosen.media_type,
     )
+
+
+def _write_plain(problem: Problem) -> bytes:
+    lines = [f"{problem.title} ({problem.status})", problem.detail, problem.remedy]
+    lines += [f"{fault.place}: {fault.fault}" for fault in problem.faults]
+    return "".join(f"{line}\n" for line in lines if line).encode()
+
+
+def _read_nothing(_data: bytes, _type: Any) -> object:
+    raise UnsupportedMedia("Plain text is written here, and never read.")
+
+
+PLAIN: Final = Format("text", ("text/plain",), "", _read_nothing, _write_plain)
+"""For people who look with simple tools. Nothing but a problem is written so."""

@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from execution_broker.api.xml_hints import hint
 from execution_broker.models.component import Cost, Metric
 from execution_broker.models.executable import Executable
 from execution_broker.models.execution import ExecutionSession
@@ -110,6 +111,7 @@ class Schemas:
         self.components = {_published(name): _tidy(schema) for name, schema in raw.items()}
         shared = {self._name_place(*place, name) for place, name in PLACES.items()}
         self.components |= {name: _union(members) for name, members in UNIONS.items()}
+        hint(self.components)
         needed = set(_references(self.components))
         for name in shared - needed:
             del self.components[name]

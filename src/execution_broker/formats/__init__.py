@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from execution_broker.formats import json, yaml
+from execution_broker.formats import json, xml, yaml
 
 Reader = Callable[[bytes, Any], object]
 
@@ -41,5 +41,6 @@ YAML: Final = Format(
     _untyped(yaml.read),
     yaml.write,
 )
-FORMATS: Final = (JSON, YAML)
+XML: Final = Format("xml", ("application/xml", "text/xml"), "+xml", xml.read, xml.write)
+FORMATS: Final = (JSON, YAML, XML)
 """In the order of preference where a reader has none."""
