@@ -5,66 +5,23 @@ half-open. What is proposed here is checked again in SQL, under the platform's l
 """
 
 import itertools
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from execution_broker.domain.amounts import Amounts, Booking
-
-
-class Timeline:
-    """How much of one amount is booked over time: a step function that bookings add to."""
-
-    def __init__(self) -> None:
-        self._instants: list[int] = []
-        self._used: list[int] = []
-
-    def add(self, start: int, end: int, amount: int) -> None:
-        """Book `amount` over [start, end); a negative amount takes a booking back."""
-        if start >= end or not amount:
-            return
-        first, last = self._cut(start), self._cut(end)
-        for index in range(first, last):
-            self._used[index] += amount
-
-    def peak(self, start: int, end: int) -> int:
-        """The most that is booked at any instant of [start, end)."""
-        first = max(0, bisect_right(self._instants, start) - 1)
-        last = bisect_left(self._instants, end)
-        used = self._used[first:last]
-        if not used or self._instants[first] > start:
-            used = [0, *used]
-        return max(used)
-
-    def last_above(self, start: int, end: int, level: int) -> int | None:
-        """The end of the last stretch in [start, end) that has more than `level` booked."""
-        for index in range(bisect_left(self._instants, end) - 1, -1, -1):
-            until = self._instants[index + 1] if index + 1 < len(self._instants) else end
-            if until <= start:
-                return None
-            if self._used[index] > level:
-                return until
-        return None
-
-    def forget_before(self, instant: int) -> None:
-        """Drop what lies wholly before `instant`."""
-        index = bisect_right(self._instants, instant) - 1
-        if index > 0:
-            del self._instants[:index], self._used[:index]
-
-    def _cut(self, instant: int) -> int:
-        index = bisect_left(self._instants, instant)
-        if index == len(self._instants) or self._instants[index] != instant:
-            self._used.insert(index, self._used[index - 1] if index else 0)
-            self._instants.insert(index, instant)
-        return index
+from execution_broker.domain.timeline import Timeline
 
 
 class Calendar:
     """The timelines of one platform, one for each amount."""
 
-    def __init__(self, capacity: Amounts) -> None:
+    def __init__(self, capacity: Amounts, booked: Iterable[Booking] = ()) -> None:
+        """`booked`: what is there from the beginning, taken in at once."""
         self.capacity = dict(capacity)
-        self._timelines: dict[str, Timeline] = {}
+        parts: dict[str, list[tuple[int, int, int]]] = {}
+        for booking in booked:
+            for name, amount in booking.amounts.items():
+                parts.setdefault(name, []).append((booking.start, booking.end, amount))
+        self._timelines = {name: Timeline(part) for name, part in parts.items()}
 
     def add(self, booking: Booking) -> None:
         for name, amount in booking.amounts.items():
@@ -148,11 +105,19 @@ def _sum_at(bookings: Iterable[Booking], instant: int) -> Mapping[str, int]:
 
 
 def _totals(bookings: Iterable[Booking]) -> Mapping[tuple[str, int, int], int]:
-    """The amounts to check together: each stretch between the edges of the bookings."""
-    merged = envelope([list(bookings)])
+    """The amounts to check together: those of one interval added up, and where bookings of one
+    amount overlap otherwise, each stretch between their edges."""
+    totals: dict[tuple[str, int, int], int] = {}
+    for booking in bookings:
+        for name, amount in booking.amounts.items():
+            if amount:
+                key = name, booking.start, booking.end
+                totals[key] = totals.get(key, 0) + amount
+    if len({name for name, _, _ in totals}) == len(totals):
+        return totals
+    merged = envelope([[Booking({n: amount}, s, e) for (n, s, e), amount in totals.items()]])
     return {
         (name, booking.start, booking.end): amount
         for booking in merged
         for name, amount in booking.amounts.items()
-        if amount
     }
