@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 
@@ -19,6 +19,14 @@ from execution_broker.ports import registry
 
 _PREFIX: Final = "BROKER__"
 
+_ISSUER_URL: Final = (
+    r"^(https://[^/@?#\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^?#\s]*)?$"
+)
+"""https; plain http on this machine alone: keys that anybody could swap prove nothing."""
+
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"
+]
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 Natural = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -91,12 +99,38 @@ class Log(Section, frozen=True):
     format: str = "text"
 
 
+class Issuer(Section, frozen=True):
+    """An OIDC issuer whose bearer tokens are trusted, if they are for one of `audiences`. `url` is
+    what its tokens have as `iss`. `skew` in seconds. With `user_groups` only who is in one of them
+    may use the broker; who is in one of `administrator_groups` is an administrator."""
+
+    url: Annotated[str, msgspec.Meta(pattern=_ISSUER_URL)]
+    audiences: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    algorithms: tuple[Algorithm, ...] = ("RS256", "PS256", "ES256", "RS512", "PS512", "ES512")
+    skew: Annotated[float, msgspec.Meta(ge=0, le=600)] = 60.0
+    username_claim: str = "preferred_username"
+    groups_claim: str = "groups"
+    user_groups: tuple[str, ...] = ()
+    administrator_groups: tuple[str, ...] = ()
+
+
+class Identity(Section, frozen=True):
+    """`issuers` by a name of yours. Seconds: an issuer answers within `issuer_timeout`, its keys
+    are asked for again after `keys_fresh`, and used for `keys_kept` while it is down."""
+
+    issuers: dict[Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]+$")], Issuer] = {}
+    issuer_timeout: Annotated[float, msgspec.Meta(gt=0, le=30)] = 5.0
+    keys_fresh: Positive = 3600
+    keys_kept: Positive = 86400
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration, checked. Plugin sections are converted to the plugin's struct:
     `platforms` by the operator's name, as (entry point, config); the others by entry point."""
 
     data_directory: Path
     http: Http
+    identity: Identity
     database: DatabaseSection
     negotiation: Negotiation
     worker: Worker
@@ -114,6 +148,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class _File(Section, frozen=True):
     data_directory: str
     http: Http = Http()
+    identity: Identity = Identity()
     database: DatabaseSection = DatabaseSection()
     negotiation: Negotiation = Negotiation()
     worker: Worker = Worker()
@@ -149,6 +184,7 @@ def load_values(values: dict[str, Any]) -> Settings:
     return Settings(
         data_directory=Path(parsed.data_directory).absolute(),
         http=parsed.http,
+        identity=parsed.identity,
         database=parsed.database,
         negotiation=parsed.negotiation,
         worker=parsed.worker,
@@ -228,11 +264,12 @@ def _convert(values: object, type_: Any, place: str) -> Any:
 
 
 def _known_keys(type_: Any, path: str) -> list[str]:
-    for name in path.rstrip("`").strip(".").split("."):
+    for part in path.rstrip("`").strip(".").split("."):
+        name, _, item = part.partition("[")
         fields = {f.name: f.type for f in msgspec.structs.fields(type_)}
         if name not in fields:
             break
-        type_ = fields[name]
+        type_ = get_args(fields[name])[-1] if item else fields[name]
     return sorted(f.name for f in msgspec.structs.fields(type_))
 
 

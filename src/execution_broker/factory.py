@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from execution_broker.config import Negotiation, Settings
+import structlog
+
+from execution_broker.config import Identity, Negotiation, Settings
+from execution_broker.config import Issuer as IssuerSection
 from execution_broker.domain.errors import ConfigurationError
 from execution_broker.domain.identity import Role
 from execution_broker.domain.negotiation import Rules
@@ -23,9 +26,11 @@ from execution_broker.ports.data import DataKind, Transfer
 from execution_broker.ports.platform import Platform, PlatformContext
 from execution_broker.services import Services
 from execution_broker.services.identities import AccountExists, IdentitiesService
-from execution_broker.services.limits import RequestRate
+from execution_broker.services.limits import RequestRate, SignIns
 from execution_broker.services.negotiating import Negotiator
 from execution_broker.services.offers import OffersService, Settling
+from execution_broker.services.oidc import Bearers, Issuer, Timing
+from execution_broker.services.passwords import Passwords
 from execution_broker.services.probes import Probes
 from execution_broker.services.sessions import SessionsService
 from execution_broker.services.status import StatusService
@@ -145,7 +150,7 @@ def make_services(
         sessions=SessionsService(
             database, negotiator, settling, rate, viewing, ledger, _results(settings)
         ),
-        identities=IdentitiesService(database, time.monotonic, uuid4, instance.secret),
+        identities=_identities(database, settings.identity, instance.secret),
         status=StatusService(database, stale),
     )
 
@@ -222,6 +227,30 @@ async def _add_upkeep(platforms: Mapping[int, str], connection: Connection) -> N
             due=now,
             now=now,
         )
+
+
+def _identities(database: Database, section: Identity, secret: bytes) -> IdentitiesService:
+    issuers = [_issuer(name, one) for name, one in section.issuers.items()]
+    timing = Timing(fresh=section.keys_fresh, kept=section.keys_kept)
+    bearers = Bearers(
+        issuers, time.time, time.monotonic, structlog.get_logger(), timing, section.issuer_timeout
+    )
+    passwords = Passwords(time.monotonic, secret)
+    return IdentitiesService(database, passwords, SignIns(time.monotonic), bearers, uuid4)
+
+
+def _issuer(name: str, section: IssuerSection) -> Issuer:
+    return Issuer(
+        name=name,
+        url=section.url,
+        audiences=frozenset(section.audiences),
+        algorithms=frozenset(section.algorithms),
+        skew=section.skew,
+        username_claim=section.username_claim,
+        groups_claim=section.groups_claim,
+        user_groups=frozenset(section.user_groups),
+        administrator_groups=frozenset(section.administrator_groups),
+    )
 
 
 def _rules(section: Negotiation) -> Rules:

@@ -16,13 +16,22 @@ from execution_broker.domain.errors import (
     BrokerError,
     Conflict,
     Forbidden,
+    InvalidToken,
     NotFound,
     Unauthenticated,
 )
 from execution_broker.domain.identity import Caller, Role
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import Connector, ExecutionSession, OfferSetResponse
-from execution_broker.models.extensions import Account, AccountRequest, ResultFile, ResultList
+from execution_broker.models.extensions import (
+    Account,
+    AccountRequest,
+    Identity,
+    IdentityChange,
+    IdentityList,
+    ResultFile,
+    ResultList,
+)
 from execution_broker.models.message import EnumOption, Message
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import Reading
@@ -82,6 +91,9 @@ class World:
     checks: tuple[Check, ...] = (Check("database", None),)
     statuses: tuple[PlatformStatus, ...] = ()
     broken: Exception | None = None
+    tokens: dict[str, str] = field(default_factory=dict)
+    discovery_urls: tuple[str, ...] = ()
+    addresses: list[str] = field(default_factory=list)
     made: int = 0
 
     def new_uuid(self) -> UUID:
@@ -208,12 +220,24 @@ class Sessions:
 
 @dataclass(frozen=True)
 class Identities:
+    """`tokens` of the world are bearer tokens by what they are; each is somebody's."""
+
     world: World
 
-    async def authenticate(self, username: str, password: str) -> Caller:
+    @property
+    def discovery_urls(self) -> tuple[str, ...]:
+        return self.world.discovery_urls
+
+    async def authenticate(self, username: str, password: str, address: str) -> Caller:
+        self.world.addresses.append(address)
         if self.world.passwords.get(username) != password:
             raise Unauthenticated("The user name and password do not hold.")
         return self.world.callers[username]
+
+    async def authenticate_bearer(self, token: str) -> Caller:
+        if token not in self.world.tokens:
+            raise InvalidToken("The bearer token is refused: it has expired.")
+        return self.world.callers[self.world.tokens[token]]
 
     async def create(self, caller: Caller, request: AccountRequest) -> Account:
         self.world.enter()
@@ -223,6 +247,25 @@ class Identities:
             raise AlreadyExists(f"There is an account {known.username}.", account=account)
         made = self.world.add_account(request.username, request.password, Role.USER)
         return Account(uuid=str(made.uuid), username=made.username)
+
+    async def list(self, caller: Caller, after: int = 0) -> IdentityList:
+        self.world.enter()
+        found = [one for one in self.world.callers.values() if one.key > after]
+        more = str(found[1].key) if len(found) > 2 else None
+        return IdentityList(identities=tuple(_shown(one) for one in found[:2]), next=more)
+
+    async def read_own(self, caller: Caller) -> Identity:
+        return _shown(caller)
+
+    async def change(self, caller: Caller, uuid: UUID, change: IdentityChange) -> Identity:
+        for one in self.world.callers.values():
+            if one.uuid == uuid:
+                return _shown(one)
+        raise NotFound(f"There is no identity {uuid}.")
+
+    async def change_password(self, caller: Caller, password: str) -> Identity:
+        self.world.passwords[caller.username] = password
+        return _shown(caller)
 
 
 @dataclass(frozen=True)
@@ -272,6 +315,10 @@ def _session(
     world.sessions[uuid] = session
     world.owners[uuid] = caller
     return session
+
+
+def _shown(caller: Caller) -> Identity:
+    return Identity(uuid=str(caller.uuid), username=caller.username, role=caller.role.value)
 
 
 def _unknown(kind: str) -> Message:

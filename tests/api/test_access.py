@@ -20,6 +20,8 @@ BODIES = {
     "DirectExecution": bodies.NOTEBOOK,
     "SessionUpdate": bodies.ACCEPT,
     "IdentityCreate": {"username": "eve", "password": "eve-password"},
+    "IdentityUpdate": {"disabled": True},
+    "PasswordUpdate": {"password": "another-password"},
 }
 REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
@@ -38,7 +40,11 @@ async def path_of(ada: httpx.AsyncClient, world: fakes.World) -> Callable[[Route
     world.keep(UUID(session), "a/b.txt", b"text")
 
     def path(route: Route) -> str:
-        uuid = offers["meta"]["uuid"] if route.path.startswith("/offersets") else session
+        uuid = session
+        if route.path.startswith("/offersets"):
+            uuid = offers["meta"]["uuid"]
+        elif route.path.startswith("/admin"):
+            uuid = str(world.callers["bob"].uuid)
         return route.path.replace("{uuid:uuid}", uuid).replace("{path:path}", "a/b.txt")
 
     return path

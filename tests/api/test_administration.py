@@ -1,6 +1,7 @@
 """Accounts, platforms, health."""
 
 from http import HTTPStatus
+from uuid import UUID
 
 import httpx
 import pytest
@@ -28,6 +29,44 @@ async def test_an_account_needs_a_name_and_a_password(
     answer = await admin.post("/admin/identities", json=body)
     assert answer.status_code == HTTPStatus.BAD_REQUEST
     assert answer.json()["detail"]
+
+
+async def test_identities_are_listed_page_by_page(admin: httpx.AsyncClient) -> None:
+    first = (await admin.get("/admin/identities")).json()
+    assert [one["username"] for one in first["identities"]] == ["admin", "ada"]
+    assert first["identities"][0]["role"] == "administrator"
+    rest = (await admin.get("/admin/identities", params={"after": first["next"]})).json()
+    assert [one["username"] for one in rest["identities"]] == ["bob"]
+    assert "next" not in rest
+
+
+@pytest.mark.parametrize("after", ["", "x", "-1", "9" * 19, "\u0661"])
+async def test_a_page_that_there_never_was(admin: httpx.AsyncClient, after: str) -> None:
+    answer = await admin.get("/admin/identities", params={"after": after})
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+
+
+async def test_an_identity_is_changed(admin: httpx.AsyncClient, world: fakes.World) -> None:
+    place = f"/admin/identities/{world.callers['bob'].uuid}"
+    assert (await admin.post(place, json={"disabled": True})).json()["username"] == "bob"
+    wrongs: list[object] = [{"role": "king"}, {"disabled": "yes"}, {"password": 1}, []]
+    for wrong in wrongs:
+        refused = await admin.post(place, json=wrong)
+        assert refused.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    gone = f"/admin/identities/{UUID(int=1)}"
+    assert (await admin.post(gone, json={})).status_code == HTTPStatus.NOT_FOUND
+
+
+async def test_everybody_may_change_their_own_password(
+    ada: httpx.AsyncClient, world: fakes.World
+) -> None:
+    assert (await ada.get("/identity")).json()["role"] == "user"
+    answer = await ada.post("/identity/password", json={"password": "new"})
+    assert (answer.status_code, answer.json()["username"]) == (HTTPStatus.OK, "ada")
+    assert world.passwords["ada"] == "new"
+    ada.auth = httpx.BasicAuth("ada", "new")
+    refused = await ada.post("/identity/password", json={})
+    assert refused.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 async def test_platforms_are_public(anybody: httpx.AsyncClient, world: fakes.World) -> None:

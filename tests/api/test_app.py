@@ -27,6 +27,7 @@ ERRORS: dict[type[errors.BrokerError], tuple[errors.BrokerError, int]] = {
     errors.NotFound: (errors.NotFound("Not there."), 404),
     errors.AlreadyExists: (errors.AlreadyExists("There is one."), 409),
     errors.Conflict: (errors.Conflict("Not now."), 409),
+    errors.InvalidToken: (errors.InvalidToken("It has expired.", "Get a new one."), 401),
     errors.TooMany: (errors.TooMany("Too many.", "Wait.", 17), 429),
     errors.Unavailable: (errors.Unavailable("Busy.", retry_after=3), 503),
 }

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from structlog.typing import FilteringBoundLogger
 
 from execution_broker.api import problems, trace
+from execution_broker.api.challenges import challenges
 from execution_broker.api.endpoint import paths
-from execution_broker.api.identity import CHALLENGE
 from execution_broker.api.media import negotiate
 from execution_broker.api.needs import Services
 from execution_broker.api.openapi import written
@@ -27,6 +27,7 @@ from execution_broker.domain.errors import (
     Conflict,
     Forbidden,
     InvalidBody,
+    InvalidToken,
     MalformedBody,
     NotAcceptable,
     NotFound,
@@ -44,6 +45,7 @@ STATUS: Final[Mapping[type[BrokerError], HTTPStatus]] = {
     UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    InvalidToken: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     AlreadyExists: HTTPStatus.CONFLICT,
@@ -91,6 +93,7 @@ def create_app(
     )
     app.router.redirect_slashes = False
     app.state.document = written
+    app.state.discovery_urls = services.identities.discovery_urls
     return app
 
 
@@ -100,13 +103,16 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     if isinstance(error, AlreadyExists) and error.account is not None:
         chosen = negotiate(_accept(request))
         return Response(chosen.format.write(error.account), status, None, chosen.media_type)
-    return problems.respond(problems.of_error(error, status), _accept(request), _headers(error))
+    problem = problems.of_error(error, status)
+    response = problems.respond(problem, _accept(request), _headers(error))
+    if isinstance(error, Unauthenticated):
+        for challenge in challenges(error, request.app.state.discovery_urls):
+            response.headers.append("WWW-Authenticate", challenge)
+    return response
 
 
 def _headers(error: BrokerError) -> dict[str, str]:
     match error:
-        case Unauthenticated():
-            return {"WWW-Authenticate": CHALLENGE}
         case TooMany() | Unavailable():
             return {"Retry-After": str(error.retry_after)}
         case _:

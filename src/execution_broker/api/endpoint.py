@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route as Path
 from starlette.types import Receive, Scope, Send
 
+from execution_broker.api import challenges
 from execution_broker.api.call import Call
 from execution_broker.api.identity import admit, identify
 from execution_broker.api.limits import Limits
@@ -65,7 +66,8 @@ class _Endpoint:
     async def _serve(self, route: Route, request: Request) -> Response:
         accept = ", ".join(request.headers.getlist("accept")) if route.is_negotiated else None
         representation = negotiate(accept or None)
-        caller = await identify(request.headers, self.services.identities)
+        caller = await identify(request, self.services.identities)
+        challenges.remember(request.scope, caller)
         admit(route.access, caller, public_reading=self.public_reading)
         call = Call(request, self.services, representation, caller, self.limits)
         response = await route.handler(call)

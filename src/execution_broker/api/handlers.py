@@ -8,12 +8,11 @@ from starlette.responses import Response
 
 from execution_broker.api import files
 from execution_broker.api.call import Call
-from execution_broker.domain.errors import InvalidBody, MalformedBody, NotFound
+from execution_broker.domain.errors import InvalidBody, NotFound
 from execution_broker.formats import Format
 from execution_broker.models.component import Component
 from execution_broker.models.execution import ExecutionRequest
 from execution_broker.models.extensions import (
-    AccountRequest,
     Liveness,
     PlatformList,
     PlatformSummary,
@@ -21,7 +20,7 @@ from execution_broker.models.extensions import (
     ReadinessCheck,
 )
 from execution_broker.models.phases import SessionPhase
-from execution_broker.models.reading import Reading, read_request, read_struct, read_update
+from execution_broker.models.reading import Reading, read_request, read_update
 from execution_broker.models.update import Update
 
 Handler = Callable[[Call], Awaitable[Response]]
@@ -81,17 +80,6 @@ def read_stream(stream: Stream) -> Handler:
         return files.stream(stream, view)
 
     return read
-
-
-async def create_identity(call: Call) -> Response:
-    wanted = read_struct(await call.body(AccountRequest), AccountRequest)
-    if isinstance(wanted, tuple):
-        faults = "; ".join(f"{fault.place}: {fault.fault}" for fault in wanted)
-        raise MalformedBody(
-            f"The body is no account: {faults}.", "Send `username` and `password`, both text."
-        )
-    account = await call.services.identities.create(call.identity, wanted)
-    return call.answer(account, HTTPStatus.CREATED)
 
 
 async def list_platforms(call: Call) -> Response:

@@ -1,17 +1,15 @@
-"""Who calls, and whether they may: HTTP Basic, and the access rule of each route."""
+"""Who calls, and whether they may: Basic or Bearer, and the access rule of each route."""
 
 import base64
 import binascii
 from enum import Enum, auto
-from typing import Final, assert_never
+from typing import assert_never
 
-from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from execution_broker.api.needs import Identities
 from execution_broker.domain.errors import Forbidden, Unauthenticated
 from execution_broker.domain.identity import Caller
-
-CHALLENGE: Final = 'Basic realm="execution-broker", charset="UTF-8"'
 
 
 class Access(Enum):
@@ -33,21 +31,32 @@ class Access(Enum):
     ADMINISTRATOR = auto()
 
 
-async def identify(headers: Headers, identities: Identities) -> Caller | None:
+async def identify(request: Request, identities: Identities) -> Caller | None:
     """Who the request says it is from; None if it does not say.
 
     Unauthenticated if what it says is malformed or does not hold, on public routes too: who
     mistypes a password must not be taken for anybody.
     """
-    given = headers.getlist("authorization")
+    given = request.headers.getlist("authorization")
     if not given:
         return None
     if len(given) > 1:
         raise Unauthenticated(
             "The request has more than one Authorization header.", "Send exactly one."
         )
-    username, password = _credentials(given[0])
-    return await identities.authenticate(username, password)
+    scheme, _, credentials = given[0].strip().partition(" ")
+    match scheme.lower():
+        case "basic":
+            username, password = _basic(credentials.strip())
+            address = request.client.host if request.client is not None else ""
+            return await identities.authenticate(username, password, address)
+        case "bearer":
+            return await identities.authenticate_bearer(credentials.strip())
+        case _:
+            raise Unauthenticated(
+                "The Authorization header uses a scheme that is not known here.",
+                "Use HTTP Basic, or Bearer with a token of an issuer that is trusted here.",
+            )
 
 
 def admit(access: Access, caller: Caller | None, *, public_reading: bool) -> None:
@@ -73,20 +82,16 @@ def admit(access: Access, caller: Caller | None, *, public_reading: bool) -> Non
 def _need_identity(caller: Caller | None) -> Caller:
     if caller is None:
         raise Unauthenticated(
-            "This needs an identity.", "Send a user name and password with HTTP Basic."
+            "This needs an identity.",
+            "Send a user name and password with HTTP Basic, or a bearer token.",
         )
     return caller
 
 
-def _credentials(header: str) -> tuple[str, str]:
+def _basic(encoded: str) -> tuple[str, str]:
     """The user name and password of RFC 7617. Nothing of the header goes into the error."""
-    scheme, _, encoded = header.strip().partition(" ")
-    if scheme.lower() != "basic":
-        raise Unauthenticated(
-            "The Authorization header uses a scheme that is not known here.", "Use HTTP Basic."
-        )
     try:
-        text = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
+        text = base64.b64decode(encoded, validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
         raise _malformed() from None
     username, colon, password = text.partition(":")

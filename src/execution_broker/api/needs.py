@@ -11,7 +11,14 @@ from uuid import UUID
 
 from execution_broker.domain.identity import Caller
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
-from execution_broker.models.extensions import Account, AccountRequest, ResultList
+from execution_broker.models.extensions import (
+    Account,
+    AccountRequest,
+    Identity,
+    IdentityChange,
+    IdentityList,
+    ResultList,
+)
 from execution_broker.models.reading import Reading
 from execution_broker.models.update import Update
 
@@ -89,13 +96,27 @@ class Sessions(Protocol):
 
 
 class Identities(Protocol):
-    async def authenticate(self, username: str, password: str) -> Caller:
-        """Who this is; Unauthenticated if the two do not hold."""
+    @property
+    def discovery_urls(self) -> tuple[str, ...]:
+        """Where clients learn how to get a token, one for each issuer that is trusted."""
+        ...
+
+    async def authenticate(self, username: str, password: str, address: str) -> Caller:
+        """Who this is; Unauthenticated if the two do not hold, TooMany after too many tries."""
+        ...
+
+    async def authenticate_bearer(self, token: str) -> Caller:
+        """Who the token is of; InvalidToken, Forbidden or Unavailable says why not."""
         ...
 
     async def create(self, caller: Caller, request: AccountRequest) -> Account:
         """A new account; AlreadyExists, with the account, if the name is taken."""
         ...
+
+    async def list(self, caller: Caller, after: int = 0) -> IdentityList: ...
+    async def read_own(self, caller: Caller) -> Identity: ...
+    async def change(self, caller: Caller, uuid: UUID, change: IdentityChange) -> Identity: ...
+    async def change_password(self, caller: Caller, password: str) -> Identity: ...
 
 
 class Status(Protocol):

@@ -19,6 +19,7 @@ from execution_broker.formats import FORMATS, YAML, Format
 from execution_broker.models.extensions import Problem
 
 _PARAMETER: Final = re.compile(r"\{(\w+):(\w+)\}")
+_IDENTIFIED: Final[list[dict[str, list[str]]]] = [{"basic": []}, {"bearer": []}]
 _DEFAULT: Final = Answer("Any fault, as a problem document.", Problem)
 
 
@@ -45,7 +46,10 @@ def document(table: Iterable[Route]) -> dict[str, Any]:
         "paths": described,
         "components": {
             "schemas": schemas.components,
-            "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
+            "securitySchemes": {
+                "basic": {"type": "http", "scheme": "basic"},
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            },
         },
     }
 
@@ -89,9 +93,9 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
 def _security(access: Access) -> list[dict[str, list[str]]]:
     match access:
         case Access.PUBLIC | Access.PUBLIC_READING:
-            return [{}, {"basic": []}]
+            return [{}, *_IDENTIFIED]
         case Access.ANY_IDENTITY | Access.OWNER | Access.ADMINISTRATOR:
-            return [{"basic": []}]
+            return _IDENTIFIED
         case _:
             assert_never(access)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, Literal
 
-from execution_broker.api import handlers
+from execution_broker.api import accounts, handlers
 from execution_broker.api.files import TOTAL
 from execution_broker.api.handlers import Handler, Stream
 from execution_broker.api.identity import Access
@@ -18,7 +18,11 @@ from execution_broker.models.execution import (
 from execution_broker.models.extensions import (
     Account,
     AccountRequest,
+    Identity,
+    IdentityChange,
+    IdentityList,
     Liveness,
+    PasswordChange,
     PlatformList,
     Problem,
     Readiness,
@@ -215,11 +219,11 @@ SESSIONS: Final = (
     ),
 )
 
-ADMINISTRATION: Final = (
+IDENTITIES: Final = (
     Route(
         method="POST",
         path="/admin/identities",
-        handler=handlers.create_identity,
+        handler=accounts.create,
         access=Access.ADMINISTRATOR,
         operation_id="IdentityCreate",
         summary="Create a local account.",
@@ -232,6 +236,63 @@ ADMINISTRATION: Final = (
             HTTPStatus.UNPROCESSABLE_ENTITY: Answer("The name cannot be used.", Problem),
         },
     ),
+    Route(
+        method="GET",
+        path="/admin/identities",
+        handler=accounts.list_all,
+        access=Access.ADMINISTRATOR,
+        operation_id="IdentityList",
+        summary="List all identities, page by page: `next` of one is `after` of the next.",
+        answers={
+            HTTPStatus.OK: Answer("A page of identities.", IdentityList),
+            HTTPStatus.BAD_REQUEST: Answer("`after` is not the `next` of a page.", Problem),
+            HTTPStatus.FORBIDDEN: Answer("Only the administrator may.", Problem),
+        },
+    ),
+    Route(
+        method="POST",
+        path="/admin/identities/{uuid:uuid}",
+        handler=accounts.change,
+        access=Access.ADMINISTRATOR,
+        operation_id="IdentityUpdate",
+        summary="Disable or enable an identity, change its password or its role.",
+        body=IdentityChange,
+        answers={
+            HTTPStatus.OK: Answer("The identity after the change.", Identity),
+            HTTPStatus.FORBIDDEN: Answer("Only the administrator may.", Problem),
+            HTTPStatus.NOT_FOUND: Answer("There is no such identity.", Problem),
+            HTTPStatus.CONFLICT: Answer(
+                "No administrator would be left, or its issuer decides this.", Problem
+            ),
+            HTTPStatus.UNPROCESSABLE_ENTITY: Answer("The change breaks the schema.", Problem),
+        },
+    ),
+    Route(
+        method="GET",
+        path="/identity",
+        handler=accounts.read_own,
+        access=Access.ANY_IDENTITY,
+        operation_id="IdentitySelect",
+        summary="Ask who one is here.",
+        answers={HTTPStatus.OK: Answer("One's own identity.", Identity)},
+    ),
+    Route(
+        method="POST",
+        path="/identity/password",
+        handler=accounts.change_password,
+        access=Access.ANY_IDENTITY,
+        operation_id="PasswordUpdate",
+        summary="Change one's own password.",
+        body=PasswordChange,
+        answers={
+            HTTPStatus.OK: Answer("One's own identity.", Identity),
+            HTTPStatus.CONFLICT: Answer("One's issuer keeps the password.", Problem),
+            HTTPStatus.UNPROCESSABLE_ENTITY: Answer("The password cannot be used.", Problem),
+        },
+    ),
+)
+
+ADMINISTRATION: Final = (
     Route(
         method="GET",
         path="/platforms",
@@ -276,4 +337,4 @@ ADMINISTRATION: Final = (
     ),
 )
 
-ROUTES: Final = (*NEGOTIATION, *SESSIONS, *ADMINISTRATION)
+ROUTES: Final = (*NEGOTIATION, *SESSIONS, *IDENTITIES, *ADMINISTRATION)

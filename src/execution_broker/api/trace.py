@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 from structlog.typing import FilteringBoundLogger
 
+from execution_broker.api.challenges import of_caller
 from execution_broker.domain.log_events import LogEvent
 
 _SAFE: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -30,14 +31,15 @@ class Trace:
             await self._app(scope, receive, send)
             return
         request_id = scope[_KEY] = _given(scope) or self._new()
-        common = [(name.lower().encode(), text.encode()) for name, text in headers(scope).items()]
         status = 0
 
         async def send_on(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *common]
+                common = headers(scope) | of_caller(scope)
+                encoded = [(name.lower().encode(), text.encode()) for name, text in common.items()]
+                message["headers"] = [*message.get("headers", ()), *encoded]
             elif scope["method"] == "HEAD" and "body" in message:
                 message["body"] = b""
             await send(message)

@@ -4,8 +4,8 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Final
 from uuid import uuid4
 
@@ -93,8 +93,7 @@ class _Program:
         self._instance = instance
 
     async def serve(self, listening: socket.socket) -> None:
-        server = await self._server(listening)
-        async with factory.working(self._database, self._settings, self._instance) as work:
+        async with self._server(listening) as server, self._working() as work:
             worker = self._worker(work)
             _on_signals(lambda: _stop(server), worker.stop)
             async with asyncio.TaskGroup() as group:
@@ -102,18 +101,22 @@ class _Program:
                 group.create_task(_serve_http(server, listening, worker.stop))
 
     async def serve_api(self, listening: socket.socket) -> None:
-        server = await self._server(listening)
-        _on_signals(lambda: _stop(server))
-        await server.serve(sockets=[listening])
+        async with self._server(listening) as server:
+            _on_signals(lambda: _stop(server))
+            await server.serve(sockets=[listening])
 
     async def serve_worker(self) -> None:
-        async with factory.working(self._database, self._settings, self._instance) as work:
+        async with self._working() as work:
             worker = self._worker(work)
             _on_signals(worker.stop)
             _say(f"working for {', '.join(self._settings.platforms)}")
             await worker.run(self._database)
 
-    async def _server(self, listening: socket.socket) -> uvicorn.Server:
+    def _working(self) -> AbstractAsyncContextManager[factory.Work]:
+        return factory.working(self._database, self._settings, self._instance)
+
+    @asynccontextmanager
+    async def _server(self, listening: socket.socket) -> AsyncIterator[uvicorn.Server]:
         url = url_of(listening)
         settings = self._settings
         services = factory.make_services(self._database, settings, self._instance, url)
@@ -130,7 +133,10 @@ class _Program:
             timeout_graceful_shutdown=max(1, settings.worker.drain),
             lifespan="off",
         )
-        return _Server(config)
+        try:
+            yield _Server(config)
+        finally:
+            await services.identities.close()
 
     def _worker(self, work: factory.Work) -> Worker:
         concurrency = self._settings.worker.concurrency

@@ -75,6 +75,12 @@ class Unauthenticated(BrokerError):
     code = "unauthenticated"
 
 
+class InvalidToken(Unauthenticated):
+    """A bearer token that does not hold, whatever is wrong with it."""
+
+    code = "invalid-token"
+
+
 class Forbidden(BrokerError):
     code = "forbidden"
 

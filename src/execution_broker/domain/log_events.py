@@ -8,6 +8,7 @@ class LogEvent(StrEnum):
 
     BELL_LOST = "bell-lost"
     CLAIM_FAILED = "claim-failed"
+    ISSUER_UNREACHABLE = "issuer-unreachable"
     LEASE_LOST = "lease-lost"
     PLUGIN_UNUSABLE = "plugin-unusable"
     RENEWAL_FAILED = "renewal-failed"

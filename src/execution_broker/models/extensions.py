@@ -1,6 +1,7 @@
-"""Objects of our own beside the standard: accounts, results, platforms, health, problems."""
+"""Objects of our own beside the standard: identities, results, platforms, health, problems."""
 
 from datetime import datetime
+from typing import Literal
 
 from execution_broker.models.base import Wire
 
@@ -13,6 +14,38 @@ class AccountRequest(Wire, frozen=True):
 class Account(Wire, frozen=True):
     uuid: str
     username: str
+
+
+class Identity(Wire, frozen=True):
+    """Somebody: a local account, or a person that `issuer` vouches for. `disabled`: since when."""
+
+    uuid: str
+    username: str
+    role: Literal["user", "administrator"]
+    issuer: str | None = None
+    created: datetime | None = None
+    disabled: datetime | None = None
+
+
+class IdentityList(Wire, frozen=True):
+    """A page. `next`, where there are more, is what to send as `after` to get them."""
+
+    identities: tuple[Identity, ...] = ()
+    next: str | None = None
+
+
+class IdentityChange(Wire, frozen=True):
+    """What is to be changed of an identity; what is absent stays."""
+
+    password: str | None = None
+    role: Literal["user", "administrator"] | None = None
+    disabled: bool | None = None
+
+
+class PasswordChange(Wire, frozen=True):
+    """The password to use from now on."""
+
+    password: str
 
 
 class ResultFile(Wire, frozen=True):
