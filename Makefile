@@ -66,7 +66,7 @@ lock: .venv-lock/.installed  ## Pin the newest versions of everything, with hash
 
 .PHONY: clean
 clean:  ## Remove everything that make made
-	rm -rf .venv .venv-kernel .venv-lock .demo site build dist .coverage .hypothesis \
+	rm -rf .venv .venv-kernel .venv-lock .node .demo site build dist .coverage .hypothesis \
 		.mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find src tests examples docs -name __pycache__ -prune -exec rm -rf {} +
 
