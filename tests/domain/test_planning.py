@@ -10,6 +10,7 @@ from execution_broker.domain.capability import Timings
 from execution_broker.domain.demand import Demand, Lookup
 from execution_broker.domain.plan import PREPARES, RELEASES, Plan, StepKind
 from execution_broker.domain.planning import bytes_to_stage, known_sizes, make_plan
+from execution_broker.domain.requirements import requirements_key
 from tests.domain import builders
 from tests.domain.builders import DOCKER, EXAMPLES, NOTEBOOK
 
@@ -160,6 +161,16 @@ def test_what_the_executable_costs(
     plan = plan_of(demand, environment_here=is_here)
     assert plan.component_cost("executable") == seconds
     assert plan.prepare_cost() == seconds + 5
+
+
+def test_requirements_that_are_not_installed_take_as_long_as_an_environment() -> None:
+    executable = NOTEBOOK | {"checks": {"size": 2500}, "requirements": ["b==1", "a"]}
+    demand = builders.demand({"executable": executable})
+    known = frozenset({requirements_key(["a", "b==1"])})
+    assert plan_of(demand).component_cost("executable") == 74
+    assert plan_of(demand, requirements=known).component_cost("executable") == 11
+    missing = plan_of(demand, requirements=known, environment_here=False)
+    assert missing.component_cost("executable") == 74
 
 
 def test_the_longest_path_is_the_cost() -> None:

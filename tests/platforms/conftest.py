@@ -39,7 +39,7 @@ def kernel_python(pytestconfig: pytest.Config) -> Path:
 
     async def make() -> Path:
         until = time.monotonic() + 900
-        while not await environment.prepare():
+        while not await environment.prepare("INTERACTIVE"):
             assert time.monotonic() < until
             await asyncio.sleep(0.2)
         return environment.python

@@ -4,6 +4,7 @@ Its world is a directory, so that it outlives the broker: one file for each thin
 and a log of every creation and removal. `parameters` of the notebook may have `script`, by call:
 `{"prepare_data": "transient"}` fails once, `"permanent"` always, `"crash"` raises what no plugin
 should, `"slow"` is asked again once, `"hang"` never returns; `{"run": "fail" | "forever"}`.
+`{"prepare_compute": "connect"}` opens a connector, `{"collect": "fault"}` finds a fault.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from execution_broker.domain.capability import Capability, ExecutableSupport, Li
 from execution_broker.domain.errors import Permanent, Transient
 from execution_broker.models import kinds
 from execution_broker.models.executable import JupyterNotebook
+from execution_broker.models.execution import Connector
 from execution_broker.ports.platform import (
     Collected,
     Done,
@@ -34,6 +36,8 @@ from execution_broker.ports.platform import (
     PlatformContext,
     StreamPart,
 )
+
+SECRET = "token=a-secret-of-the-owner"
 
 
 class ScriptedConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -99,7 +103,11 @@ class ScriptedPlatform:
         return await self._make(order, "prepare_executable")
 
     async def prepare_compute(self, order: Order) -> Outcome:
-        return await self._make(order, "prepare_compute")
+        made = await self._make(order, "prepare_compute")
+        if isinstance(made, Done) and _script(order).get("prepare_compute") == "connect":
+            connector = Connector(kind="urn:x", status="AVAILABLE", location=f"http://x/?{SECRET}")
+            return msgspec.structs.replace(made, connectors=(connector,))
+        return made
 
     async def start(self, order: Order) -> Outcome:
         await self._follow(order, "start")
@@ -127,11 +135,18 @@ class ScriptedPlatform:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text("42\n")
         sha256 = "084c799cd551dd1d8d5c5f9a5d593b2e931f5e36122ee5c793c1d08a19839cc0"
-        return Collected(outputs=(Kept("answer.txt", 3, sha256),))
+        faulty = _script(order).get("collect") == "fault"
+        fault = messages.INPUT_CHANGED(file="/in/a.txt", reason="as the script says")
+        return Collected(
+            outputs=(Kept("answer.txt", 3, sha256),), faults=(fault,) if faulty else ()
+        )
 
     async def release_compute(self, order: Order) -> Outcome:
         self._place(order).with_suffix(".started").unlink(missing_ok=True)
-        return await self._remove(order, "release_compute")
+        removed = await self._remove(order, "release_compute")
+        if _script(order).get("prepare_compute") == "connect":
+            return Done(connectors=(Connector(kind="urn:x", status="FINISHED"),))
+        return removed
 
     async def release_executable(self, order: Order) -> Outcome:
         return await self._remove(order, "release_executable")

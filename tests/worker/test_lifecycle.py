@@ -4,9 +4,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import json
 
+from execution_broker.domain.identity import Role
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 from tests.harness.broker import broker, request, until, working
+from tests.plugin.scripted import SECRET
 
 
 async def test_a_session_runs_and_leaves_nothing(tmp_path: Path) -> None:
@@ -37,6 +40,7 @@ async def test_a_session_runs_and_leaves_nothing(tmp_path: Path) -> None:
         ({"run": "fail"}, SessionPhase.FAILED),
         ({"start": "permanent"}, SessionPhase.FAILED),
         ({"collect": "permanent"}, SessionPhase.FAILED),
+        ({"collect": "fault"}, SessionPhase.FAILED),
     ],
 )
 async def test_failures_end_as_they_should_and_leave_nothing(
@@ -85,3 +89,28 @@ async def test_time_that_is_over_stops_a_session(tmp_path: Path) -> None:
         assert session.phase is SessionPhase.COMPLETED
         assert session.meta is not None
         assert any(m.kind.endswith("time-ended") for m in session.meta.messages)
+
+
+async def test_a_connector_is_for_the_owner_and_the_administrator_alone(tmp_path: Path) -> None:
+    """Its address is in no event and no message either, and gone with what it led to."""
+    async with broker(tmp_path) as made, working(made):
+        alice = await made.caller("alice")
+        script = {"prepare_compute": "connect", "run": "forever"}
+        uuid = await made.run(alice, request(script=script))
+
+        async def is_running() -> bool:
+            return (await made.session(alice, uuid)).phase is SessionPhase.RUNNING
+
+        await until(is_running)
+        administrator = await made.caller("root", Role.ADMINISTRATOR)
+        for reader in (alice, administrator):
+            (connector,) = (await made.session(reader, uuid)).connectors
+            assert SECRET in (connector.location or "")
+        for stranger in (None, await made.caller("bob")):
+            assert SECRET.encode() not in json.encode(await made.session(stranger, uuid))
+        events = await made.rows("SELECT body FROM event")
+        assert events
+        assert not [body for (body,) in events if SECRET in str(body)]
+        await made.set_phase(alice, uuid, "CANCELLED")
+        (connector,) = (await made.ended(alice, uuid)).connectors
+        assert (connector.status, connector.location) == ("FINISHED", None)

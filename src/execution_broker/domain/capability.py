@@ -78,8 +78,10 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `data`: the kinds of data resource it can stage, by URI; `schemes`: the URL schemes that it
     reads simple data and notebooks from (empty: any).
     `staged`: sha256 of content that is here already. `environment_here`: what executables need
-    beside their own file is ready. `outputs`: MiB of results booked for each session, kept for
-    `retention` seconds. `executable_after_compute`: the machine comes first (OpenStack).
+    beside their own file is ready; `requirements`: the keys of those sets of requirements of
+    notebooks that are installed too (`requirements_key`). `outputs`: MiB of results booked for
+    each session, kept for `retention` seconds. `executable_after_compute`: the machine comes
+    first (OpenStack).
     """
 
     capacity: dict[str, int]
@@ -95,6 +97,7 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     qualities: tuple[Quality, ...] = ()
     staged: frozenset[str] = frozenset()
     environment_here: bool = True
+    requirements: frozenset[str] = frozenset()
     outputs: int = 0
     retention: int = 0
     executable_after_compute: bool = False

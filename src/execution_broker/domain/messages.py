@@ -151,6 +151,28 @@ BOOKING_PROLONGED = Template(
 ENVIRONMENT_FAILED = Template(
     "environment-failed", "ERROR", "The environment for notebooks cannot be used: {reason}."
 )
+REQUIREMENTS_FAILED = Template(
+    "requirements-failed", "ERROR", "The requirements cannot be installed: {reason}."
+)
+SERVER_FAILED = Template("server-failed", "ERROR", "The Jupyter server did not start: {reason}.")
+IDLE_ENDED = Template(
+    "idle-ended", "WARN", "Ended after {idle} without any activity: that is the most here."
+)
+TOO_MUCH_MEMORY = Template(
+    "too-much-memory",
+    "ERROR",
+    "Stopped, as its {processes} processes used {used} MiB of memory: {limit} MiB are booked. Ask for more memory, or use less.",
+)
+TOO_MANY_PROCESSES = Template(
+    "too-many-processes",
+    "ERROR",
+    "Stopped, as it had {used} processes and threads: {limit} are the most here.",
+)
+INPUT_CHANGED = Template(
+    "input-changed",
+    "ERROR",
+    "{file} is read-only, but was changed while the session ran: {reason}.",
+)
 NOT_A_NOTEBOOK = Template(
     "not-a-notebook", "ERROR", "{file} is no Jupyter notebook that can be run: {reason}."
 )

@@ -17,6 +17,7 @@ from execution_broker.domain.demand import (
 from execution_broker.domain.iso8601 import write_seconds
 from execution_broker.domain.messages import SIZE_ASSUMED
 from execution_broker.domain.plan import Plan, PlannedStep, StepKind
+from execution_broker.domain.requirements import requirements_key
 from execution_broker.models.executable import Checks, JupyterNotebook
 from execution_broker.models.message import Message
 
@@ -112,10 +113,7 @@ def _prepares(
         place = _key(StepKind.PREPARE_STORAGE, storage_key(data.storage))
         cost = staging[data_key(index)]
         steps.append(_step(StepKind.PREPARE_DATA, data_key(index), cost, needs=(place,)))
-    environment = (
-        timings.executable_here if capability.environment_here else timings.executable_not_here
-    )
-    executable_cost = staging.get(EXECUTABLE, 0) + environment
+    executable_cost = staging.get(EXECUTABLE, 0) + _environment(demand, capability)
     resources = tuple(step.key for step in steps) or (BEGIN,)
     if capability.executable_after_compute:
         compute = _step(StepKind.PREPARE_COMPUTE, COMPUTE, timings.compute, needs=resources)
@@ -128,6 +126,16 @@ def _prepares(
         StepKind.PREPARE_COMPUTE, COMPUTE, timings.compute, needs=(*resources, executable.key)
     )
     return (*steps, executable, compute)
+
+
+def _environment(demand: Demand, capability: Capability) -> int:
+    """Seconds to have what the executable needs beside its own file."""
+    here = capability.environment_here
+    executable = demand.executable
+    if isinstance(executable, JupyterNotebook) and executable.requirements:
+        here = here and requirements_key(executable.requirements) in capability.requirements
+    timings = capability.timings
+    return timings.executable_here if here else timings.executable_not_here
 
 
 def _releases(demand: Demand, timings: Timings, before: tuple[str, ...]) -> tuple[PlannedStep, ...]:

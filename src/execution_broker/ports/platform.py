@@ -109,10 +109,14 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Collected(msgspec.Struct, frozen=True):
-    """What `collect` kept, and the rest of the streams."""
+    """What `collect` kept, and the rest of the streams.
+
+    `faults`: what is wrong with the session though it was collected; it fails of them.
+    """
 
     outputs: tuple[Kept, ...] = ()
     messages: tuple[Message, ...] = ()
+    faults: tuple[Message, ...] = ()
     streams: tuple[StreamPart, ...] = ()
 
 

@@ -124,6 +124,10 @@ class Collect(ReleaseStep):
             said = messages.OUTPUTS_KEPT(count=len(kept), size=size, until=write_instant(until))
             say(session, said, now)
         await _shrink_outputs(connection, session, size, now)
+        for fault in result.faults:
+            say(session, fault, now)
+            if session.phase is SessionPhase.RELEASING:
+                enter(session, SessionPhase.FAILED, now)
         await sessions.save(connection, session, now)
         return Completed()
 

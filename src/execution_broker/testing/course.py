@@ -12,7 +12,7 @@ import msgspec
 from execution_broker.domain.demand import COMPUTE, EXECUTABLE, data_key, storage_key
 from execution_broker.models.component import LifecycleComponent, Metadata
 from execution_broker.models.executable import Executable
-from execution_broker.models.execution import ExecutionSession
+from execution_broker.models.execution import Connector, ExecutionSession
 from execution_broker.models.message import Message
 from execution_broker.models.resources import (
     Data,
@@ -65,6 +65,7 @@ class Course:
         self.ends: datetime | None = datetime.now(UTC) + timedelta(hours=1)
         self.handles: dict[str, str] = {}
         self.facts: Mapping[str, Any] = {}
+        self.connectors: tuple[Connector, ...] = ()
         self.messages: list[Message] = []
         self.progress: list[tuple[int, int | None, str]] = []
         self.output: dict[str, bytes] = {"stdout": b"", "stderr": b""}
@@ -152,6 +153,8 @@ class Course:
             self.handles[key] = outcome.handle
         if outcome.facts is not None:
             self.facts = outcome.facts
+        if outcome.connectors is not None:
+            self.connectors = outcome.connectors
         self.messages.extend(outcome.messages)
         return outcome
 

@@ -10,7 +10,9 @@ import msgspec
 import pytest
 
 from execution_broker.domain.amounts import CORES
-from execution_broker.models.executable import Executable
+from execution_broker.domain.demand import COMPUTE
+from execution_broker.domain.errors import Permanent
+from execution_broker.models.executable import Executable, JupyterNotebook
 from execution_broker.models.resources import Data, SimpleVolume
 from execution_broker.ports.data import Stage
 from execution_broker.ports.platform import Collected, Kept, Life, Platform
@@ -23,7 +25,8 @@ class Workload(msgspec.Struct, frozen=True):
     `finishing` prints `prints` and ends well, having written a file `output` with the bytes
     `content` where it is kept. `failing` ends badly, and the message about it has the words
     `complaint`. `endless` prints, and runs until it is stopped. `data` can be staged; `finishing`
-    may read it at `/input`.
+    may read it at `/input`, a read-only volume. What is None does not apply: `interactive` can be
+    used over a connector once it is prepared, `spoiling` does what it can to change `/input`.
     """
 
     finishing: Executable
@@ -34,6 +37,8 @@ class Workload(msgspec.Struct, frozen=True):
     output: str
     content: bytes
     data: Data | None = None
+    interactive: Executable | None = None
+    spoiling: Executable | None = None
 
 
 class PlatformContract:
@@ -117,6 +122,58 @@ class PlatformContract:
         assert observation.life is Life.FAILED
         said = [message.message or "" for message in observation.messages]
         assert any(workload.complaint in text for text in said)
+        await course.release()
+        assert not await course.is_held()
+
+    @pytest.mark.asyncio
+    async def test_an_interactive_session_can_be_used_until_it_is_stopped(
+        self, make: Callable[[], Platform], stage: Stage, workload: Workload
+    ) -> None:
+        if workload.interactive is None:
+            pytest.skip("does not apply: no interactive sessions")
+        course = _course(workload, make, stage, workload.interactive)
+        await course.prepare()
+        opened = course.connectors
+        assert [one.status for one in opened] == ["AVAILABLE"] * len(opened)
+        assert all(one.location for one in opened)
+        assert opened
+        await course.ask(lambda platform, order: platform.prepare_compute(order), COMPUTE)
+        assert course.connectors == opened
+        await course.start()
+        assert (await course.watch()).life is Life.RUNNING
+        await course.release()
+        assert [one.status for one in course.connectors] == ["FINISHED"] * len(opened)
+        assert not any(one.location for one in course.connectors)
+        assert not await course.is_held()
+
+    @pytest.mark.asyncio
+    async def test_what_is_read_only_is_kept_so_or_its_change_is_told(
+        self, make: Callable[[], Platform], stage: Stage, workload: Workload
+    ) -> None:
+        if workload.spoiling is None or workload.data is None:
+            pytest.skip("does not apply: no volumes")
+        course = _course(workload, make, stage, workload.spoiling)
+        await course.prepare()
+        await course.start()
+        observation = await course.until_ended()
+        collected = await course.release()
+        assert observation.life is Life.FAILED or collected.faults
+        assert not await course.is_held()
+
+    @pytest.mark.asyncio
+    async def test_requirements_are_names_of_packages(
+        self, make: Callable[[], Platform], stage: Stage, workload: Workload
+    ) -> None:
+        """Where they are honoured at all; an option for an installer is none."""
+        executable = workload.finishing
+        capability = await make().report()
+        honoured = {feature for one in capability.executables for feature in one.features}
+        if "requirements" not in honoured or not isinstance(executable, JupyterNotebook):
+            pytest.skip("does not apply: no requirements")
+        asking = msgspec.structs.replace(executable, requirements=("--editable=.",))
+        course = _course(workload, make, stage, asking)
+        with pytest.raises(Permanent):
+            await course.prepare()
         await course.release()
         assert not await course.is_held()
 

@@ -39,7 +39,7 @@ def is_free(lock: Path) -> bool:
 async def test_one_that_is_given_and_fit_is_used(kernel_python: Path, tmp_path: Path) -> None:
     environment = given(kernel_python, tmp_path / "kernel")
     assert environment.ready()
-    assert await environment.prepare()
+    assert await environment.prepare("BATCH")
     assert environment.python == kernel_python
     assert not (tmp_path / "kernel").exists()
 
@@ -47,22 +47,22 @@ async def test_one_that_is_given_and_fit_is_used(kernel_python: Path, tmp_path: 
 async def test_one_that_lacks_something_says_what(tmp_path: Path) -> None:
     await asyncio.to_thread(venv.create, tmp_path / "bare", with_pip=False)
     environment = given(tmp_path / "bare" / "bin" / "python", tmp_path)
-    with pytest.raises(Permanent, match="lacks what notebooks need: papermill, ipykernel"):
-        await environment.prepare()
+    with pytest.raises(Permanent, match="lacks what notebooks need: ipykernel, papermill"):
+        await environment.prepare("BATCH")
 
 
 async def test_one_that_is_not_there_is_not_ready(tmp_path: Path) -> None:
     environment = given(tmp_path / "none", tmp_path)
     assert not environment.ready()
     with pytest.raises(Permanent, match=r"none cannot be run: No such file"):
-        await environment.prepare()
+        await environment.prepare("BATCH")
 
 
 async def test_one_that_cannot_be_made_says_why_and_is_tried_anew(tmp_path: Path) -> None:
     environment = made(tmp_path / "kernel", BROKEN)
     (environment.python.parent.parent / "rest-of-an-earlier-attempt").mkdir(parents=True)
     with pytest.raises(Permanent, match=f"ERROR: Invalid requirement: '{BROKEN}'"):
-        await environment.prepare()
+        await environment.prepare("BATCH")
     assert not environment.ready()
     assert environment.python.exists()
     assert not (environment.python.parent.parent / "rest-of-an-earlier-attempt").exists()
@@ -70,9 +70,9 @@ async def test_one_that_cannot_be_made_says_why_and_is_tried_anew(tmp_path: Path
 
 async def test_another_waits_while_one_makes_it(tmp_path: Path) -> None:
     environment = made(tmp_path / "kernel", BROKEN)
-    making = asyncio.create_task(environment.prepare())
+    making = asyncio.create_task(environment.prepare("BATCH"))
     await until(lambda: asyncio.to_thread(logs, tmp_path / "kernel"), bool)
-    assert not await made(tmp_path / "kernel", BROKEN).prepare()
+    assert not await made(tmp_path / "kernel", BROKEN).prepare("BATCH")
     making.cancel()
     with pytest.raises(asyncio.CancelledError):
         await making

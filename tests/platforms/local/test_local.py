@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from execution_broker.domain.demand import COMPUTE
@@ -28,6 +29,13 @@ Local = Callable[..., LocalPlatform]
 NothingRuns = Callable[[UUID], bool]
 
 NAME = "here"
+SPOIL = """
+import os, pathlib
+file = pathlib.Path("input").resolve()
+for path in (file.parent, file):
+    path.chmod(0o777)
+file.write_bytes(b"spoilt")
+"""
 ENDLESS = "import time\nprint('it runs')\nwhile True: time.sleep(1)"
 
 
@@ -56,6 +64,8 @@ class TestLocalPlatform(PlatformContract):
             output="made",
             content=b"theirs and ours",
             data=data("theirs.txt", b"theirs"),
+            interactive=msgspec.structs.replace(notebook("x = 1", name="interactive"), mode=None),
+            spoiling=notebook(SPOIL, name="spoiling"),
         )
 
 

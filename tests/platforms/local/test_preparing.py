@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from execution_broker.domain.errors import OutsideError, Permanent, Transient
@@ -28,7 +27,8 @@ async def test_the_report_follows_the_configuration(local: Local) -> None:
     assert own.schemes == frozenset({"file"})
     assert own.data == frozenset({kinds.SIMPLE_DATA})
     (notebooks,) = own.executables
-    assert (notebooks.kind, notebooks.modes) == (kinds.JUPYTER_NOTEBOOK, ("BATCH",))
+    assert notebooks.kind == kinds.JUPYTER_NOTEBOOK
+    assert notebooks.modes == ("INTERACTIVE", "BATCH")
     measured = await local(outputs_capacity=0, reserve=1 << 20).report()
     assert measured.capacity["storage"] == 0
     assert measured.capacity["memory"] >= 1
@@ -57,14 +57,9 @@ async def test_what_is_no_python_notebook_is_refused(
     await course.release()
 
 
-async def test_other_executables_and_modes_are_refused(
-    local: Local, staging: Stage, notebook: Notebook
-) -> None:
+async def test_other_executables_are_refused(local: Local, staging: Stage) -> None:
     with pytest.raises(Permanent, match="cannot run The executable of kind"):
         await Course(local, staging, DockerContainer()).prepare()
-    interactive = msgspec.structs.replace(notebook("x = 1"), mode=None)
-    with pytest.raises(Permanent, match="only in mode BATCH, not INTERACTIVE"):
-        await Course(local, staging, interactive).prepare()
 
 
 async def test_a_parameter_must_be_a_variable(

@@ -19,8 +19,16 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     `outputs_capacity` and `outputs` are MiB, in all and for each session; `outputs_files` is how
     many files are kept of one session, for `retention` seconds.
 
-    `kernel_python` is a Python that has papermill and ipykernel. By default the platform makes an
-    environment with these and `packages` (requirement strings), from where pip is configured for.
+    `kernel_python` is a Python that has papermill and ipykernel, and for interactive sessions
+    jupyter-server (jupyterlab for a page to look at). By default the platform makes an environment
+    with all these and `packages` (requirement strings), from where pip is configured for.
+    `pip_options` are further options for every installation, like `--find-links` and a directory.
+    `install_limit`: seconds that an installation may take. `environments`: how many with the
+    requirements of single notebooks are kept; wheels alone are installed there, unless
+    `pip_options` has `--only-binary` and `:none:`.
+
+    `idle`: seconds without any activity after which an interactive session comes to its end; 0:
+    never. `processes`: the most processes and threads that a session may have at the same time.
 
     `environment` is added to the environment of every notebook: a proxy, certificates. No secrets.
     `stream_limit`: bytes kept of the beginning and of the end of stdout and stderr, each.
@@ -39,6 +47,11 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     retention: Natural = 7 * 86400
     kernel_python: str | None = None
     packages: tuple[str, ...] = ()
+    pip_options: tuple[str, ...] = ()
+    install_limit: Positive = 1800
+    environments: Positive = 20
+    idle: Natural = 3600
+    processes: Positive = 1024
     environment: dict[str, str] = {}
     stream_limit: Positive = 1 << 20
     grace: Annotated[float, msgspec.Meta(gt=0, le=60)] = 3.0

@@ -1,40 +1,34 @@
-"""The environment that notebooks run in: a Python with papermill and ipykernel.
+"""The environment that notebooks run in: a Python with papermill, ipykernel and a Jupyter server.
 
 It is never the broker's own: what a notebook needs must not meet what the broker needs.
 """
 
 import asyncio
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from execution_broker.domain import messages
 from execution_broker.domain.errors import Permanent, Transient
+from execution_broker.models.executable import Mode
 from execution_broker.platforms.local.config import LocalConfig
-from execution_broker.platforms.local.files import remove_tree, write_json
+from execution_broker.platforms.local.files import write_json
+from execution_broker.platforms.local.installing import Failure, Installer, locked, log_of
 
-_NEEDED: Final = ("ipykernel>=6.29", "papermill>=2.6")
-_LONGEST: Final = 1800.0
-_HOPELESS: Final = (
-    "Invalid requirement",
-    "No matching distribution",
-    "ResolutionImpossible",
-    "requires a different Python",
-    "Hash mismatch",
-    "No module named pip",
-)
-_NETWORK: Final = ("Connection", "Temporary failure", "timed out", "Max retries", "ProxyError")
+_NEEDED: Final = ("ipykernel>=6.29", "jupyter-server>=2.14", "jupyterlab>=4.2", "papermill>=2.6")
+_MODES: Final[dict[Mode, frozenset[str]]] = {
+    "INTERACTIVE": frozenset({"jupyter_server", "papermill", "ipykernel"}),
+    "BATCH": frozenset({"papermill", "ipykernel"}),
+}
+_PROBING: Final = 60.0
 _PROBE: Final = """
-import sys
 from importlib.util import find_spec
-sys.exit(", ".join(name for name in ("papermill", "ipykernel") if find_spec(name) is None) or 0)
+names = ("papermill", "ipykernel", "jupyter_server", "jupyterlab")
+print(" ".join(name for name in names if find_spec(name)))
 """
 
 
@@ -42,19 +36,28 @@ class KernelEnvironment:
     """Either a Python that the operator names, or an environment made here, once.
 
     An environment is made in place, since it cannot be moved, and counts only once its marker is
-    written, at the very end. Other packages make another environment: one in use never changes, and
-    has no pip of its own, so that no notebook changes it for the others.
+    written, at the very end. Other packages make another environment: one in use never changes.
     """
 
     def __init__(self, config: LocalConfig, directory: Path) -> None:
         self._given = Path(config.kernel_python) if config.kernel_python else None
         self._requirements = sorted({*_NEEDED, *config.packages})
         self._directory = directory / _digest(self._requirements)
-        self._checked = False
+        self._installer = Installer(config.pip_options, config.install_limit)
+        self._found: frozenset[str] | None = None
 
     @property
     def python(self) -> Path:
         return self._given or self._directory / "bin" / "python"
+
+    @property
+    def stamp(self) -> str:
+        """What tells this environment from others. Quick: asked for every report."""
+        try:
+            made = (self.python.parent.parent / "pyvenv.cfg").stat().st_mtime_ns
+        except OSError:
+            made = 0
+        return f"{self.python} {made}"
 
     def ready(self) -> bool:
         """Whether it is there. Quick: asked for every report."""
@@ -62,109 +65,88 @@ class KernelEnvironment:
             return os.access(self._given, os.X_OK)
         return self._marker.exists() and os.access(self.python, os.X_OK)
 
-    async def prepare(self) -> bool:
+    async def modes(self) -> tuple[Mode, ...]:
+        """The modes that notebooks can be run in here; none when it cannot be used."""
+        if self._given is None:
+            return tuple(_MODES)
+        try:
+            found = await self._probe(self._given)
+        except Permanent:
+            return ()
+        return tuple(mode for mode, needed in _MODES.items() if needed <= found)
+
+    async def prepare(self, mode: Mode) -> bool:
         """Make it when it is missing. False while another process is making it."""
         if self._given is not None:
-            await self._check(self._given)
+            await self._check(self._given, mode)
             return True
         if self.ready():
             return True
         self._directory.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(self._directory.with_suffix(".lock")) as lock:
+        with locked(self._directory) as lock:
             if lock is None:
                 return False
             if not self.ready():
-                await self._make(lock)
+                python = Path(sys.executable)
+                failure = await self._installer.make(
+                    self._directory, lock, python
+                ) or await self._installer.install(self._directory, lock, self._requirements)
+                if failure is not None:
+                    raise self._error(failure)
+                write_json(self._marker, {"requirements": self._requirements})
         return True
+
+    async def has_page(self) -> bool:
+        """Whether a Jupyter server here has JupyterLab to show. Only once it is prepared."""
+        return "jupyterlab" in await self._probe(self.python)
 
     @property
     def _marker(self) -> Path:
         return self._directory / "ready.json"
 
-    @property
-    def _log(self) -> Path:
-        return self._directory.with_suffix(".log")
-
-    async def _check(self, python: Path) -> None:
-        if self._checked:
-            return
-        try:
-            process = await asyncio.create_subprocess_exec(
-                python,
-                "-c",
-                _PROBE,
-                stdin=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-            )
-            _, missing = await process.communicate()
-        except OSError as error:
-            reason = f"{python} cannot be run: {error.strerror}"
-            raise Permanent(messages.ENVIRONMENT_FAILED(reason=reason)) from None
-        if process.returncode:
-            last = missing.decode("utf-8", "replace").strip().rpartition("\n")[2]
-            reason = f"{python} lacks what notebooks need: {last}"
+    async def _check(self, python: Path, mode: Mode) -> None:
+        missing = _MODES[mode] - await self._probe(python)
+        if missing:
+            reason = f"{python} lacks what notebooks need: {', '.join(sorted(missing))}"
             raise Permanent(messages.ENVIRONMENT_FAILED(reason=reason))
-        self._checked = True
 
-    async def _make(self, lock: int) -> None:
-        await asyncio.to_thread(remove_tree, self._directory)
-        pip = [sys.executable, "-m", "pip", "--python", str(self.python)]
-        options = ["--no-input", "--disable-pip-version-check", "--retries", "2"]
-        with self._log.open("wb") as log:
-            for command in (
-                [sys.executable, "-m", "venv", "--without-pip", str(self._directory)],
-                [*pip, *options, "install", "--", *self._requirements],
-            ):
-                if await _run(command, log.fileno(), lock):
-                    raise self._failure()
-        write_json(self._marker, {"requirements": self._requirements})
+    async def _probe(self, python: Path) -> frozenset[str]:
+        """Which of the modules that matter are there; looked up once."""
+        if self._found is None:
+            self._found = frozenset((await said_by(python, _PROBE)).split())
+        return self._found
 
-    def _failure(self) -> Permanent | Transient:
-        text = self._log.read_text("utf-8", "replace")
-        last = next((line for line in reversed(text.splitlines()) if "ERROR" in line), "")
-        last = last or text.strip().rpartition("\n")[2] or "it ended without a word"
+    def _error(self, failure: Failure) -> Permanent | Transient:
+        errors = [line for line in failure.lines if "ERROR" in line]
+        last = (errors or failure.lines)[-1]
         message = messages.ENVIRONMENT_FAILED(
-            reason=f"{last.strip()} (all of it is in {self._log})"
+            reason=f"{last} (all of it is in {log_of(self._directory)})"
         )
-        hopeless = any(sign in text for sign in _HOPELESS)
-        network = any(sign in text for sign in _NETWORK)
-        return Permanent(message) if hopeless and not network else Transient(message)
+        return Permanent(message) if failure.is_hopeless else Transient(message)
 
 
-async def _run(command: Sequence[str], log: int, lock: int) -> int:
-    """Run to the end, holding the lock: when the broker dies, its successor waits for this."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        pass_fds=(lock,),
-        start_new_session=True,
-    )
+async def said_by(python: Path, script: str) -> str:
+    """What a script prints. Permanent when that Python cannot run it."""
+    pipe = asyncio.subprocess.PIPE
     try:
-        return await asyncio.wait_for(process.wait(), _LONGEST)
+        process = await asyncio.create_subprocess_exec(
+            python, "-c", script, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
+        )
+    except OSError as error:
+        reason = f"{python} cannot be run: {error.strerror}"
+        raise Permanent(messages.ENVIRONMENT_FAILED(reason=reason)) from None
+    try:
+        said, complaint = await asyncio.wait_for(process.communicate(), _PROBING)
     except TimeoutError:
-        return -1
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[int | None]:
-    """A lock that children share: held until the last of them has ended. None when it is taken."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        yield None
-        return
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        process.kill()
+        await process.wait()
+        reason = f"{python} does not answer"
+        raise Permanent(messages.ENVIRONMENT_FAILED(reason=reason)) from None
+    if process.returncode:
+        last = complaint.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        reason = f"{python} cannot be used: {last}"
+        raise Permanent(messages.ENVIRONMENT_FAILED(reason=reason))
+    return said.decode("utf-8", "replace")
 
 
 def _digest(requirements: Sequence[str]) -> str:

@@ -15,13 +15,24 @@ from typing import Any
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a whole file or nothing: a reader never sees a part of it."""
+    """Write a whole file or nothing: a reader never sees a part of it, and it outlives a machine
+    that stops."""
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - an open descriptor
         json.dump(value, file)
         file.flush()
         os.fsync(descriptor)
     Path(temporary).replace(path)
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """What was made, renamed and removed there is on the disk."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

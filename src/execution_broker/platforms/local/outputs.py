@@ -21,15 +21,17 @@ from execution_broker.platforms.local.files import (
     files_below,
     read_regular,
     remove_tree,
+    sync_directory,
 )
 from execution_broker.platforms.local.paths import SessionPaths
+from execution_broker.platforms.local.protecting import Protected, changes
 from execution_broker.ports.platform import Collected, Kept
 
 _MIB: Final = 1 << 20
 _NAMED: Final = 5
 _LARGEST: Final = 1 << 28
 T = TypeVar("T")
-_UNWANTED: Final = "__pycache__"
+_UNWANTED: Final = frozenset({"__pycache__", ".ipynb_checkpoints", ".virtual_documents"})
 _THIS_FILE_ONLY: Final = frozenset(
     {errno.EACCES, errno.ENAMETOOLONG, errno.ENOENT, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 )
@@ -50,6 +52,7 @@ class _Recorded(msgspec.Struct, frozen=True):
     executed: str = ""
     writable: dict[str, str] = {}
     inputs: dict[str, list[int]] = {}
+    protected: tuple[Protected, ...] = ()
 
 
 def fingerprints(inputs: Iterable[Path]) -> dict[str, list[int]]:
@@ -70,7 +73,7 @@ def keep(paths: SessionPaths, results: Path, *, limit: int, most: int) -> Collec
         if not results.is_dir():
             _Keeper(paths, _partial(results), limit * _MIB, most).keep()
             _partial(results).rename(results)
-            _sync(results.parent)
+            sync_directory(results.parent)
         manifest = _read(paths.control.manifest, Collected)
         return Collected(outputs=_listed(results)) if manifest is None else manifest
 
@@ -101,9 +104,10 @@ class _Keeper:
         for candidate in found:
             self._take(candidate)
         for directory in {self._target, *self._parents()}:
-            _sync(directory)
+            sync_directory(directory)
         outputs = tuple(sorted(self._kept.values(), key=lambda kept: kept.path))
-        collected = Collected(outputs=outputs, messages=self._messages())
+        faults = changes(self._recorded.protected)
+        collected = Collected(outputs=outputs, messages=self._messages(), faults=faults)
         temporary = self._paths.control.manifest.with_suffix(".new")
         temporary.write_bytes(msgspec.json.encode(collected))
         temporary.replace(self._paths.control.manifest)
@@ -175,7 +179,7 @@ class _Keeper:
 def _below(top: Path, prefix: str) -> Iterator[tuple[Path, str]]:
     for entry in files_below(top):
         path = os.path.relpath(entry.path, top)
-        if _UNWANTED not in path.split("/"):
+        if _UNWANTED.isdisjoint(path.split("/")):
             yield Path(entry.path), prefix + path
 
 
@@ -229,11 +233,3 @@ def _fingerprint(status: os.stat_result) -> list[int]:
 
 def _partial(results: Path) -> Path:
     return results.with_name(f".partial-{results.name}")
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -28,6 +28,17 @@ class Control:
         return self.directory / "parameters.yaml"
 
     @property
+    def environment(self) -> Path:
+        """The name of the environment with the notebook's requirements; written before it is made,
+        so that nobody removes it."""
+        return self.directory / "environment.json"
+
+    @property
+    def token(self) -> Path:
+        """What lets somebody in to the session's Jupyter server."""
+        return self.directory / "token"
+
+    @property
     def spec(self) -> Path:
         """What to run and how; written by the broker before the start."""
         return self.directory / "spec.json"
@@ -85,6 +96,11 @@ class SessionPaths:
     @property
     def scratch(self) -> Path:
         return self.directory / "scratch"
+
+    @property
+    def runtime(self) -> Path:
+        """What Jupyter processes write down of themselves."""
+        return self.scratch / "jupyter" / "runtime"
 
     @property
     def control(self) -> Control:

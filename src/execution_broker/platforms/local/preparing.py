@@ -1,108 +1,134 @@
-"""Making ready: what the components of a session become in its directory."""
+"""Preparing: what the components of a session become in its directory."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final, assert_never
+from urllib.parse import quote
 
 from execution_broker.domain import messages
 from execution_broker.domain.demand import data_key
 from execution_broker.domain.errors import Permanent, Transient
-from execution_broker.models.component import LifecycleComponent
 from execution_broker.models.executable import JupyterNotebook
-from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.resources import DataBase, SimpleStorage
-from execution_broker.platforms.local import volumes
-from execution_broker.platforms.local.config import LocalConfig
-from execution_broker.platforms.local.files import tree_size
-from execution_broker.platforms.local.launch import environment_of, write_spec
+from execution_broker.platforms.local import interactive, kernels, supervision, volumes
+from execution_broker.platforms.local.components import (
+    data_of,
+    directory_of,
+    mode_of,
+    notebook_of,
+    require_file_name,
+    storage_of,
+    uuid_of,
+)
+from execution_broker.platforms.local.files import read_json, tree_size, write_json
+from execution_broker.platforms.local.launch import Command, environment_of, write_spec
 from execution_broker.platforms.local.machine import free_bytes
-from execution_broker.platforms.local.notebook import source_of
+from execution_broker.platforms.local.notebook import one_line, require_notebook, source_of
 from execution_broker.platforms.local.paths import SessionPaths
-from execution_broker.ports.data import Source
-from execution_broker.ports.platform import Order
+from execution_broker.platforms.local.protecting import note_staged
+from execution_broker.platforms.local.site import Site, disk_errors
+from execution_broker.platforms.local.supervision import Exit, State
+from execution_broker.ports.data import Access, Present
+from execution_broker.ports.platform import Done, NotYet, Order, Outcome
+
+_STARTING: Final = 120.0
+"""Seconds that a Jupyter server may take until it answers."""
 
 
-def make_storage(paths: SessionPaths, order: Order) -> Path:
+async def prepare_storage(site: Site, order: Order) -> Outcome:
     """The directory of a storage resource. Transient when the disk has not that much left."""
     assert isinstance(order.component, SimpleStorage)
-    directory = directory_of(order, paths)
-    directory.mkdir(parents=True, exist_ok=True)
     size = order.component.size
     needed = ((size.min if size else None) or 0) << 30
-    free = free_bytes(directory)
-    if free < needed - tree_size(directory):
-        raise Transient(messages.NO_SPACE(file=order.key, needed=needed, free=free))
-    return directory
+
+    def make() -> Path:
+        directory = directory_of(order, site.make(order))
+        directory.mkdir(parents=True, exist_ok=True)
+        free = free_bytes(directory)
+        if free < needed - tree_size(directory):
+            raise Transient(messages.NO_SPACE(file=order.key, needed=needed, free=free))
+        return directory
+
+    return Done(handle=str(await site.in_thread("Making the storage", make)))
 
 
-def directory_of(order: Order, paths: SessionPaths) -> Path:
-    """Where a storage resource is, by its key and its identity."""
-    index = int(order.key.partition("/")[2])
-    return paths.storage(index, uuid_of(order.component))
-
-
-def storage_of(resource: DataBase, document: ExecutionSession, paths: SessionPaths) -> Path:
-    """The directory of the storage that a data resource goes to."""
-    wanted = (resource.storage or "").lower()
-    uuids = [uuid_of(storage) for storage in document.storage]
-    if wanted not in uuids:
-        raise Permanent(
-            messages.UNKNOWN_REFERENCE(
-                place="The storage of a data resource",
-                reference=resource.storage,
-                target="storage",
-                known=", ".join(uuids) or "none",
-            )
-        )
-    return paths.storage(uuids.index(wanted), wanted)
-
-
-def data_of(component: LifecycleComponent) -> DataBase:
-    assert isinstance(component, DataBase)
-    return component
-
-
-def notebook_of(component: LifecycleComponent | None, platform: str) -> JupyterNotebook:
-    """The notebook, if it is one that can be run here."""
-    kind = None if component is None else component.__struct_config__.tag
-    if not isinstance(component, JupyterNotebook):
+async def prepare_data(site: Site, order: Order) -> Outcome:
+    """The file belongs to the session alone: nothing here could keep it from being written."""
+    resource = data_of(order.component)
+    kind = site.kinds.get(str(resource.__struct_config__.tag))
+    if kind is None:
         raise Permanent(
             messages.UNSUPPORTED_KIND(
-                platform=platform, place="The executable", kind=kind, known="notebooks"
+                platform=site.name,
+                place=order.key,
+                kind=resource.__struct_config__.tag,
+                known=", ".join(sorted(site.kinds)) or "none",
             )
         )
-    if component.mode != "BATCH":
-        mode = component.mode or "INTERACTIVE"
-        raise Permanent(
-            messages.UNSUPPORTED_MODE(platform=platform, kind=kind, known="BATCH", mode=mode)
-        )
-    return component
+    source = require_file_name(await kind.locate(resource))
+    paths = await site.in_thread("Making the session", lambda: site.make(order))
+    staged = await order.stage.put(
+        source,
+        storage_of(resource, order.document, paths) / source.name,
+        present=_present(resource),
+        access=Access.READ_WRITE,
+        progress=order.progress,
+    )
+    index = int(order.key.partition("/")[2])
+    with disk_errors("Noting the checksum"):
+        note_staged(paths, index, staged.path, staged.sha256)
+    return Done(handle=staged.path, messages=staged.messages)
 
 
-def require_file_name(source: Source) -> Source:
-    """The source, if its name can be one of a file: what a kind of data says is not believed."""
-    if Path(source.name).name != source.name or "\0" in source.name or source.name == "..":
-        raise Permanent(
-            messages.BAD_VALUE(
-                place="The name of a data resource",
-                value=repr(source.name),
-                reason="it is no name of a file",
-            )
-        )
-    return source
+async def prepare_executable(site: Site, order: Order) -> Outcome:
+    """The notebook, and an environment for it. NotYet while another session is making that."""
+    notebook = notebook_of(order.component, site.name)
+    source = source_of(notebook)
+    if not await site.kernel.prepare(mode_of(notebook)):
+        return NotYet()
+    paths = await site.in_thread("Making the session", lambda: site.make(order))
+    if notebook.requirements:
+        name = site.environments.name(notebook.requirements)
+        with disk_errors("Choosing the environment"):
+            write_json(paths.control.environment, {"name": name})
+        if not await site.environments.prepare(notebook.requirements):
+            return NotYet()
+    staged = await order.stage.put(
+        source,
+        paths.control.notebook,
+        present=_present(notebook),
+        access=Access.READ_WRITE,
+        progress=order.progress,
+    )
+    await site.in_thread(
+        "Reading the notebook", lambda: require_notebook(Path(staged.path), source.name)
+    )
+    return Done(handle=staged.path, messages=staged.messages)
 
 
-def make_ready(
-    order: Order,
-    paths: SessionPaths,
-    config: LocalConfig,
-    python: Path,
-    marks: Mapping[str, str],
-    platform: str,
+async def prepare_compute(site: Site, order: Order) -> Outcome:
+    """All but the start of a batch; of an interactive session also that: it can be used now."""
+    paths = await site.in_thread("Making the session", lambda: site.make(order))
+    notebook = notebook_of(order.document.executable, site.name)
+    if not paths.control.shim.exists():
+        with disk_errors("Making the work directory"):
+            await _make_ready(site, order, paths, notebook)
+    match mode_of(notebook):
+        case "BATCH":
+            return Done(handle=str(paths.work))
+        case "INTERACTIVE":
+            return await _serve(site, order, paths)
+        case _ as never:
+            assert_never(never)
+
+
+async def _make_ready(
+    site: Site, order: Order, paths: SessionPaths, notebook: JupyterNotebook
 ) -> None:
-    """Volumes in place, environment and command written down: all but the start."""
+    """Volumes in place, environment and command written down."""
     document = order.document
     assert document.compute is not None
-    notebook = notebook_of(document.executable, platform)
     name = source_of(notebook).name
     files = {
         uuid_of(data): (data, Path(order.handles[data_key(index)]))
@@ -110,29 +136,83 @@ def make_ready(
     }
     mounts = volumes.mounts_of(document, paths, {uuid: file for uuid, (_, file) in files.items()})
     volumes.put_in_place(mounts, paths.work, taken=name)
-    names = {
-        volumes.variable("DATA", (data.meta.name if data.meta else None) or file.name): str(file)
-        for data, file in files.values()
-    }
+    python = _kernel_python(site, paths)
+    kernels.write_kernel(paths, python)
     environment = {
-        **environment_of(paths, config, python, document.compute),
-        **names,
+        **environment_of(paths, site.config, python, document.compute),
+        **_data_variables(files),
         **volumes.variables(mounts, paths.work),
-        **marks,
+        **site.marks(order.session),
     }
     write_spec(
         paths,
-        config=config,
-        python=python,
-        notebook=notebook,
-        name=name,
+        config=site.config,
+        command=await _command(site, paths, notebook, name, environment),
+        compute=document.compute,
         environment=environment,
+        executed=name,
         mounts=mounts,
         inputs=[file for _, file in files.values()],
     )
 
 
-def uuid_of(component: LifecycleComponent) -> str:
-    uuid = component.meta.uuid if component.meta else None
-    assert uuid is not None
-    return uuid.lower()
+async def _command(
+    site: Site,
+    paths: SessionPaths,
+    notebook: JupyterNotebook,
+    name: str,
+    environment: Mapping[str, str],
+) -> Command:
+    python = site.kernel.python
+    match mode_of(notebook):
+        case "BATCH":
+            return kernels.batch_command(paths, python, notebook, name)
+        case "INTERACTIVE":
+            await kernels.put_in_work(paths, python, notebook, name, environment)
+            page = f"/lab/tree/{quote(name)}" if await site.kernel.has_page() else None
+            return interactive.server_command(paths, python, page)
+        case _ as never:
+            assert_never(never)
+
+
+async def _serve(site: Site, order: Order, paths: SessionPaths) -> Outcome:
+    """NotYet until the server answers; Permanent when it never will."""
+    control = paths.control
+    await site.in_thread("The start", lambda: supervision.set_deadline(control, order.ends))
+    with disk_errors("The start"):
+        await supervision.start(control, site.marks(order.session))
+    state = await site.in_thread("Watching", lambda: supervision.state(control))
+    if state is not State.RUNNING:
+        raise Permanent(messages.SERVER_FAILED(reason=_why(state, paths)))
+    found = await interactive.connector(paths)
+    if found is not None:
+        return Done(handle=str(paths.work), connectors=(found,), facts={"is_served": True})
+    if time.time() - control.shim.stat().st_mtime > _STARTING:
+        raise Permanent(
+            messages.SERVER_FAILED(reason=f"it does not answer after {_STARTING:.0f} s")
+        )
+    return NotYet()
+
+
+def _why(state: State | Exit, paths: SessionPaths) -> str:
+    said = one_line(supervision.last_line(paths.control, "stderr"))
+    if isinstance(state, Exit):
+        return f"it ended with status {state.status}: {said or 'it said nothing'}"
+    return "the process that supervised it was killed"
+
+
+def _kernel_python(site: Site, paths: SessionPaths) -> Path:
+    """The Python that executes the cells."""
+    chosen = read_json(paths.control.environment)
+    return site.kernel.python if chosen is None else site.environments.python(chosen["name"])
+
+
+def _data_variables(files: Mapping[str, tuple[DataBase, Path]]) -> dict[str, str]:
+    return {
+        volumes.variable("DATA", (data.meta.name if data.meta else None) or file.name): str(file)
+        for data, file in files.values()
+    }
+
+
+def _present(wanted: DataBase | JupyterNotebook) -> Present:
+    return Present.REPLACE if wanted.replace else Present.REFUSE

@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -22,13 +22,16 @@ _PAUSE: Final = 0.02
 
 @dataclass(frozen=True)
 class Process:
-    """`started` in clock ticks since the machine was booted."""
+    """`started` in clock ticks since the machine was booted. `threads` and `resident`, in pages of
+    memory, are of the moment it was looked at, and tell no process from another."""
 
     pid: int
     parent: int
     group: int
     session: int
     started: int
+    threads: int = field(compare=False, default=1)
+    resident: int = field(compare=False, default=0)
 
 
 @dataclass(frozen=True)
@@ -163,9 +166,10 @@ def _process(pid: int) -> Process | None:
     except OSError:
         return None
     fields = text.rpartition(")")[2].split()
-    if len(fields) < 20 or fields[0] in _GONE:
+    if len(fields) < 22 or fields[0] in _GONE:
         return None
-    return Process(pid, int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
+    parent, group, session = (int(field) for field in fields[1:4])
+    return Process(pid, parent, group, session, int(fields[19]), int(fields[17]), int(fields[21]))
 
 
 def _boot() -> str:

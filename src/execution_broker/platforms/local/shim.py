@@ -5,17 +5,16 @@
 It answers to nobody but the files in the control directory (`paths.Control`): a broker that is
 killed, restarted or replaced changes nothing. It runs the command of `spec.json` once, however
 often it is started; keeps the first and last bytes of its output; stops it at its deadline, on
-SIGTERM or when asked by file; kills every process that came of it, also those that detached
-themselves; and writes `exit.json` last, when nothing of it runs any more.
+SIGTERM, when asked by file, or when it uses more memory or processes than it may; kills every
+process that came of it, also those that detached themselves; and writes `exit.json` last, when
+nothing of it runs any more.
 
 Standard library only, so that it starts fast and stays small.
 """
 
 import contextlib
-import ctypes
 import fcntl
 import os
-import resource
 import selectors
 import signal
 import sys
@@ -23,20 +22,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from execution_broker.platforms.local import processes
+from execution_broker.platforms.local.child import become, prctl
 from execution_broker.platforms.local.files import read_json, write_json
+from execution_broker.platforms.local.meter import Exceeded, exceeded, tasks_of_user
 from execution_broker.platforms.local.paths import Control
 from execution_broker.platforms.local.streams import BoundedFile
 
 _STREAMS: Final = ("stdout", "stderr")
-_TICK: Final = 1.0
+_TICK: Final = 0.5
 _SWIFT: Final = 0.05
 _CHUNK: Final = 1 << 16
-_PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
-_CANNOT_RUN: Final = 127
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -75,9 +74,11 @@ class Shim:
         self._status: int | None = None
         self._asked = False
         self._ends: float | None = None
+        self._exceeded: Exceeded | None = None
+        self._metered = 0.0
         self._wake = _listen(self._on_term)
         self._selector.register(self._wake, selectors.EVENT_READ)
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
     def run(self) -> None:
         began = time.monotonic()
@@ -100,6 +101,9 @@ class Shim:
             "seconds": round(time.monotonic() - began, 3),
             "outputs": {name: file.total for name, file in self._files.items()},
         }
+        if self._exceeded is not None:
+            over = asdict(self._exceeded)
+            ended |= {name: over[name] for name in ("used", "limit", "processes")}
         if self._control.directory.is_dir():
             write_json(self._control.exit, ended)
 
@@ -108,9 +112,11 @@ class Shim:
         writers = {}
         for name in _STREAMS:
             readers[name], writers[name] = os.pipe()
+        allowed = self._spec.get("tasks")
+        most = None if allowed is None else tasks_of_user(os.getuid()) + 2 * allowed
         self._main = os.fork()
         if not self._main:
-            _become(self._spec, writers)
+            become(self._spec, writers, most)
         for name in _STREAMS:
             os.close(writers[name])
             os.set_blocking(readers[name], False)
@@ -158,26 +164,44 @@ class Shim:
         return self._status is None
 
     def _must_stop(self) -> str | None:
-        """Why it has to stop now: asked to, released already, or its time is over."""
+        """Why it has to stop now: asked to, released already, its time is over, or it uses too
+        much."""
         if self._asked or self._control.stop.exists() or not self._control.spec.exists():
             return "stopped"
         told = read_json(self._control.deadline)
         if told is not None:
             self._ends = told["ends"]
-        return "deadline" if self._ends is not None and time.time() >= self._ends else None
+        if self._ends is not None and time.time() >= self._ends:
+            return "deadline"
+        return self._uses_too_much()
+
+    def _uses_too_much(self) -> str | None:
+        """Looked at once in a while, however much there is to do in between."""
+        if time.monotonic() - self._metered < _TICK:
+            return None
+        self._metered = time.monotonic()
+        self._exceeded = exceeded(
+            processes.descendants([os.getpid()]), self._spec.get("memory"), self._spec.get("tasks")
+        )
+        return None if self._exceeded is None else self._exceeded.what
 
     def _end_all(self) -> None:
-        """Ask what was started to stop, then tell all that came of it, then kill the rest."""
-        if self._main is not None and self._runs():
-            os.kill(self._main, signal.SIGINT)
-            self._turn_while(self._runs, self._spec["grace"])
-        for process in processes.descendants([os.getpid()]):
-            processes.send(process, signal.SIGTERM)
-        self._turn_while(self._reap, self._spec["grace"])
+        """Ask what was started to stop, then tell all that came of it, then kill the rest. What
+        uses too much is killed at once."""
+        if self._exceeded is None:
+            self._ask_to_end()
         while self._reap():
             _kill_children()
             processes.kill(lambda: processes.descendants([os.getpid()]))
             self._turn(_SWIFT)
+
+    def _ask_to_end(self) -> None:
+        if self._main is not None and self._runs():
+            os.kill(self._main, self._spec.get("signal", signal.SIGINT))
+            self._turn_while(self._runs, self._spec["grace"])
+        for process in processes.descendants([os.getpid()]):
+            processes.send(process, signal.SIGTERM)
+        self._turn_while(self._reap, self._spec["grace"])
 
     def _turn_while(self, condition: Callable[[], bool], seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -223,37 +247,6 @@ def _listen(on_term: Callable[[], None]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     return hear
-
-
-def _become(spec: dict[str, Any], streams: dict[str, int]) -> NoReturn:
-    """Turn this process, just forked, into the command; it dies with the shim."""
-    try:
-        shim = os.getppid()
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.setsid()
-        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(number, signal.SIG_DFL)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("500", "ascii")
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(streams["stdout"], 1)
-        os.dup2(streams["stderr"], 2)
-        os.chdir(spec["cwd"])
-        if os.getppid() == shim:
-            command = spec["command"]
-            os.execve(command[0], command, spec["environment"])  # noqa: S606 - no shell is wanted
-    except OSError as error:
-        os.write(2, f"{spec['command'][0]} cannot be run: {error}\n".encode())
-    finally:
-        os._exit(_CANNOT_RUN)
-
-
-def _prctl(option: int, value: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl")
 
 
 if __name__ == "__main__":

@@ -38,16 +38,22 @@ class Reason(Enum):
     EXITED = "exited"
     DEADLINE = "deadline"
     STOPPED = "stopped"
+    MEMORY = "memory"
+    TASKS = "tasks"
 
 
 class Exit(msgspec.Struct, frozen=True):
     """How it ended. `status`: as a shell says it, 128 + the signal that killed it; None when it was
-    never begun. `outputs`: bytes of each stream, kept or not."""
+    never begun. `outputs`: bytes of each stream, kept or not. For MEMORY (bytes) and TASKS
+    (processes and threads): what was `used`, of which `limit`, by how many processes."""
 
     status: int | None
     reason: Reason
     seconds: float
     outputs: dict[str, int]
+    used: int = 0
+    limit: int = 0
+    processes: int = 0
 
 
 class State(Enum):

@@ -1,0 +1,141 @@
+"""Running: begin, watch how it goes, and tell why it failed."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final, assert_never
+
+import msgspec
+
+from execution_broker.domain import messages
+from execution_broker.domain.errors import Permanent
+from execution_broker.domain.iso8601 import write_duration
+from execution_broker.models.message import Message
+from execution_broker.platforms.local import interactive, supervision
+from execution_broker.platforms.local.components import mode_of, notebook_of
+from execution_broker.platforms.local.notebook import cells_done, error_of, one_line, source_of
+from execution_broker.platforms.local.paths import SessionPaths
+from execution_broker.platforms.local.site import Site, disk_errors
+from execution_broker.platforms.local.supervision import Exit, Reason, State
+from execution_broker.ports.platform import Done, Life, Observation, Order, Outcome
+
+_MIB: Final = 20
+
+
+async def start(site: Site, order: Order) -> Outcome:
+    """Once: whatever was started before is not started again. An interactive session runs already;
+    it learns its end."""
+    control = site.paths(order).control
+
+    def tell() -> None:
+        if not control.spec.exists():
+            raise Permanent(messages.LOST(hint="What was prepared for it is gone."))
+        supervision.set_deadline(control, order.ends)
+
+    await site.in_thread("The start", tell)
+    with disk_errors("The start"):
+        await supervision.start(control, site.marks(order.session))
+    return Done()
+
+
+async def watch(site: Site, order: Order, seen: Mapping[str, int]) -> Observation:
+    """RUNNING also when the shim has stopped it at the end of its time: that this end has come
+    is known to the broker, which releases it for that reason and no other."""
+    paths = site.paths(order)
+
+    def look() -> Observation:
+        state = supervision.state(paths.control)
+        if state is State.RUNNING:
+            supervision.set_deadline(paths.control, order.ends)
+            _tell_progress(site, order, paths)
+        streams = supervision.new_output(paths.control, seen)
+        return msgspec.structs.replace(_observe(site, state, order, paths), streams=streams)
+
+    seen_now = await site.in_thread("Watching", look)
+    if seen_now.life is Life.RUNNING and await _is_idle(site, order, paths):
+        idle = write_duration(timedelta(seconds=site.config.idle))
+        message = messages.IDLE_ENDED(idle=idle)
+        return msgspec.structs.replace(seen_now, life=Life.SUCCEEDED, messages=(message,))
+    return seen_now
+
+
+async def _is_idle(site: Site, order: Order, paths: SessionPaths) -> bool:
+    if (
+        not site.config.idle
+        or mode_of(notebook_of(order.document.executable, site.name)) == "BATCH"
+    ):
+        return False
+    return await interactive.quiet_for(paths) > timedelta(seconds=site.config.idle)
+
+
+def _tell_progress(site: Site, order: Order, paths: SessionPaths) -> None:
+    """How many cells have been run, as far as the notebook written so far tells."""
+    notebook = notebook_of(order.document.executable, site.name)
+    match mode_of(notebook):
+        case "BATCH":
+            progress = cells_done(paths.work / source_of(notebook).name)
+            if progress is not None:
+                order.progress(*progress, "cells")
+        case "INTERACTIVE":
+            return
+        case _ as never:
+            assert_never(never)
+
+
+def _observe(site: Site, state: State | Exit, order: Order, paths: SessionPaths) -> Observation:
+    match state:
+        case State.RUNNING:
+            return Observation(life=Life.RUNNING)
+        case State.GONE:
+            return _lost("The process that supervised it was killed.")
+        case State.NEVER_STARTED:
+            return _lost("It was never started here.")
+        case Exit():
+            return _ended(site, state, order, paths)
+        case _ as never:
+            assert_never(never)
+
+
+def _lost(hint: str) -> Observation:
+    return Observation(life=Life.LOST, messages=(messages.LOST(hint=hint),))
+
+
+def _ended(site: Site, end: Exit, order: Order, paths: SessionPaths) -> Observation:
+    match end.reason:
+        case Reason.EXITED if end.status == 0:
+            return Observation(life=Life.SUCCEEDED, status=0)
+        case Reason.EXITED:
+            why = _why(site, order, paths)
+            return _failed(end, messages.EXIT_STATUS(status=end.status, hint=why))
+        case Reason.MEMORY:
+            used, limit = end.used >> _MIB, end.limit >> _MIB
+            return _failed(
+                end, messages.TOO_MUCH_MEMORY(processes=end.processes, used=used, limit=limit)
+            )
+        case Reason.TASKS:
+            return _failed(end, messages.TOO_MANY_PROCESSES(used=end.used, limit=end.limit))
+        case Reason.DEADLINE:
+            return Observation(life=Life.RUNNING)
+        case Reason.STOPPED if end.status is None:
+            return _lost("It was stopped before it had begun.")
+        case Reason.STOPPED:
+            hint = "It was stopped from outside."
+            return _failed(end, messages.EXIT_STATUS(status=end.status, hint=hint))
+        case _ as never:
+            assert_never(never)
+
+
+def _failed(end: Exit, message: Message) -> Observation:
+    return Observation(life=Life.FAILED, status=end.status, messages=(message,))
+
+
+def _why(site: Site, order: Order, paths: SessionPaths) -> str:
+    said = one_line(supervision.last_line(paths.control, "stderr"))
+    notebook = notebook_of(order.document.executable, site.name)
+    match mode_of(notebook):
+        case "BATCH":
+            error = error_of(paths.work / source_of(notebook).name)
+        case "INTERACTIVE":
+            error = None
+        case _ as never:
+            assert_never(never)
+    return error or said or "It said nothing about why."

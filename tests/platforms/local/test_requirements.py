@@ -1,0 +1,149 @@
+"""Environments of single notebooks, from a directory of wheels: nothing is fetched."""
+
+import base64
+import hashlib
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from execution_broker.domain.errors import Permanent, Transient
+from execution_broker.domain.requirements import requirements_key
+from execution_broker.models.executable import JupyterNotebook
+from execution_broker.platforms.local.platform import LocalPlatform
+from execution_broker.ports.data import Stage
+from execution_broker.ports.platform import Life, PlatformContext
+from execution_broker.testing.course import Course
+
+Local = Callable[..., LocalPlatform]
+Notebook = Callable[..., JupyterNotebook]
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    directory = tmp_path / "wheels"
+    directory.mkdir()
+    for version in ("1.0", "2.0"):
+        write_wheel(directory, "gadget", version)
+    write_wheel(directory, "numpy", "99.0")
+    return directory
+
+
+@pytest.fixture
+def offline(local: Local, wheels: Path) -> Local:
+    def made(**config: Any) -> LocalPlatform:
+        return local(pip_options=("--no-index", "--find-links", str(wheels)), **config)
+
+    return made
+
+
+def write_wheel(directory: Path, name: str, version: str) -> None:
+    files = {
+        f"{name}/__init__.py": f"version = {version!r}\n",
+        f"{name}-{version}.dist-info/METADATA": (
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        ),
+        f"{name}-{version}.dist-info/WHEEL": (
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        ),
+    }
+    record = "".join(f"{path},{_digest(text)},{len(text)}\n" for path, text in files.items())
+    files[f"{name}-{version}.dist-info/RECORD"] = record + f"{name}-{version}.dist-info/RECORD,,\n"
+    with zipfile.ZipFile(directory / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
+
+
+def _digest(text: str) -> str:
+    found = hashlib.sha256(text.encode()).digest()
+    return "sha256=" + base64.urlsafe_b64encode(found).decode().rstrip("=")
+
+
+def environments(context: PlatformContext) -> list[Path]:
+    return [path for path in context.directory.glob("environments/*") if path.is_dir()]
+
+
+async def test_a_notebook_has_what_it_requires_on_top_of_what_all_have(
+    offline: Local, staging: Stage, notebook: Notebook, context: PlatformContext
+) -> None:
+    cells = ("import gadget, ipykernel, numpy", "print(gadget.version, numpy.version)")
+    written = notebook(*cells, requirements=("gadget<2", "numpy>90"))
+    course = Course(offline, staging, written)
+    await course.prepare()
+    await course.start()
+    observation = await course.until_ended()
+    assert observation.life is Life.SUCCEEDED, observation
+    assert course.output["stdout"] == b"1.0 99.0\n"
+    await course.release()
+    (made,) = environments(context)
+    marker = made / "ready.json"
+    before = marker.stat().st_ino
+    capability = await offline().report()
+    assert capability.requirements == {requirements_key(["numpy>90", "gadget<2"])}
+    again = Course(offline, staging, notebook("x = 1", requirements=("numpy>90", "gadget<2 ")))
+    await again.prepare()
+    assert environments(context) == [made]
+    assert marker.stat().st_ino == before
+    await again.release()
+
+
+async def test_what_cannot_be_installed_is_told_in_the_words_of_pip(
+    offline: Local, staging: Stage, notebook: Notebook, context: PlatformContext
+) -> None:
+    course = Course(offline, staging, notebook("x = 1", requirements=("gadget==3", "numpy")))
+    with pytest.raises(
+        Permanent, match=r"cannot be installed: .*No matching distribution found for"
+    ):
+        await course.prepare()
+    await course.release()
+    assert environments(context) == []
+    assert (await offline().report()).requirements == frozenset()
+
+
+async def test_an_installation_that_takes_too_long_is_stopped(
+    local: Local, staging: Stage, notebook: Notebook
+) -> None:
+    options = ("--index-url", "http://127.0.0.1:1/simple", "--retries", "50")
+    course = Course(
+        lambda: local(pip_options=options, install_limit=4),
+        staging,
+        notebook("x = 1", requirements=("gadget",)),
+    )
+    with pytest.raises(Transient, match="it was stopped after 4 s"):
+        await course.prepare()
+    await course.release()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-r /etc/passwd", "./here", "gadget @ file:///tmp/x", "git+https://example.org/x", "a\nb", ""],
+)
+async def test_only_names_with_versions_are_requirements(
+    offline: Local, staging: Stage, notebook: Notebook, text: str
+) -> None:
+    course = Course(offline, staging, notebook("x = 1", requirements=(text,)))
+    with pytest.raises(Permanent, match="it must be the name of a package"):
+        await course.prepare()
+    await course.release()
+
+
+async def test_those_that_nobody_uses_go_when_there_are_too_many(
+    offline: Local, staging: Stage, notebook: Notebook, context: PlatformContext
+) -> None:
+    def course(*requirements: str) -> Course:
+        return Course(
+            lambda: offline(environments=1), staging, notebook("x = 1", requirements=requirements)
+        )
+
+    first, second, third = course("gadget==1.0"), course("gadget==2.0"), course("numpy")
+    await first.prepare()
+    await second.prepare()
+    assert len(environments(context)) == 2, "both are used"
+    await first.release()
+    await second.release()
+    await third.prepare()
+    assert len(environments(context)) == 1
+    assert (await offline().report()).requirements == {requirements_key(["numpy"])}
+    await third.release()
