@@ -10,6 +10,8 @@ import msgspec
 from msgspec import inspect
 
 from execution_broker import config
+from execution_broker.cli.plugins.doors import Door
+from execution_broker.cli.plugins.scaffold import project
 from execution_broker.domain.messages import REGISTRY
 from execution_broker.ports import registry
 
@@ -47,13 +49,24 @@ for it. A refusal that knows what would help carries `path`, `from` and `to` too
 |---|---|---|"""
 
 
+EXAMPLE_WHEEL: Final = Path(__file__).parent.parent / "tests" / "example_wheel"
+
+
 def main() -> None:
+    for path, text in example_wheel().items():
+        (EXAMPLE_WHEEL / path).parent.mkdir(parents=True, exist_ok=True)
+        (EXAMPLE_WHEEL / path).write_text(text, "utf-8")
     for name, text in pages().items():
         (REFERENCE / name).write_text(text, "utf-8")
     for name, module in _MODULES.items():
         command = [sys.executable, "-m", module]
         made = subprocess.run(command, capture_output=True, check=True)  # noqa: S603 - of ours
         (REFERENCE / name).write_bytes(made.stdout)
+
+
+def example_wheel() -> dict[str, str]:
+    """The project of a plugin behind each door, as `broker plugins new` writes it."""
+    return project("starlab", list(Door))
 
 
 def pages() -> dict[str, str]:

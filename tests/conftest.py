@@ -14,6 +14,8 @@ from tests.harness.packages import packages
 
 __all__ = ["packages", "postgres"]
 
+collect_ignore = ["example_wheel"]  # a project of its own
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 _DOES_NOT_APPLY = "Skipped: does not apply: "

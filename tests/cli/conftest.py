@@ -1,24 +1,10 @@
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from execution_broker.cli.main import app
 from tests.client.fake_broker import FakeBroker, Host, free_address, hosting
-
-
-@dataclass
-class Ended:
-    """How a command ended, and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-
-
-Broker = Callable[..., Ended]
+from tests.harness.command import Broker, runner
 
 
 @pytest.fixture(scope="package")
@@ -53,11 +39,4 @@ def environment(broker: FakeBroker, tmp_path: Path) -> dict[str, str]:
 def run(environment: dict[str, str]) -> Broker:
     """Run the command in this process."""
 
-    def run(*arguments: str, stdin: str | None = None, **changes: str | None) -> Ended:
-        runner = CliRunner(env={**environment, **changes})
-        result = runner.invoke(app, list(arguments), input=stdin)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Ended(result.exit_code, result.stdout, result.stderr)
-
-    return run
+    return runner(environment)

@@ -7,8 +7,8 @@ import pytest
 
 from execution_broker import __version__
 from execution_broker.cli.exits import Exit
-from tests.cli.conftest import Broker
 from tests.client.fake_broker import FakeBroker
+from tests.harness.command import Broker
 from tests.harness.packages import Packages
 
 

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ import pytest
 import yaml
 
 from tests.harness.broker import request
-from tests.harness.serving import server
+from tests.harness.serving import PHASE, server, set_phase, wait_for
 
 SCRIPTED = {"PLATFORMS__HERE__PLUGIN": "scripted"}
-PHASE = {"kind": "uri:enum-value-update", "path": "phase"}
 
 
 def ask(client: httpx.Client, **parts: Any) -> dict[str, Any]:
@@ -25,22 +23,6 @@ def ask(client: httpx.Client, **parts: Any) -> dict[str, Any]:
     body: dict[str, Any] = answer.json()
     assert answer.headers["location"].endswith(body["meta"]["uuid"])
     return body
-
-
-def set_phase(client: httpx.Client, uuid: str, phase: str) -> dict[str, Any]:
-    answer = client.post(f"/sessions/{uuid}", json={**PHASE, "value": phase})
-    assert answer.status_code == 200, answer.text
-    body: dict[str, Any] = answer.json()
-    return body
-
-
-def wait_for(client: httpx.Client, uuid: str, *phases: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
-    while True:
-        body: dict[str, Any] = client.get(f"/sessions/{uuid}").json()
-        if body["phase"] in phases:
-            return body
-        assert time.monotonic() < deadline, body
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

@@ -10,9 +10,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
+PHASE = {"kind": "uri:enum-value-update", "path": "phase"}
+_PLUGINS = Path(__file__).parent.parent / "plugin"
 _LISTENING = re.compile(r"listening on (http://\S+)")
 
 
@@ -66,9 +69,11 @@ class Server:
 
 @contextmanager
 def server(
-    directory: Path, settings: Mapping[str, str], command: str = "serve"
+    directory: Path, settings: Mapping[str, str], command: str = "serve", plugins: Path = _PLUGINS
 ) -> Iterator[Server]:
-    """`settings` are BROKER__ variables without their prefix. Killed at the end if still there."""
+    """`settings` are BROKER__ variables without their prefix. Killed at the end if still there.
+
+    What is in `plugins` is installed."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("BROKER")
     }
@@ -77,7 +82,7 @@ def server(
         "BROKER__HTTP__LISTEN": "127.0.0.1:0",
         **{f"BROKER__{name}": value for name, value in settings.items()},
     }
-    environment["PYTHONPATH"] = str(Path(__file__).parent.parent / "plugin")
+    environment["PYTHONPATH"] = str(plugins)
     process = subprocess.Popen(
         [sys.executable, "-m", "execution_broker.cli", command],
         stderr=subprocess.PIPE,
@@ -96,3 +101,19 @@ def server(
         assert process.stderr is not None
         made._reader.join(5)
         process.stderr.close()
+
+
+def set_phase(client: httpx.Client, uuid: str, phase: str) -> dict[str, Any]:
+    answer = client.post(f"/sessions/{uuid}", json={**PHASE, "value": phase})
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def wait_for(client: httpx.Client, uuid: str, *phases: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    while True:
+        body: dict[str, Any] = client.get(f"/sessions/{uuid}").json()
+        if body["phase"] in phases:
+            return body
+        assert time.monotonic() < deadline, body

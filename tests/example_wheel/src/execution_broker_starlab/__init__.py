@@ -1,0 +1,1 @@
+"""starlab for the execution broker."""

@@ -1,0 +1,33 @@
+"""The command line, run in this process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from typer.testing import CliRunner
+
+from execution_broker.cli.main import app
+
+
+@dataclass
+class Ended:
+    """How a command ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+Broker = Callable[..., Ended]
+
+
+def runner(environment: dict[str, str]) -> Broker:
+    """Runs the command with this environment, and with what a call changes in it."""
+
+    def run(*arguments: str, stdin: str | None = None, **changes: str | None) -> Ended:
+        runner = CliRunner(env={**environment, **changes})
+        result = runner.invoke(app, list(arguments), input=stdin)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Ended(result.exit_code, result.stdout, result.stderr)
+
+    return run

@@ -1,0 +1,8 @@
+import pytest
+
+from tests.harness.command import Broker, runner
+
+
+@pytest.fixture
+def run() -> Broker:
+    return runner({})
