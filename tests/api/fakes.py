@@ -1,7 +1,7 @@
 """The services, in memory: they keep the promises the API relies on, and nothing more."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +17,13 @@ from execution_broker.domain.errors import (
     Conflict,
     Forbidden,
     InvalidToken,
+    KeyReused,
     NotFound,
+    PreconditionFailed,
     Unauthenticated,
 )
 from execution_broker.domain.identity import Caller, Role
+from execution_broker.domain.once import Once
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import Connector, ExecutionSession, OfferSetResponse
 from execution_broker.models.extensions import (
@@ -95,6 +98,7 @@ class World:
     discovery_urls: tuple[str, ...] = ()
     addresses: list[str] = field(default_factory=list)
     made: int = 0
+    once: dict[tuple[int, str], tuple[Once, UUID]] = field(default_factory=dict)
 
     def new_uuid(self) -> UUID:
         self.made += 1
@@ -109,6 +113,12 @@ class World:
         self.passwords[username] = password
         self.callers[username] = caller
         return caller
+
+    def repeated(self, caller: Caller, once: Once) -> UUID | None:
+        known, uuid = self.once.get((caller.key, once.key), (once, None))
+        if known != once:
+            raise KeyReused("The key stood for another request.")
+        return uuid
 
     def owned(self, uuid: UUID, caller: Caller) -> ExecutionSession:
         self.enter()
@@ -133,9 +143,15 @@ class World:
 class Offers:
     world: World
 
-    async def request(self, caller: Caller, reading: Reading) -> OfferSetResponse:
+    async def request(
+        self, caller: Caller, reading: Reading, once: Once | None
+    ) -> OfferSetResponse:
         self.world.enter()
+        if once is not None and (known := self.world.repeated(caller, once)):
+            return self.world.offers[known]
         uuid = self.world.new_uuid()
+        if once is not None:
+            self.world.once[caller.key, once.key] = once, uuid
         if reading.unknown:
             offers = OfferSetResponse(
                 meta=Metadata(
@@ -163,7 +179,7 @@ class Offers:
 class Sessions:
     world: World
 
-    async def direct(self, caller: Caller, reading: Reading) -> ExecutionSession:
+    async def direct(self, caller: Caller, reading: Reading, once: Once | None) -> ExecutionSession:
         self.world.enter()
         if reading.unknown:
             messages = tuple(_unknown(item.kind) for item in reading.unknown)
@@ -176,8 +192,12 @@ class Sessions:
             raise NotFound(f"There is no session {uuid}.")
         return self._view(uuid, caller)
 
-    async def update(self, uuid: UUID, caller: Caller, update: Update) -> View:
+    async def update(
+        self, uuid: UUID, caller: Caller, update: Update, expected: Collection[str]
+    ) -> View:
         session = self.world.owned(uuid, caller)
+        if expected and self._view(uuid, caller).etag not in expected:
+            raise PreconditionFailed("The session has changed.")
         if not isinstance(update, EnumUpdate) or update.path.strip("/") != "phase":
             raise Conflict("Only the phase can change.", "Set `phase`.")
         if session.phase is not SessionPhase.OFFERED:

@@ -19,6 +19,10 @@ from tests.api import bodies, fakes
 ERRORS: dict[type[errors.BrokerError], tuple[errors.BrokerError, int]] = {
     errors.MalformedBody: (errors.MalformedBody("It is broken.", "Mend it."), 400),
     errors.InvalidBody: (errors.InvalidBody(()), 422),
+    errors.InvalidHeader: (errors.InvalidHeader("No key."), 400),
+    errors.KeyReused: (errors.KeyReused("Another one."), 422),
+    errors.PreconditionFailed: (errors.PreconditionFailed("Changed."), 412),
+    errors.RangeNotSatisfiable: (errors.RangeNotSatisfiable("No.", "", 7), 416),
     errors.BodyTooLarge: (errors.BodyTooLarge("It is too large."), 413),
     errors.UnsupportedMedia: (errors.UnsupportedMedia("Not this."), 415),
     errors.NotAcceptable: (errors.NotAcceptable("Not that."), 406),

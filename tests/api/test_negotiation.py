@@ -164,3 +164,31 @@ async def test_what_cannot_run_is_a_failed_session(
     assert answer.json()["phase"] == "FAILED"
     assert answer.json()["meta"]["messages"]
     assert not world.sessions
+
+
+@pytest.mark.parametrize("key", ["k-1", '"k 1"', "x" * 255])
+async def test_a_key_makes_a_request_repeatable(
+    ada: httpx.AsyncClient, bob: httpx.AsyncClient, world: fakes.World, key: str
+) -> None:
+    headers = {"Idempotency-Key": key}
+    first = await ada.post("/requests", json=bodies.CONTAINER, headers=headers)
+    again = await ada.post("/requests", json=bodies.CONTAINER, headers=headers)
+    other_format = {**headers, "Content-Type": "application/yaml"}
+    written = yaml.write(bodies.CONTAINER)
+    as_yaml = await ada.post("/requests", content=written, headers=other_format)
+    assert first.headers["location"] == again.headers["location"] == as_yaml.headers["location"]
+    assert len(world.offers) == 1
+    changed = await ada.post("/requests", json=bodies.NOTEBOOK, headers=headers)
+    assert changed.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert changed.json()["type"] == "urn:execution-broker:problem:key-reused"
+    elsewhere = await bob.post("/requests", json=bodies.CONTAINER, headers=headers)
+    assert elsewhere.headers["location"] != first.headers["location"]
+
+
+@pytest.mark.parametrize("key", ["", '""', "x" * 256, "\xe9", '"', "a b"])
+async def test_keys_that_are_none(ada: httpx.AsyncClient, world: fakes.World, key: str) -> None:
+    headers = [(b"Idempotency-Key", key.encode("latin-1"))]
+    answer = await ada.post("/requests", json=bodies.CONTAINER, headers=headers)
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert answer.json()["type"] == "urn:execution-broker:problem:invalid-header"
+    assert not world.offers

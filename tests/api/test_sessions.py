@@ -88,3 +88,19 @@ async def test_each_format_has_its_own_etag(ada: httpx.AsyncClient, session: str
     assert as_json.headers["etag"] != as_yaml.headers["etag"]
     mixed = {"Accept": "application/yaml", "If-None-Match": as_json.headers["etag"]}
     assert (await ada.get(session, headers=mixed)).status_code == HTTPStatus.OK
+
+
+async def test_an_update_may_depend_on_an_etag(ada: httpx.AsyncClient, session: str) -> None:
+    as_yaml = {"Accept": "application/yaml"}
+    tag = (await ada.get(session, headers=as_yaml)).headers["etag"]
+    for other in ('"x"', f"W/{tag}", tag.strip('"')):
+        refused = await ada.post(session, json=bodies.ACCEPT, headers={"If-Match": other})
+        assert refused.status_code == HTTPStatus.PRECONDITION_FAILED
+        assert refused.json()["type"] == "urn:execution-broker:problem:precondition-failed"
+    known = {"If-Match": f'"x", {tag}'}
+    assert (await ada.post(session, json=bodies.ACCEPT, headers=known)).status_code == HTTPStatus.OK
+    reject = {**bodies.ACCEPT, "value": "REJECTED"}
+    late = await ada.post(session, json=reject, headers=known)
+    assert late.status_code == HTTPStatus.PRECONDITION_FAILED
+    current = await ada.post(session, json=bodies.ACCEPT, headers={"If-Match": "*"})
+    assert current.status_code == HTTPStatus.CONFLICT

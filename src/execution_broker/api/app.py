@@ -27,10 +27,14 @@ from execution_broker.domain.errors import (
     Conflict,
     Forbidden,
     InvalidBody,
+    InvalidHeader,
     InvalidToken,
+    KeyReused,
     MalformedBody,
     NotAcceptable,
     NotFound,
+    PreconditionFailed,
+    RangeNotSatisfiable,
     TooMany,
     Unauthenticated,
     Unavailable,
@@ -41,6 +45,10 @@ from execution_broker.domain.log_events import LogEvent
 STATUS: Final[Mapping[type[BrokerError], HTTPStatus]] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
     InvalidBody: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvalidHeader: HTTPStatus.BAD_REQUEST,
+    KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
+    RangeNotSatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
@@ -113,6 +121,8 @@ async def _answer_error(request: Request, error: Exception) -> Response:
 
 def _headers(error: BrokerError) -> dict[str, str]:
     match error:
+        case RangeNotSatisfiable():
+            return {"Content-Range": f"bytes */{error.size}"}
         case TooMany() | Unavailable():
             return {"Retry-After": str(error.retry_after)}
         case _:

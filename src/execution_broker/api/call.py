@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from execution_broker.api.conditions import holds
 from execution_broker.api.limits import Limits
 from execution_broker.api.media import Representation, body_format
 from execution_broker.api.needs import Services
@@ -106,11 +107,3 @@ class Call:
         return BodyTooLarge(
             f"The body has more than {self.limits.size} bytes.", "Send a smaller one."
         )
-
-
-def holds(if_none_match: str | None, tag: str) -> bool:
-    """Whether an If-None-Match header names this (quoted) ETag."""
-    if if_none_match is None:
-        return False
-    given = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
-    return tag in given or "*" in given

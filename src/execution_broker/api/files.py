@@ -8,7 +8,8 @@ from typing import Final
 import anyio.to_thread
 from starlette.responses import FileResponse, Response
 
-from execution_broker.api.call import Call, holds
+from execution_broker.api.call import Call
+from execution_broker.api.conditions import holds
 from execution_broker.api.needs import KeptFile, StreamView
 from execution_broker.domain.errors import NotFound
 

@@ -6,9 +6,10 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from execution_broker.api import files
+from execution_broker.api import conditions, files
 from execution_broker.api.call import Call
 from execution_broker.domain.errors import InvalidBody, NotFound
+from execution_broker.domain.once import Once
 from execution_broker.formats import Format
 from execution_broker.models.component import Component
 from execution_broker.models.execution import ExecutionRequest
@@ -34,7 +35,8 @@ class Stream(StrEnum):
 
 
 async def request_offers(call: Call) -> Response:
-    offers = await call.services.offers.request(call.identity, await _reading(call))
+    reading, once = await _reading(call)
+    offers = await call.services.offers.request(call.identity, reading, once)
     return _see_other(call, "/offersets", offers)
 
 
@@ -43,7 +45,8 @@ async def read_offers(call: Call) -> Response:
 
 
 async def execute_directly(call: Call) -> Response:
-    session = await call.services.sessions.direct(call.identity, await _reading(call))
+    reading, once = await _reading(call)
+    session = await call.services.sessions.direct(call.identity, reading, once)
     if session.phase is SessionPhase.FAILED:
         return call.answer(session, HTTPStatus.BAD_REQUEST)
     return _see_other(call, "/sessions", session)
@@ -58,7 +61,8 @@ async def update_session(call: Call) -> Response:
     update = read_update(await call.body(Update))
     if isinstance(update, tuple):
         raise InvalidBody(update)
-    view = await call.services.sessions.update(call.uuid, call.identity, update)
+    expected = conditions.expected(call.request.headers)
+    view = await call.services.sessions.update(call.uuid, call.identity, update, expected)
     return call.answer(view.session, headers={"ETag": call.tag(view.etag)})
 
 
@@ -131,11 +135,13 @@ def read_document(format_: Format) -> Handler:
     return read
 
 
-async def _reading(call: Call) -> Reading:
-    reading = read_request(await call.body(ExecutionRequest))
+async def _reading(call: Call) -> tuple[Reading, Once | None]:
+    """What is requested, and the key that it may be repeated under."""
+    values = await call.body(ExecutionRequest)
+    reading = read_request(values)
     if reading.faults:
         raise InvalidBody(reading.faults)
-    return reading
+    return reading, conditions.once(call.request.headers, call.request.url.path, values)
 
 
 def _see_other(call: Call, collection: str, body: Component) -> Response:

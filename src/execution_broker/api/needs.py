@@ -10,6 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from execution_broker.domain.identity import Caller
+from execution_broker.domain.once import Once
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.extensions import (
     Account,
@@ -79,17 +80,27 @@ class PlatformStatus(Protocol):
 
 
 class Offers(Protocol):
-    async def request(self, caller: Caller, reading: Reading) -> OfferSetResponse: ...
+    async def request(
+        self, caller: Caller, reading: Reading, once: Once | None
+    ) -> OfferSetResponse:
+        """With `once`, a repetition gets the answer of the first time."""
+        ...
+
     async def read(self, uuid: UUID, caller: Caller | None) -> OfferSetResponse: ...
 
 
 class Sessions(Protocol):
-    async def direct(self, caller: Caller, reading: Reading) -> ExecutionSession:
+    async def direct(self, caller: Caller, reading: Reading, once: Once | None) -> ExecutionSession:
         """An ACCEPTED session, or a FAILED one that is not stored and says why."""
         ...
 
     async def read(self, uuid: UUID, caller: Caller | None) -> View: ...
-    async def update(self, uuid: UUID, caller: Caller, update: Update) -> View: ...
+    async def update(
+        self, uuid: UUID, caller: Caller, update: Update, expected: Collection[str]
+    ) -> View:
+        """PreconditionFailed unless the caller's view has one of the `expected` tags, if any."""
+        ...
+
     async def results(self, uuid: UUID, caller: Caller) -> ResultList: ...
     async def result(self, uuid: UUID, path: str, caller: Caller) -> KeptFile: ...
     async def stream(self, uuid: UUID, name: str, caller: Caller) -> StreamView: ...

@@ -13,7 +13,7 @@ from typing import Any, Final, assert_never
 
 from execution_broker.api.identity import Access
 from execution_broker.api.problems import PLAIN
-from execution_broker.api.routes import ROUTES, Answer, Route
+from execution_broker.api.routes import ROUTES, Answer, Parameter, Route
 from execution_broker.api.schemas import Schemas
 from execution_broker.formats import FORMATS, YAML, Format
 from execution_broker.models.extensions import Problem
@@ -76,7 +76,8 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
         "summary": route.summary,
         "security": _security(route.access),
     }
-    if parameters := [_parameter(*found) for found in _PARAMETER.findall(route.path)]:
+    parameters = [_in_path(*found) for found in _PARAMETER.findall(route.path)]
+    if parameters := [*parameters, *map(_parameter, route.parameters)]:
         operation["parameters"] = parameters
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _content(route.body, schemas)}
@@ -100,7 +101,16 @@ def _security(access: Access) -> list[dict[str, list[str]]]:
             assert_never(access)
 
 
-def _parameter(name: str, convertor: str) -> dict[str, Any]:
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "in": parameter.place,
+        "description": parameter.description,
+        "schema": dict(parameter.schema),
+    }
+
+
+def _in_path(name: str, convertor: str) -> dict[str, Any]:
     schema = {"type": "string", **({"format": "uuid"} if convertor == "uuid" else {})}
     return {"name": name, "in": "path", "required": True, "schema": schema}
 

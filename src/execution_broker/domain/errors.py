@@ -57,6 +57,34 @@ class BodyTooLarge(BrokerError):
     code = "body-too-large"
 
 
+class InvalidHeader(BrokerError):
+    """A header or a parameter of the address that cannot be read."""
+
+    code = "invalid-header"
+
+
+class KeyReused(BrokerError):
+    """An Idempotency-Key that stood for another request before."""
+
+    code = "key-reused"
+
+
+class PreconditionFailed(BrokerError):
+    """What the client knows, by its If-Match, is no longer so."""
+
+    code = "precondition-failed"
+
+
+class RangeNotSatisfiable(BrokerError):
+    """No such part of the content. `size`: how many bytes it has."""
+
+    code = "range-not-satisfiable"
+
+    def __init__(self, sentence: str, remedy: str, size: int) -> None:
+        super().__init__(sentence, remedy)
+        self.size = size
+
+
 class UnsupportedMedia(BrokerError):
     """The Content-Type of the body is none we read."""
 

@@ -1,16 +1,17 @@
 """Reads and changes sessions, and hands out what they produced."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
 from execution_broker.domain import messages
-from execution_broker.domain.errors import Conflict, Forbidden, NotFound
+from execution_broker.domain.errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.domain.offer import No, Yes
+from execution_broker.domain.once import Once
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.extensions import ResultFile, ResultList
@@ -20,6 +21,7 @@ from execution_broker.models.update import EnumUpdate, Update
 from execution_broker.services.limits import RequestRate
 from execution_broker.services.negotiating import Negotiated, Negotiator
 from execution_broker.services.offers import Settling
+from execution_broker.services.repeating import Repeating
 from execution_broker.services.storing import Ledger, timed_at
 from execution_broker.services.views import (
     View,
@@ -32,6 +34,7 @@ from execution_broker.services.views import (
 from execution_broker.storage import bookings, outside, sessions
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import StoredSession
+from execution_broker.storage.repetitions import Outcome
 from execution_broker.transitions import ending, holding
 from execution_broker.transitions.accepting import accept, check_offered, refuse
 
@@ -73,13 +76,25 @@ class SessionsService:
         self._ledger = ledger
         self._results = results
 
-    async def direct(self, caller: Caller, reading: Reading) -> ExecutionSession:
-        """Accept the best offer at once; or a FAILED session that says why not, not stored."""
+    async def direct(
+        self, caller: Caller, reading: Reading, once: Once | None = None
+    ) -> ExecutionSession:
+        """Accept the best offer at once; or a FAILED session that says why not, not stored.
+
+        With `once`, a repetition gets the answer of the first time.
+        """
         self._rate.take(caller.key)
+        repeating = Repeating(self._database, caller.key, once)
+        outcome = await repeating.known() or await self._direct(caller, reading, repeating)
+        if isinstance(outcome, ExecutionSession):
+            return outcome
+        return (await self.read(outcome, caller)).session
+
+    async def _direct(self, caller: Caller, reading: Reading, repeating: Repeating) -> Outcome:
         found = await self._negotiator.negotiate(reading)
         if isinstance(found.verdict, No):
             told = Metadata(messages=timed_at(found.verdict.messages, found.now))
-            return ExecutionSession(meta=told, phase=SessionPhase.FAILED)
+            return await repeating.refuse(ExecutionSession(meta=told, phase=SessionPhase.FAILED))
         ledger = self._ledger(caller.key)
 
         async def store(connection: Connection, found: Negotiated) -> UUID | None:
@@ -88,14 +103,19 @@ class SessionsService:
                 return await ledger.direct(connection, found, verdict)
             return None
 
-        uuid = await self._settling.settle(reading, store)
-        return (await self.read(uuid, caller)).session
+        return await self._settling.settle(reading, repeating.storing(store))
 
     async def read(self, uuid: UUID, caller: Caller | None) -> View:
         return await self._database.read(partial(self._read, uuid, caller))
 
-    async def update(self, uuid: UUID, caller: Caller, update: Update) -> View:
-        """Accept, reject or cancel. Conflict lists what is possible now."""
+    async def update(
+        self, uuid: UUID, caller: Caller, update: Update, expected: Collection[str] = ()
+    ) -> View:
+        """Accept, reject or cancel. Conflict lists what is possible now.
+
+        PreconditionFailed, and nothing changed, if `expected` has entity tags of views and the
+        caller's view has another by now.
+        """
         match update:
             case EnumUpdate(path="phase" | "/phase", value="ACCEPTED"):
                 change = self._accept
@@ -105,7 +125,13 @@ class SessionsService:
                 change = self._cancel
             case _:
                 change = self._refuse_update
-        await self._database.write(partial(change, uuid, caller))
+
+        async def work(connection: Connection) -> None:
+            if expected:
+                await self._check_unchanged(uuid, caller, expected, connection)
+            await change(uuid, caller, connection)
+
+        await self._database.write(work)
         return await self.read(uuid, caller)
 
     async def results(self, uuid: UUID, caller: Caller) -> ResultList:
@@ -157,6 +183,22 @@ class SessionsService:
             raise _not_yours(uuid)
         now = await connection.clock()
         return view_session(session, caller, now, self._viewing.base_url)
+
+    async def _check_unchanged(
+        self, uuid: UUID, caller: Caller, expected: Collection[str], connection: Connection
+    ) -> None:
+        """Locked in the order of all others, so that it stays as it is until the change is done."""
+        session = await self._own(uuid, caller, connection)
+        await sessions.lock_offerset(connection, session.offerset)
+        locked = await sessions.locked(connection, session.id)
+        assert locked is not None
+        now = await connection.clock()
+        view = view_session(locked, caller, now, self._viewing.base_url)
+        if view.etag not in expected:
+            raise PreconditionFailed(
+                f"The session {uuid} has changed: it is {view.session.phase} now.",
+                "Read it again, and send the update with its new ETag if it still makes sense.",
+            )
 
     async def _own(self, uuid: UUID, caller: Caller, connection: Connection) -> StoredSession:
         session = await _session(connection, uuid)

@@ -26,7 +26,8 @@ async def forget(connection: Connection, session: int) -> None:
 
 
 async def forget_rest(connection: Connection, before: datetime) -> None:
-    """Delete answers nobody belongs to, bookings and probes, older than this."""
+    """Delete keys, answers nobody belongs to, bookings and probes, older than this."""
+    await connection.execute("forget_repetitions", before=before)
     await connection.execute("forget_offersets", before=before)
     await connection.execute("forget_bookings", before=before)
     await connection.execute("forget_steps", before=before)

@@ -119,6 +119,7 @@ offerset = Table(
     Column("plans", DOCUMENT, nullable=False),
     _instant("created", nullable=False),
     _instant("expires"),
+    Index(None, "identity_id", "id"),
 )
 
 session = Table(
@@ -150,6 +151,7 @@ session = Table(
     Column("is_promise_broken", Integer, nullable=False, server_default="0"),
     Column("trace", Text),
     Index(None, "offerset_id"),
+    Index(None, "identity_id", "id"),
     Index(None, "phase", "expires_at"),
 )
 
@@ -297,4 +299,16 @@ timing = Table(
     Column("name", Text, primary_key=True),
     Column("samples", DOCUMENT, nullable=False),
     _instant("updated", nullable=False),
+)
+
+repetition = Table(
+    "repetition",
+    metadata,
+    _of("identity", primary=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("uuid", UUID),
+    Column("refusal", DOCUMENT),
+    _instant("created", nullable=False),
+    Index(None, "created_at"),
 )

@@ -1,0 +1,13 @@
+"""The route table: routing, access checks and the OpenAPI document all come from it."""
+
+from typing import Final
+
+from execution_broker.api.routes.administration import ADMINISTRATION
+from execution_broker.api.routes.base import Answer, Parameter, Route
+from execution_broker.api.routes.identities import IDENTITIES
+from execution_broker.api.routes.negotiation import NEGOTIATION
+from execution_broker.api.routes.sessions import SESSIONS
+
+ROUTES: Final = (*NEGOTIATION, *SESSIONS, *IDENTITIES, *ADMINISTRATION)
+
+__all__ = ["ROUTES", "Answer", "Parameter", "Route"]

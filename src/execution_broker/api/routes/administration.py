@@ -1,0 +1,55 @@
+"""Platforms, health, and this description."""
+
+from http import HTTPStatus
+from typing import Final
+
+from execution_broker.api import handlers
+from execution_broker.api.identity import Access
+from execution_broker.api.routes.base import Answer, Route
+from execution_broker.formats import JSON, YAML
+from execution_broker.models.extensions import Liveness, PlatformList, Readiness
+
+ADMINISTRATION: Final = (
+    Route(
+        method="GET",
+        path="/platforms",
+        handler=handlers.list_platforms,
+        access=Access.PUBLIC,
+        operation_id="PlatformList",
+        summary="List the places that can run sessions, and what they take.",
+        answers={HTTPStatus.OK: Answer("The platforms.", PlatformList)},
+    ),
+    Route(
+        method="GET",
+        path="/healthz",
+        handler=handlers.tell_liveness,
+        access=Access.PUBLIC,
+        operation_id="Liveness",
+        summary="Ask whether the process answers.",
+        answers={HTTPStatus.OK: Answer("It does.", Liveness)},
+    ),
+    Route(
+        method="GET",
+        path="/readyz",
+        handler=handlers.tell_readiness,
+        access=Access.PUBLIC,
+        operation_id="Readiness",
+        summary="Ask whether requests can be served.",
+        answers={
+            HTTPStatus.OK: Answer("They can.", Readiness),
+            HTTPStatus.SERVICE_UNAVAILABLE: Answer("They can't; the checks say why.", Readiness),
+        },
+    ),
+    *(
+        Route(
+            method="GET",
+            path=f"/openapi.{format_.name}",
+            handler=handlers.read_document(format_),
+            access=Access.PUBLIC,
+            operation_id=f"Openapi{format_.name.capitalize()}",
+            summary=f"Read this description as {format_.name.upper()}.",
+            answers={HTTPStatus.OK: Answer("The OpenAPI document.", format_.types[0])},
+        )
+        for format_ in (JSON, YAML)
+    ),
+)

@@ -1,0 +1,82 @@
+"""What a route says of itself, and answers that several share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from execution_broker.api.conditions import KEY
+from execution_broker.api.handlers import Handler
+from execution_broker.api.identity import Access
+from execution_broker.models.extensions import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of a route. `body` is a wire type, or the media type of what are only bytes.
+
+    `headers` says what each header that belongs to this answer means.
+    """
+
+    description: str
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What may be said beside the path and the body. `schema` is that of JSON Schema."""
+
+    place: Literal["header", "query"]
+    name: str
+    description: str
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """`path` with Starlette's convertors; `body` is the wire type of what is sent, if any.
+
+    `answers` lists what belongs to the meaning of the route. What every route may answer (a
+    problem document for a body, an Accept header or credentials that do not hold) is not in it.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Handler
+    access: Access
+    operation_id: str
+    summary: str
+    answers: Mapping[int, Answer]
+    body: Any = None
+    parameters: tuple[Parameter, ...] = ()
+
+    @property
+    def is_negotiated(self) -> bool:
+        """Whether the client chooses the format of the answer."""
+        return not any(isinstance(answer.body, str) for answer in self.answers.values())
+
+
+LOCATION: Final = {"Location": "Where it is from now on, without scheme and host."}
+ETAG: Final = {"ETag": "Changes with the content; send it in If-None-Match or If-Match."}
+UNCHANGED: Final = Answer("Unchanged since the ETag in If-None-Match.", headers=ETAG)
+BAD_HEADER: Final = Answer("A header, a parameter or the body cannot be read.", Problem)
+NO_SESSION: Final = Answer("There is no such session.", Problem)
+NOT_OWNER: Final = Answer("The session belongs to somebody else.", Problem)
+TOO_MANY: Final = Answer(
+    "This identity asks too much or holds too much.", Problem, {"Retry-After": "Seconds to wait."}
+)
+BINARY: Final = "application/octet-stream"
+
+IF_NONE_MATCH: Final = Parameter(
+    "header", "If-None-Match", "ETags of what is known: then nothing is sent again."
+)
+IF_MATCH: Final = Parameter(
+    "header", "If-Match", "ETags: nothing is changed unless the session still has one of them."
+)
+IDEMPOTENCY_KEY: Final = Parameter(
+    "header",
+    KEY,
+    "Chosen by the client, one for each thing it wants done: sent again with the same body, the "
+    "request is answered as the first time and nothing is done twice.",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
+)

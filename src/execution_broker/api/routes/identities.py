@@ -1,0 +1,90 @@
+"""Accounts and identities."""
+
+from http import HTTPStatus
+from typing import Final
+
+from execution_broker.api import accounts
+from execution_broker.api.identity import Access
+from execution_broker.api.routes.base import Answer, Route
+from execution_broker.models.extensions import (
+    Account,
+    AccountRequest,
+    Identity,
+    IdentityChange,
+    IdentityList,
+    PasswordChange,
+    Problem,
+)
+
+IDENTITIES: Final = (
+    Route(
+        method="POST",
+        path="/admin/identities",
+        handler=accounts.create,
+        access=Access.ADMINISTRATOR,
+        operation_id="IdentityCreate",
+        summary="Create a local account.",
+        body=AccountRequest,
+        answers={
+            HTTPStatus.CREATED: Answer("The new account.", Account),
+            HTTPStatus.BAD_REQUEST: Answer("The name or the password is missing.", Problem),
+            HTTPStatus.FORBIDDEN: Answer("Only the administrator may.", Problem),
+            HTTPStatus.CONFLICT: Answer("The account that has this name already.", Account),
+            HTTPStatus.UNPROCESSABLE_ENTITY: Answer("The name cannot be used.", Problem),
+        },
+    ),
+    Route(
+        method="GET",
+        path="/admin/identities",
+        handler=accounts.list_all,
+        access=Access.ADMINISTRATOR,
+        operation_id="IdentityList",
+        summary="List all identities, page by page: `next` of one is `after` of the next.",
+        answers={
+            HTTPStatus.OK: Answer("A page of identities.", IdentityList),
+            HTTPStatus.BAD_REQUEST: Answer("`after` is not the `next` of a page.", Problem),
+            HTTPStatus.FORBIDDEN: Answer("Only the administrator may.", Problem),
+        },
+    ),
+    Route(
+        method="POST",
+        path="/admin/identities/{uuid:uuid}",
+        handler=accounts.change,
+        access=Access.ADMINISTRATOR,
+        operation_id="IdentityUpdate",
+        summary="Disable or enable an identity, change its password or its role.",
+        body=IdentityChange,
+        answers={
+            HTTPStatus.OK: Answer("The identity after the change.", Identity),
+            HTTPStatus.FORBIDDEN: Answer("Only the administrator may.", Problem),
+            HTTPStatus.NOT_FOUND: Answer("There is no such identity.", Problem),
+            HTTPStatus.CONFLICT: Answer(
+                "No administrator would be left, or its issuer decides this.", Problem
+            ),
+            HTTPStatus.UNPROCESSABLE_ENTITY: Answer("The change breaks the schema.", Problem),
+        },
+    ),
+    Route(
+        method="GET",
+        path="/identity",
+        handler=accounts.read_own,
+        access=Access.ANY_IDENTITY,
+        operation_id="IdentitySelect",
+        summary="Ask who one is here.",
+        answers={HTTPStatus.OK: Answer("One's own identity.", Identity)},
+    ),
+    Route(
+        method="POST",
+        path="/identity/password",
+        handler=accounts.change_password,
+        access=Access.ANY_IDENTITY,
+        operation_id="PasswordUpdate",
+        summary="Change one's own password.",
+        body=PasswordChange,
+        answers={
+            HTTPStatus.OK: Answer("One's own identity.", Identity),
+            HTTPStatus.CONFLICT: Answer("One's issuer keeps the password.", Problem),
+            HTTPStatus.UNPROCESSABLE_ENTITY: Answer("The password cannot be used.", Problem),
+        },
+    ),
+)
