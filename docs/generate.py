@@ -12,6 +12,7 @@ from msgspec import inspect
 from execution_broker import config
 from execution_broker.cli.plugins.doors import Door
 from execution_broker.cli.plugins.scaffold import project
+from execution_broker.domain.capability import SiteRules
 from execution_broker.domain.messages import REGISTRY
 from execution_broker.ports import registry
 
@@ -79,6 +80,7 @@ def pages() -> dict[str, str]:
 
 def _configuration() -> Iterator[str]:
     yield _CONFIGURATION
+    shown: set[type] = set()
     for field in msgspec.structs.fields(config._File):  # noqa: SLF001 - what a file may hold
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
             yield from _section(f"## `[{field.name}]`", field.type)
@@ -86,9 +88,11 @@ def _configuration() -> Iterator[str]:
         for name, plugin in sorted(registry.plugins(group).items()):
             if plugin.__module__.startswith("execution_broker."):
                 yield from _section(f"## `[{group}.{name}]`", plugin.Config)
-                yield from _parts(plugin.Config)
+                yield from _parts(plugin.Config, shown)
         if group == "platforms":
             yield _PLATFORMS
+            yield from _section("### Keys of every platform", SiteRules)
+            yield from _parts(SiteRules, shown)
 
 
 def _messages() -> Iterator[str]:
@@ -98,11 +102,13 @@ def _messages() -> Iterator[str]:
     yield ""
 
 
-def _parts(struct: type[msgspec.Struct]) -> Iterator[str]:
-    """The structs that a section is made of, each under a title of its own."""
-    found = {part.__name__: part for field in _fields(struct) for part in _structs(field.type)}
-    for name, part in found.items():
-        yield from _section(f"### {name}", part)
+def _parts(struct: type[msgspec.Struct], shown: set[type]) -> Iterator[str]:
+    """The structs that a section is made of, each once under a title of its own."""
+    for part in (part for field in _fields(struct) for part in _structs(field.type)):
+        if part not in shown:
+            shown.add(part)
+            yield from _section(f"### {part.__name__}", part)
+            yield from _parts(part, shown)
 
 
 def _section(title: str, struct: type[msgspec.Struct]) -> Iterator[str]:
@@ -128,6 +134,8 @@ def _structs(type_: inspect.Type) -> list[type[msgspec.Struct]]:
             return [found]
         case inspect.VarTupleType(item_type=item):
             return _structs(item)
+        case inspect.UnionType(types=types):
+            return [found for one in types for found in _structs(one)]
     return []
 
 
@@ -144,6 +152,10 @@ def _what(type_: inspect.Type) -> str:
             return f"list of {_what(item)}"
         case inspect.StructType(cls=item):
             return f"[{item.__name__}](#{item.__name__.lower()})"
+        case inspect.FrozenSetType(item_type=item):
+            return f"list of {_what(item)}"
+        case inspect.TupleType(item_types=items):
+            return f"[{', '.join(_what(item) for item in items)}]"
         case inspect.DictType(value_type=value):
             return f"table of {_what(value)}"
         case inspect.LiteralType(values=values):
@@ -175,6 +187,8 @@ def _brief(value: Any) -> Any:
     """A value without what is as by default in it."""
     if isinstance(value, tuple):
         return [_brief(item) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(value)
     if not isinstance(value, msgspec.Struct):
         return value
     fields = {field.name: field.default for field in _fields(type(value))}

@@ -18,7 +18,7 @@ def test_no_file_is_needed(tmp_path: Path) -> None:
     settings = config.load(None, {"XDG_DATA_HOME": str(tmp_path)})
     assert settings.data_directory == tmp_path / "execution-broker"
     assert settings.http.listen == "127.0.0.1:8080"
-    assert set(settings.platforms) == {"local"}
+    assert set(settings.platforms) == {"local", "simulated"}
     assert {"http", "file"} <= set(settings.transfers)
 
 

@@ -14,10 +14,12 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 
+from execution_broker.domain.capability import SiteRules
 from execution_broker.domain.errors import ConfigurationError
 from execution_broker.ports import registry
 
 _PREFIX: Final = "BROKER__"
+_SITE_KEYS: Final = frozenset(SiteRules.__struct_fields__)
 
 _ISSUER_URL: Final = (
     r"^(https://[^/@?#\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^?#\s]*)?$"
@@ -126,7 +128,8 @@ class Identity(Section, frozen=True):
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration, checked. Plugin sections are converted to the plugin's struct:
-    `platforms` by the operator's name, as (entry point, config); the others by entry point."""
+    `platforms` by the operator's name, as (entry point, config); the others by entry point.
+    `sites`: by the platform's name, what every platform can be told."""
 
     data_directory: Path
     http: Http
@@ -137,6 +140,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     upkeep: Upkeep
     log: Log
     platforms: dict[str, tuple[str, Any]]
+    sites: dict[str, SiteRules]
     data_kinds: dict[str, Any]
     transfers: dict[str, Any]
 
@@ -154,7 +158,9 @@ class _File(Section, frozen=True):
     worker: Worker = Worker()
     upkeep: Upkeep = Upkeep()
     log: Log = Log()
-    platforms: dict[str, dict[str, Any]] = msgspec.field(default_factory=lambda: {"local": {}})
+    platforms: dict[str, dict[str, Any]] = msgspec.field(
+        default_factory=lambda: {"local": {}, "simulated": {}}
+    )
     data_kinds: dict[str, dict[str, Any]] = {}
     transfers: dict[str, dict[str, Any]] = {}
 
@@ -191,6 +197,7 @@ def load_values(values: dict[str, Any]) -> Settings:
         upkeep=parsed.upkeep,
         log=parsed.log,
         platforms={name: _platform(name, part) for name, part in parsed.platforms.items()},
+        sites={name: _site(name, part) for name, part in parsed.platforms.items()},
         data_kinds=_plugin_sections("data_kinds", parsed.data_kinds),
         transfers=_plugin_sections("transfers", parsed.transfers),
     )
@@ -237,6 +244,10 @@ def _read_secrets(values: dict[str, Any], place: str) -> None:
     for key, value in list(values.items()):
         if isinstance(value, dict):
             _read_secrets(value, f"{place}{key}.")
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, dict):
+                    _read_secrets(item, f"{place}{key}[{index}].")
         elif key.endswith("_file") and isinstance(value, str):
             try:
                 values[key.removesuffix("_file")] = Path(value).read_text("utf-8").strip()
@@ -275,7 +286,7 @@ def _known_keys(type_: Any, path: str) -> list[str]:
 
 def _platform(name: str, section: Mapping[str, Any]) -> tuple[str, Any]:
     """`plugin` names the entry point; without it the platform's name does."""
-    options = dict(section)
+    options = {key: value for key, value in section.items() if key not in _SITE_KEYS}
     entry = str(options.pop("plugin", name))
     place = f"platforms.{name}"
     return entry, _convert(options, _plugin("platforms", entry, place).Config, place)
@@ -286,6 +297,16 @@ def _plugin(group: registry.Group, name: str, place: str) -> type[Any]:
         return registry.plugin(group, name)
     except ConfigurationError as error:
         raise ConfigurationError(f"{place}: {error.sentence}", error.remedy) from None
+
+
+def _site(name: str, section: Mapping[str, Any]) -> SiteRules:
+    """The keys that every platform has. Factors by the hour may stand in a file, as text."""
+    found = {key: value for key, value in section.items() if key in _SITE_KEYS}
+    for price in found.get("prices", ()):
+        if isinstance(price, dict) and isinstance(price.get("by_hour"), str):
+            price["by_hour"] = price["by_hour"].replace(",", " ").split()
+    rules: SiteRules = _convert(found, SiteRules, f"platforms.{name}")
+    return rules
 
 
 def _plugin_sections(

@@ -172,7 +172,8 @@ async def make_work(database: Database, settings: Settings, instance: Instance) 
         _make_directory(context.directory)
         platforms[keys[name]] = registry.plugin("platforms", entry)(name, config, context)
     stage = Staging(transfers, settings.data_directory / "cache")
-    world = World(database, platforms, stage, instance.uuid, settings.retention)
+    sites = {keys[name]: rules for name, rules in settings.sites.items()}
+    world = World(database, platforms, sites, stage, instance.uuid, settings.retention)
     table = handlers(world, _intervals(settings), data_kinds, transfers)
     await database.write(partial(_add_upkeep, {keys[name]: name for name in settings.platforms}))
     slow = frozenset(table) & _SLOW

@@ -16,6 +16,7 @@ import asyncpg
 
 from execution_broker import config, factory
 from execution_broker.domain.identity import Caller, Role
+from execution_broker.domain.plan import StepKind
 from execution_broker.models import kinds
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.phases import SessionPhase
@@ -90,8 +91,9 @@ class Broker:
 
     async def report(self) -> None:
         """Have every platform report, without a worker."""
-        for key, platform in self.work.platforms.items():
-            capability = await platform.report()
+        report = self.work.handlers[StepKind.REPORT]
+        for key in self.work.platforms:
+            capability = await report.act(key)
 
             async def store(connection: Any, key: int = key, capability: Any = capability) -> None:
                 from execution_broker.steps.upkeep import store_report

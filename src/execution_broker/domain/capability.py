@@ -1,8 +1,14 @@
 """What a platform last reported that it can do: all that negotiation knows of it."""
 
+from typing import Annotated, Literal
+
 import msgspec
 
+from execution_broker.domain.policy import Policy
 from execution_broker.models.executable import Mode
+
+_Positive = Annotated[int, msgspec.Meta(ge=1)]
+_NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class ExecutableSupport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,15 +48,24 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     Per session, per core and hour, per GiB of memory and hour, per GiB of storage and hour, per
     GiB staged; none is negative. The quote is between value x (1 - uncertainty) and
     value x (1 + uncertainty).
+
+    `by_hour`: 24 factors, the first for the hour that begins at 00:00 UTC; the price is multiplied
+    by their mean over the time the session runs. With kWh as the price and g/kWh as the factors
+    the cost is grams of carbon dioxide.
     """
 
     type: str
-    per_session: float = 0.0
-    per_core_hour: float = 0.0
-    per_memory_hour: float = 0.0
-    per_storage_hour: float = 0.0
-    per_gib_staged: float = 0.0
-    uncertainty: float = 0.0
+    per_session: _NotNegative = 0.0
+    per_core_hour: _NotNegative = 0.0
+    per_memory_hour: _NotNegative = 0.0
+    per_storage_hour: _NotNegative = 0.0
+    per_gib_staged: _NotNegative = 0.0
+    uncertainty: _NotNegative = 0.0
+    by_hour: tuple[_NotNegative, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.by_hour and len(self.by_hour) != 24:
+            raise ValueError("by_hour needs 24 numbers, one for each hour of the day in UTC")
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,17 +86,30 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     duration: int | None = None
 
 
+class Flavour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fixed size of compute that a platform has: a session gets all of it. `memory` in GiB."""
+
+    name: str
+    cores: _Positive
+    memory: _Positive
+
+
 class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A platform's report, stored as JSON on its row.
 
     `capacity`: amounts in all (cores, memory GiB, storage GiB, outputs MiB, ...).
+    `flavours`: the sizes of compute there are; none: any size.
     `data`: the kinds of data resource it can stage, by URI; `schemes`: the URL schemes that it
     reads simple data and notebooks from (empty: any).
     `staged`: sha256 of content that is here already. `environment_here`: what executables need
     beside their own file is ready; `requirements`: the keys of those sets of requirements of
-    notebooks that are installed too (`requirements_key`). `outputs`: MiB of results booked for
+    notebooks that are installed too (`requirements_key`); `images`: patterns of the images that are
+    here, which decide for containers where they are given. `outputs`: MiB of results booked for
     each session, kept for `retention` seconds. `executable_after_compute`: the machine comes
     first (OpenStack).
+    `simulates`: it runs nothing. Such a platform gets the requests that are marked for it
+    (`domain.simulation`), or everything.
+    `policy` is the operator's, not the plugin's: the broker adds it.
     """
 
     capacity: dict[str, int]
@@ -92,13 +120,38 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     data: frozenset[str] = frozenset()
     schemes: frozenset[str] = frozenset()
     limits: Limits = Limits()
+    flavours: tuple[Flavour, ...] = ()
     timings: Timings = Timings()
     prices: tuple[Price, ...] = ()
     qualities: tuple[Quality, ...] = ()
     staged: frozenset[str] = frozenset()
     environment_here: bool = True
     requirements: frozenset[str] = frozenset()
+    images: tuple[str, ...] | None = None
     outputs: int = 0
     retention: int = 0
     executable_after_compute: bool = False
+    simulates: Literal["nothing", "marked", "everything"] = "nothing"
+    policy: Policy = Policy()
     description: str = ""
+
+
+class SiteRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Keys that every platform has beside its own: they go over what its plugin reports.
+
+    `policy`: what is allowed. `prices` and `qualities`: the costs and metrics of its offers,
+    instead of the plugin's.
+    """
+
+    policy: Policy = Policy()
+    prices: tuple[Price, ...] | None = None
+    qualities: tuple[Quality, ...] | None = None
+
+    def over(self, reported: Capability) -> Capability:
+        """What was reported, as the operator will have it."""
+        return msgspec.structs.replace(
+            reported,
+            policy=self.policy,
+            prices=reported.prices if self.prices is None else self.prices,
+            qualities=reported.qualities if self.qualities is None else self.qualities,
+        )

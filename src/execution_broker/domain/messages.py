@@ -105,6 +105,16 @@ NOT_QUOTED = Template(
     "ERROR",
     "{platform} does not quote {type}, so the limit on it cannot be promised. Leave it out.",
 )
+AGAINST_POLICY = Template(
+    "against-policy",
+    "ERROR",
+    "{place} is {value}, which the policy of {platform} does not allow. {accepted}",
+)
+NOT_SIMULATED = Template(
+    "not-simulated",
+    "ERROR",
+    "No platform here can {what} this. {remedy}",
+)
 NOT_ALLOWED = Template("not-allowed", "ERROR", "{place}: {reason}.")
 UNREACHABLE = Template("unreachable", "ERROR", "{place} at {location} cannot be read: {reason}.")
 BUDGET_USED = Template(
@@ -114,6 +124,16 @@ BUDGET_USED = Template(
 )
 CAPPED = Template(
     "capped", "WARN", "{place} asks for up to {wanted}; {platform} offers up to {limit}."
+)
+SIMULATED = Template(
+    "simulated",
+    "WARN",
+    "{platform} runs nothing: this session and everything it results in are simulated.",
+)
+FLAVOUR = Template(
+    "flavour",
+    "INFO",
+    "{platform} has fixed sizes: {flavour} is {cores} cores and {memory} GiB of memory.",
 )
 DEFAULTED = Template("defaulted", "INFO", "{place} was not given: {value} is assumed.")
 SIZE_ASSUMED = Template(

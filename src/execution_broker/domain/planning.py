@@ -16,8 +16,10 @@ from execution_broker.domain.demand import (
 )
 from execution_broker.domain.iso8601 import write_seconds
 from execution_broker.domain.messages import SIZE_ASSUMED
+from execution_broker.domain.patterns import matches_any
 from execution_broker.domain.plan import Plan, PlannedStep, StepKind
 from execution_broker.domain.requirements import requirements_key
+from execution_broker.domain.simulation import locations
 from execution_broker.models.executable import Checks, JupyterNotebook
 from execution_broker.models.message import Message
 
@@ -129,11 +131,14 @@ def _prepares(
 
 
 def _environment(demand: Demand, capability: Capability) -> int:
-    """Seconds to have what the executable needs beside its own file."""
+    """Seconds to have what the executable needs beside its own file: of a container, its image."""
     here = capability.environment_here
     executable = demand.executable
-    if isinstance(executable, JupyterNotebook) and executable.requirements:
-        here = here and requirements_key(executable.requirements) in capability.requirements
+    if isinstance(executable, JupyterNotebook):
+        if executable.requirements:
+            here = here and requirements_key(executable.requirements) in capability.requirements
+    elif capability.images is not None:
+        here = any(matches_any(capability.images, one) for one in locations(executable))
     timings = capability.timings
     return timings.executable_here if here else timings.executable_not_here
 

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from execution_broker.domain.demand import EXECUTABLE, Demand, Lookup, data_key
+from execution_broker.domain.simulation import is_marked
 from execution_broker.models.executable import JupyterNotebook
 from execution_broker.models.resources import Data
 
@@ -27,9 +28,14 @@ class Question(msgspec.Struct, frozen=True):
 
 
 def questions(demand: Demand) -> dict[str, Question]:
-    """What nobody has told, by component key: the sizes of what has to be staged."""
+    """What nobody has told, by component key: the sizes of what has to be staged.
+
+    Of a request that is to be simulated nothing has to be staged.
+    """
     asked: dict[str, Question] = {}
     executable = demand.executable
+    if is_marked(executable):
+        return asked
     if isinstance(executable, JupyterNotebook) and (
         executable.checks is None or executable.checks.size is None
     ):

@@ -1,7 +1,8 @@
 """What an offer costs and what it is worth: per component, and summed for the session.
 
-Quoted for the promised duration and the offered amounts, whatever the start. Every session has a
-monetary cost and a compute performance, also where the platform configured neither.
+Quoted for the promised duration and the offered amounts. Only prices that change by the hour depend
+on the start: they are quoted for every start that is promised. Every session has a monetary cost
+and a compute performance, also where the platform configured neither.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from execution_broker.domain import hours
 from execution_broker.domain.capability import Capability, Price, Quality
 from execution_broker.domain.demand import COMPUTE, EXECUTABLE, SESSION, storage_key
 from execution_broker.domain.offer import Terms
@@ -42,8 +44,9 @@ def quote(capability: Capability, terms: Terms, to_stage: Mapping[str, int]) -> 
     """
     ranges: dict[str, dict[str, _Range]] = {SESSION: {}, COMPUTE: {}}
     for price in _prices(capability):
+        least, greatest = _factors(price, terms)
         for key, value in _values(price, terms, to_stage):
-            low, high = _quoted(price, value)
+            low, high = _quoted(price, value, least, greatest)
             if high or key == COMPUTE:
                 _add(ranges.setdefault(key, {}), price.type, low, high)
             _add(ranges[SESSION], price.type, low, high)
@@ -53,6 +56,11 @@ def quote(capability: Capability, terms: Terms, to_stage: Mapping[str, int]) -> 
         costs={key: _costs(by_type) for key, by_type in ranges.items()},
         metrics={SESSION: metrics, COMPUTE: metrics},
     )
+
+
+def changing(capability: Capability) -> frozenset[str]:
+    """The types of cost that depend on when a session starts."""
+    return frozenset(price.type for price in capability.prices if price.by_hour)
 
 
 def _prices(capability: Capability) -> tuple[Price, ...]:
@@ -67,19 +75,25 @@ def _qualities(capability: Capability) -> tuple[Quality, ...]:
 
 def _values(price: Price, terms: Terms, to_stage: Mapping[str, int]) -> Iterator[tuple[str, float]]:
     """The expected cost of each component. What a session costs in itself is its executable's."""
-    hours = terms.duration / _HOUR
+    time = terms.duration / _HOUR
     staged = {key: price.per_gib_staged * size / _GIB for key, size in to_stage.items()}
     yield EXECUTABLE, price.per_session + staged.pop(EXECUTABLE, 0.0)
     cores, memory = terms.cores * price.per_core_hour, terms.memory * price.per_memory_hour
-    yield COMPUTE, (cores + memory) * hours
+    yield COMPUTE, (cores + memory) * time
     for index, size in enumerate(terms.storage):
-        yield storage_key(index), size * price.per_storage_hour * hours
+        yield storage_key(index), size * price.per_storage_hour * time
     yield from staged.items()
 
 
-def _quoted(price: Price, value: float) -> _Range:
-    low = value * max(0.0, 1 - price.uncertainty)
-    return round(low, _DIGITS), round(value * (1 + price.uncertainty), _DIGITS)
+def _factors(price: Price, terms: Terms) -> _Range:
+    if not price.by_hour:
+        return 1.0, 1.0
+    return hours.extremes(price.by_hour, terms.start, terms.latest, terms.duration)
+
+
+def _quoted(price: Price, value: float, least: float, greatest: float) -> _Range:
+    low = value * least * max(0.0, 1 - price.uncertainty)
+    return round(low, _DIGITS), round(value * greatest * (1 + price.uncertainty), _DIGITS)
 
 
 def _add(by_type: dict[str, _Range], kind: str, low: float, high: float) -> None:

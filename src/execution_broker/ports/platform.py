@@ -66,9 +66,14 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotYet(msgspec.Struct, frozen=True):
-    """Under way, ask again: the step is put back with a growing, bounded delay."""
+    """Under way, ask again: the step is put back with a growing, bounded delay.
+
+    `seconds`: how long it will take, where the platform knows; the step is put back for as long,
+    and for 5 s at most.
+    """
 
     messages: tuple[Message, ...] = ()
+    seconds: float | None = None
 
 
 Outcome = Done | NotYet
@@ -92,10 +97,15 @@ class StreamPart(msgspec.Struct, frozen=True):
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
-    """What watching saw. `status` is the exit status where there is one."""
+    """What watching saw. `status` is the exit status where there is one.
+
+    `seconds`: when to look again, where the platform knows that nothing will happen before; at the
+    latest after 5 s.
+    """
 
     life: Life
     status: int | None = None
+    seconds: float | None = None
     messages: tuple[Message, ...] = ()
     streams: tuple[StreamPart, ...] = ()
 

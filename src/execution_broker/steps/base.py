@@ -6,17 +6,22 @@ and no database. The worker calls them; a kind of step never calls another.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import msgspec
 
+from execution_broker.domain.capability import SiteRules
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.plan import StepKind
 from execution_broker.ports.platform import Platform
 from execution_broker.steps.staging import Staging
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import LeasedStep
+
+_LEAST: Final = 0.01
+_LONGEST: Final = 5.0
+"""Seconds. However long a platform says that something takes: it may fail before that."""
 
 
 class PutBack(msgspec.Struct, frozen=True):
@@ -74,13 +79,22 @@ class Handler(Protocol):
 
 
 class World(msgspec.Struct, frozen=True):
-    """What handlers are made with. Platforms by their key in the database."""
+    """What handlers are made with. Platforms, and what their operator says of them, by their key
+    in the database."""
 
     database: Database
     platforms: Mapping[int, Platform]
+    sites: Mapping[int, SiteRules]
     stage: Staging
     instance: UUID
     retention: timedelta
+
+
+def asked_again(hint: float | None, delays: int) -> timedelta:
+    """How long to wait before a platform is asked again: for as long as it says, bounded (S5)."""
+    if hint is None:
+        return growing(delays)
+    return timedelta(seconds=min(max(hint, _LEAST), _LONGEST))
 
 
 def growing(delays: int, first: float = 0.2, most: float = 2.0) -> timedelta:

@@ -14,7 +14,7 @@ from execution_broker.steps.base import (
     Failed,
     PutBack,
     World,
-    growing,
+    asked_again,
 )
 from execution_broker.steps.orders import Loaded, load_order, session_of
 from execution_broker.storage import outside, sessions
@@ -71,7 +71,7 @@ class Prepare:
         if isinstance(result, NotYet):
             say_new(session, result, now, key)
             await sessions.save(connection, session, now)
-            return PutBack(now + growing(step.delays))
+            return PutBack(now + asked_again(result.seconds, step.delays))
         take(session, result, key, now)
         await outside.made(connection, session.id, key, result.handle, now)
         if session.ended is None:

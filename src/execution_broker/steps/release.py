@@ -11,7 +11,7 @@ from execution_broker.domain.iso8601 import write_instant
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.ports.platform import Collected, NotYet, Order, Outcome, Platform
-from execution_broker.steps.base import Applied, Completed, Failed, PutBack, World, growing
+from execution_broker.steps.base import Applied, Completed, Failed, PutBack, World, asked_again
 from execution_broker.steps.orders import OUTPUTS, Loaded, load_order, session_of
 from execution_broker.steps.prepare import say_new, take
 from execution_broker.steps.run import keep_streams
@@ -85,7 +85,7 @@ class Release(ReleaseStep):
         if isinstance(result, NotYet):
             say_new(session, result, now, key)
             await sessions.save(connection, session, now)
-            return PutBack(now + growing(step.delays))
+            return PutBack(now + asked_again(result.seconds, step.delays))
         take(session, result, key, now)
         if session.components[key].phase is ComponentPhase.RELEASING:
             enter_component(session, key, ComponentPhase.COMPLETED, now)

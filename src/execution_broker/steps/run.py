@@ -17,7 +17,7 @@ from execution_broker.steps.base import (
     Completed,
     PutBack,
     World,
-    growing,
+    asked_again,
 )
 from execution_broker.steps.orders import Loaded, load_order, session_of
 from execution_broker.steps.prepare import fail_session, say_new, take
@@ -74,7 +74,7 @@ class Start:
         if isinstance(result, NotYet):
             say_new(session, result, now, key)
             await sessions.save(connection, session, now)
-            return PutBack(now + growing(step.delays))
+            return PutBack(now + asked_again(result.seconds, step.delays))
         take(session, result, key, now)
         if session.ended is None:
             _begin_running(session, loaded, now)
@@ -124,7 +124,7 @@ class Watch:
         match result.life:
             case Life.RUNNING:
                 await sessions.save(connection, session, now)
-                return PutBack(now + growing(step.delays))
+                return PutBack(now + asked_again(result.seconds, step.delays))
             case Life.SUCCEEDED:
                 for message in result.messages:
                     say(session, message, now, EXECUTABLE)

@@ -66,7 +66,7 @@ class Sweep(Upkeep):
 
 
 class Report(Upkeep):
-    """Asks a platform what it can do now."""
+    """Asks a platform what it can do now. What its operator says goes over the answer."""
 
     kind = StepKind.REPORT
 
@@ -77,7 +77,7 @@ class Report(Upkeep):
     async def act(self, loaded: int) -> Capability:
         reported = await self.world.platforms[loaded].report()
         staged = reported.staged | await asyncio.to_thread(self.world.stage.cached)
-        return msgspec.structs.replace(reported, staged=staged)
+        return self.world.sites[loaded].over(msgspec.structs.replace(reported, staged=staged))
 
     async def apply(
         self,

@@ -103,7 +103,8 @@ class Oracle:
         return [
             name
             for name, amount, since, until in wanted
-            if amount and amount + self.peak(name, since, until) > self.site.most(name, None)
+            if amount
+            and amount + self.peak(name, since, until) > self.site.capability.capacity[name]
         ]
 
     def peak(self, name: str, start: int, end: int) -> int:

@@ -5,7 +5,6 @@ from typing import Literal
 
 import msgspec
 
-from execution_broker.domain.amounts import CORES
 from execution_broker.domain.demand import (
     COMPUTE,
     EXECUTABLE,
@@ -18,9 +17,10 @@ from execution_broker.domain.demand import (
 )
 from execution_broker.domain.messages import NOT_QUOTED, TOO_EXPENSIVE, TOO_SLOW
 from execution_broker.domain.negotiation.bisecting import least_that
+from execution_broker.domain.negotiation.framing import Frame, turning_slots
 from execution_broker.domain.negotiation.site import Case
 from execution_broker.domain.negotiation.trial import Trial
-from execution_broker.domain.quoting import Quote
+from execution_broker.domain.quoting import Quote, changing
 from execution_broker.models.component import Component, Cost, Metric
 
 
@@ -58,16 +58,18 @@ def is_kept(bound: Bound, quote: Quote) -> bool:
     return value <= bound.limit if bound.what == "cost" else value >= bound.limit
 
 
-def settle(case: Case, trial: Trial) -> tuple[Bound, ...]:
+def settle(case: Case, trial: Trial, frames: Sequence[Frame]) -> tuple[Bound, ...]:
     """Raise the least of the demand until every bound is kept, at the least cost.
 
     Costs grow with every amount and metrics with the cores, so the fewest cores that keep the
-    metrics are also the cheapest, and the easiest to find room for. The bounds returned are
-    relaxed like the demand.
+    metrics are also the cheapest, and the easiest to find room for. Costs that change by the hour
+    are kept if they are somewhere in the first of the frames; what is suggested instead is kept in
+    all of them. The bounds returned are relaxed like the demand.
     """
     bounds = _quoted_bounds(case, trial.quote(case.demand))
     bounds = _settle_metrics(case, trial, bounds)
-    return _settle_costs(case, trial.quote(case.demand), bounds)
+    quotes = [_quotes(case.demand, trial, frame) for frame in frames]
+    return _settle_costs(case, quotes, bounds)
 
 
 def least_cores(
@@ -136,7 +138,7 @@ def _settle_metrics(case: Case, trial: Trial, bounds: tuple[Bound, ...]) -> tupl
     """Enough cores for every metric that some number of cores here reaches; then, with as many
     cores as may be, less of those that none reaches."""
     demand = case.demand
-    limit = case.site.most(CORES, case.site.capability.limits.cores)
+    limit = case.most_cores()
     needed = {
         bound: least_cores(demand, trial, (bound,), demand.cores.min, limit)
         for bound in bounds
@@ -189,11 +191,22 @@ def _most_cores(demand: Demand) -> int:
     return demand.cores.max or demand.cores.min
 
 
-def _settle_costs(case: Case, quote: Quote, bounds: tuple[Bound, ...]) -> tuple[Bound, ...]:
+def _quotes(demand: Demand, trial: Trial, frame: Frame) -> list[Quote]:
+    """One quote, or where prices change by the hour those among which each of them is least."""
+    if not changing(trial.site.capability):
+        return [trial.quote(demand)]
+    shape = trial.shape(demand)
+    slots = turning_slots(shape, frame, frame.soonest)
+    return [trial.quote_terms(slot.terms(shape)) for slot in slots]
+
+
+def _settle_costs(
+    case: Case, quotes: Sequence[Sequence[Quote]], bounds: tuple[Bound, ...]
+) -> tuple[Bound, ...]:
     relaxed = []
     for bound in bounds:
-        if bound.what == "cost" and not is_kept(bound, quote):
-            value = quoted(bound, quote) or 0.0
+        if bound.what == "cost" and not any(is_kept(bound, quote) for quote in quotes[0]):
+            value = max(min(quoted(bound, one) or 0.0 for one in frame) for frame in quotes)
             case.relax(
                 TOO_EXPENSIVE(
                     type=bound.type,

@@ -1,19 +1,25 @@
 """Chooses the offers of one answer: the earliest, and what is worth choosing beside it (N6, N7)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from execution_broker.domain.amounts import CORES, MEMORY, STORAGE
+from execution_broker.domain.capability import Price
 from execution_broker.domain.demand import SESSION
+from execution_broker.domain.hours import extremes
 from execution_broker.domain.negotiation.bisecting import most_that
 from execution_broker.domain.negotiation.bounds import is_kept
+from execution_broker.domain.negotiation.framing import Slot, turning_slots
 from execution_broker.domain.negotiation.judging import Prospect
-from execution_broker.domain.negotiation.placing import Slot, find, place
+from execution_broker.domain.negotiation.placing import Places, find
 from execution_broker.domain.negotiation.spreading import spread
 from execution_broker.domain.offer import Offer, Terms
 from execution_broker.domain.reserving import bookings
+
+_DAYS: Final = 7
+"""How far ahead a greener hour is looked for."""
 
 
 class _Candidate(msgspec.Struct, frozen=True):
@@ -49,7 +55,7 @@ def choose(prospects: Sequence[Prospect], number: int) -> tuple[Offer, ...]:
 def _candidates(prospect: Prospect, site_number: int, number: int) -> Iterator[_Candidate]:
     """At each start the least that was asked for, and as much as there is room for."""
     for start_number, slot in enumerate(_slots(prospect, number)):
-        least = place(prospect.trial.shape(prospect.demand), slot)
+        least = slot.terms(prospect.trial.shape(prospect.demand))
         grown = _grow(prospect, least)
         yield _Candidate(_offer(prospect, slot, least), start_number, site_number, is_grown=False)
         if grown != least:
@@ -58,15 +64,45 @@ def _candidates(prospect: Prospect, site_number: int, number: int) -> Iterator[_
 
 
 def _slots(prospect: Prospect, number: int) -> Iterator[Slot]:
-    """The first slot, and then each time the first one after the end of the last."""
+    """The first slot, and then each time the first one after the end of the last; and those at
+    which prices that change by the hour are least."""
     shape = prospect.trial.shape(prospect.demand)
     slot: Slot | None = prospect.slot
+    found = []
     for _ in range(number):
         if slot is None:
-            return
-        yield slot
+            break
+        found.append(slot)
         earliest = slot.start + shape.duration
-        slot = find(prospect.trial.site.calendar, shape, prospect.frame, earliest)
+        slot = find(prospect.trial, shape, prospect.bounds, prospect.frame, earliest)
+    for price in prospect.trial.site.capability.prices:
+        least = _least(prospect, shape, price)
+        if least is not None and least not in found:
+            found.append(least)
+    return iter(found)
+
+
+def _least(prospect: Prospect, shape: Terms, price: Price) -> Slot | None:
+    """The slot at which a price that changes by the hour is least; where there is no room then,
+    the first one after such a time that is better than the next best time."""
+    if not price.by_hour:
+        return None
+    frame, best = prospect.frame, None
+
+    def factor(slot: Slot) -> float:
+        terms = slot.terms(shape)
+        return extremes(price.by_hour, terms.start, terms.latest, terms.duration)[1]
+
+    places = Places(prospect.trial, shape, prospect.bounds, frame.last, frame.expires)
+    slots = turning_slots(shape, frame, frame.expires, _DAYS)
+    for slot in sorted(slots, key=lambda slot: (factor(slot), slot.start)):
+        if best is not None and factor(best) <= factor(slot):
+            break
+        start = places.first_from(slot.start)
+        found = None if start is None else Slot(start, frame.expires)
+        if found is not None and (best is None or factor(found) < factor(best)):
+            best = found
+    return best
 
 
 def _grow(prospect: Prospect, least: Terms) -> Terms:

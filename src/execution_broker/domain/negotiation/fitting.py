@@ -1,10 +1,8 @@
 """Whether a site can do at all what is asked: kinds, optional parts, limits, and what is there."""
 
-import re
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -22,6 +20,9 @@ from execution_broker.domain.messages import (
     UNSUPPORTED_KIND,
     UNSUPPORTED_MODE,
 )
+from execution_broker.domain.negotiation.addresses import scheme_of, without_secrets
+from execution_broker.domain.negotiation.flavouring import fit_flavour
+from execution_broker.domain.negotiation.permitting import permit
 from execution_broker.domain.negotiation.site import Case
 from execution_broker.domain.negotiation.spreading import fit_storage
 from execution_broker.models.component import Component, LifecycleComponent
@@ -31,19 +32,21 @@ from execution_broker.models.resources import SimpleData
 
 _IDENTITY: Final = {"location", "image", "mode"}
 _COMMON: Final = set(LifecycleComponent.__struct_fields__)
-_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
 def fit(case: Case) -> None:
     """Judge everything that does not depend on when: the demand is relaxed to what is possible."""
+    permit(case)
     _fit_executable(case)
     _fit_kinds(case)
     _fit_locations(case)
-    limits = case.site.capability.limits
-    case.change(
-        cores=_fit_amount(case, CORES, case.demand.cores, limits.cores, "compute"),
-        memory=_fit_amount(case, MEMORY, case.demand.memory, limits.memory, "memory"),
-    )
+    if case.flavour is None:
+        case.change(
+            cores=_fit_amount(case, CORES, case.demand.cores, "compute"),
+            memory=_fit_amount(case, MEMORY, case.demand.memory, "memory"),
+        )
+    else:
+        fit_flavour(case, case.flavour)
     fit_storage(case)
     _fit_outputs(case)
     _fit_duration(case)
@@ -140,34 +143,28 @@ def _fit_locations(case: Case) -> None:
 
 
 def _fit_location(case: Case, place: str, key: str, location: str | None) -> None:
+    """A site that only simulates reads nothing, wherever it is."""
     site = case.site
+    if site.capability.simulates != "nothing":
+        return
     schemes = site.capability.schemes
     if location is not None and schemes:
-        found = _SCHEME.match(location)
-        scheme = found[1].lower() if found else "none"
+        scheme = scheme_of(location)
         if scheme not in schemes:
             reason = f"{site.name} reads the schemes {', '.join(sorted(schemes))}, not {scheme}"
             path = f"{place}.location"
             case.refuse(NOT_ALLOWED(place=path, reason=reason, path=path))
     fault = site.lookups.get(key, Lookup()).fault
     if fault is not None:
-        where = _without_secrets(location) if location else "its source"
+        where = without_secrets(location) if location else "its source"
         case.refuse(UNREACHABLE(place=place, location=where, reason=fault, path=place))
 
 
-def _without_secrets(location: str) -> str:
-    """A URL without user and query: either may hold a secret, and answers are public."""
-    try:
-        parts = urlsplit(location)
-    except ValueError:
-        return "its location"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _fit_amount(case: Case, name: str, asked: Size, limit: int | None, resource: str) -> Size:
+def _fit_amount(case: Case, name: str, asked: Size, resource: str) -> Size:
     """The size within what one session can have here."""
-    most = case.site.most(name, limit)
+    most = case.site.most(name)
     place = f"{COMPUTE}.{name}"
+    asked = _refuse_more(case, name, asked, resource)
     if asked.min <= most:
         if asked.max is None or asked.max <= most:
             return asked
@@ -191,9 +188,33 @@ def _fit_amount(case: Case, name: str, asked: Size, limit: int | None, resource:
     return Size(most)
 
 
+def _refuse_more(case: Case, name: str, asked: Size, resource: str) -> Size:
+    """Where the policy refuses requests that could use more: the size with less as its most."""
+    maximum = case.site.maximum(name)
+    if maximum is None or maximum.over == "cap" or asked.max is None:
+        return asked
+    if asked.max <= maximum.most:
+        return asked
+    path = f"{COMPUTE}.{name}.max"
+    case.relax(
+        TOO_MUCH(
+            place=f"{COMPUTE}.{name}",
+            wanted=asked.max,
+            units=UNITS[name],
+            resource=resource,
+            platform=case.site.name,
+            limit=maximum.most,
+            path=path,
+            from_=asked.max,
+            to=maximum.most,
+        )
+    )
+    return Size(asked.min, maximum.most)
+
+
 def _fit_outputs(case: Case) -> None:
     """A platform that keeps outputs has room for those of one session, or can take none."""
-    most = case.site.most(OUTPUTS, None)
+    most = case.site.most(OUTPUTS)
     if case.site.capability.outputs > most:
         case.refuse(
             TOO_MUCH(

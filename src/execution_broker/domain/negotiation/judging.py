@@ -5,10 +5,12 @@ from typing import Final
 import msgspec
 
 from execution_broker.domain.demand import Demand
-from execution_broker.domain.messages import NOT_ALLOWED
+from execution_broker.domain.messages import NOT_ALLOWED, SIMULATED
 from execution_broker.domain.negotiation.bounds import Bound, settle
 from execution_broker.domain.negotiation.fitting import fit
-from execution_broker.domain.negotiation.placing import Frame, Slot, find, frame_of
+from execution_broker.domain.negotiation.flavouring import to_try, wants_more
+from execution_broker.domain.negotiation.framing import Frame, Slot, frame_of, lengthened
+from execution_broker.domain.negotiation.placing import find
 from execution_broker.domain.negotiation.refusing import no_room, not_enough_time
 from execution_broker.domain.negotiation.site import Case, Rules, Site
 from execution_broker.domain.negotiation.trial import Trial
@@ -31,40 +33,71 @@ class Prospect(msgspec.Struct, frozen=True, kw_only=True):
     remarks: tuple[Message, ...]
 
 
-def judge(site: Site, demand: Demand, rules: Rules, now: int) -> Prospect | tuple[Message, ...]:
-    """The first prospect, or the faults.
+class Judgement(msgspec.Struct, frozen=True):
+    """What one site can do, or everything that is wrong: prospects, or else faults."""
 
-    Following every suggestion of the faults makes a prospect of it; of several NO_CAPACITY any
-    one is enough.
+    prospects: tuple[Prospect, ...] = ()
+    faults: tuple[Message, ...] = ()
+
+
+def judge(site: Site, demand: Demand, rules: Rules, now: int) -> Judgement:
+    """The prospects, or the faults.
+
+    There are several prospects where fixed sizes are a choice. Following every suggestion of the
+    faults makes a prospect of it; of several NO_CAPACITY any one is enough.
     """
-    case = Case(site, demand)
+    prospects: list[Prospect] = []
+    faults: tuple[Message, ...] = ()
+    for flavour in to_try(site, demand):
+        case = Case(site, demand, flavour)
+        found = _judge(case, rules, now)
+        if found is None:
+            faults = faults or tuple(case.faults)
+            continue
+        prospects.append(found)
+        if not wants_more(demand):
+            break
+    return Judgement(tuple(prospects)) if prospects else Judgement(faults=faults)
+
+
+def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
+    """The first prospect of a case; None leaves faults in it."""
+    site = case.site
     fit(case)
     if case.is_hopeless:
-        return tuple(case.faults)
+        return None
     plan, assumed = make_plan(case.demand, site.capability, site.lookups)
     prepare = plan.prepare_cost()
     if prepare > LONGEST_PREPARATION:
-        return (*case.faults, _endless(site, prepare))
+        case.refuse(_endless(site, prepare))
+        return None
     trial = Trial(site, case.demand, plan)
-    bounds = settle(case, trial)
     frame = frame_of(case.demand, prepare, rules, now)
     later = frame_of(case.demand, prepare, rules, now + rules.patience)
-    if frame.missing > 0:
+    is_too_short = frame.missing > 0
+    bounds = settle(case, trial, [lengthened(later)] if is_too_short else _frames(frame, later))
+    if is_too_short:
         case.faults += not_enough_time(case, trial, bounds, (frame, later), rules)
-        return tuple(case.faults)
-    slot = find(site.calendar, trial.shape(case.demand), frame)
+        return None
+    slot = find(trial, trial.shape(case.demand), bounds, frame)
     if slot is None:
         case.faults += no_room(case, trial, bounds, (frame, later))
     if slot is None or case.faults:
-        return tuple(case.faults)
+        return None
+    told = (SIMULATED(platform=site.name),) if site.capability.simulates != "nothing" else ()
     return Prospect(
         trial=trial,
         demand=case.demand,
         bounds=bounds,
         frame=frame,
         slot=slot,
-        remarks=(*demand.messages, *case.remarks, *assumed),
+        remarks=(*told, *case.asked.messages, *case.remarks, *assumed),
     )
+
+
+def _frames(frame: Frame, later: Frame) -> list[Frame]:
+    """Now, and a little later where the window is still open then."""
+    return [frame] if later.missing > 0 else [frame, later]
 
 
 def _endless(site: Site, prepare: int) -> Message:

@@ -1,91 +1,116 @@
-"""Finds when: the frame that a session may start in, and the first start with room for it (N5)."""
+"""Finds when: the first start with room for a session and within every bound (N5, N6)."""
 
-from functools import partial
-
-import msgspec
+from collections.abc import Sequence
 
 from execution_broker.domain.amounts import Booking
-from execution_broker.domain.calendar import Calendar
-from execution_broker.domain.demand import Demand
-from execution_broker.domain.negotiation.bisecting import most_that
-from execution_broker.domain.negotiation.site import Rules
+from execution_broker.domain.hours import DAY, turns
+from execution_broker.domain.negotiation.bisecting import least_that, most_that
+from execution_broker.domain.negotiation.bounds import Bound, is_kept
+from execution_broker.domain.negotiation.framing import Frame, Slot
+from execution_broker.domain.negotiation.trial import Trial
 from execution_broker.domain.offer import Terms
+from execution_broker.domain.quoting import changing
 from execution_broker.domain.reserving import bookings
 
 
-class Frame(msgspec.Struct, frozen=True):
-    """Starts in [first, last]; an offer expires in [soonest, expires]. Whole epoch seconds.
-
-    `first` leaves time to prepare; `last` is the last second of the window; `expires` leaves time
-    to accept at the last moment and start at `last`; at `soonest` it was held just long enough.
-    """
-
-    first: int
-    last: int
-    prepare: int
-    soonest: int
-    expires: int
-
-    @property
-    def missing(self) -> int:
-        """Seconds that the window closes too early; none of them, or fewer: it does not."""
-        return self.soonest - self.expires
-
-
-class Slot(msgspec.Struct, frozen=True):
-    """A start with room, and until when it can be held."""
-
-    start: int
-    expires: int
-
-
-def frame_of(demand: Demand, prepare: int, rules: Rules, now: int) -> Frame:
-    last = demand.window_end - 1
-    return Frame(
-        first=max(demand.window_start, now + prepare),
-        last=last,
-        prepare=prepare,
-        soonest=now + min(rules.least_hold, rules.hold),
-        expires=min(now + rules.hold, last - prepare),
-    )
-
-
-def lengthened(frame: Frame) -> Frame:
-    """The frame if the window closed just late enough."""
-    last = frame.soonest + frame.prepare
-    return msgspec.structs.replace(frame, last=last, expires=frame.soonest)
-
-
-def place(shape: Terms, slot: Slot) -> Terms:
-    """The terms at a slot: the start is flexible until the offer expires and is then prepared."""
-    latest = max(slot.start, slot.expires + shape.prepare)
-    return msgspec.structs.replace(shape, start=slot.start, latest=latest)
-
-
-def find(calendar: Calendar, shape: Terms, frame: Frame, earliest: int = 0) -> Slot | None:
-    """The first slot of the frame, not before `earliest`, where the whole shape fits.
+def find(
+    trial: Trial, shape: Terms, bounds: Sequence[Bound], frame: Frame, earliest: int = 0
+) -> Slot | None:
+    """The first slot of the frame, not before `earliest`, where the whole shape fits and every
+    bound is kept.
 
     Held as long as possible; only where there is no room for that, for as long as there is.
     """
     first = max(frame.first, earliest)
-    start = calendar.first_fit(first, frame.last, partial(_at, shape, frame.expires))
+
+    def held_until(expires: int) -> Places:
+        return Places(trial, shape, bounds, frame.last, expires)
+
+    start = held_until(frame.expires).first_from(first)
     if start is not None:
         return Slot(start, frame.expires)
-    start = calendar.first_fit(first, frame.last, partial(_at, shape, frame.soonest))
+    start = held_until(frame.soonest).first_from(first)
     if start is None:
         return None
     longest = most_that(
-        lambda expires: calendar.fits(_at(shape, expires, start)), frame.soonest, frame.expires
+        lambda expires: held_until(expires).fits(start), frame.soonest, frame.expires
     )
     return None if longest is None else Slot(start, longest)
 
 
-def find_after(calendar: Calendar, shape: Terms, start: int, horizon: int) -> int | None:
+def find_after(
+    trial: Trial, shape: Terms, bounds: Sequence[Bound], start: int, horizon: int
+) -> int | None:
     """The first start in [start, start + horizon) where the shape fits with a fixed start."""
-    return calendar.first_fit(
-        start, start + horizon - 1, lambda at: _at(shape, at - shape.prepare, at)
-    )
+    return Places(trial, shape, bounds, start + horizon - 1, None).first_from(start)
 
 
-def _at(shape: Terms, expires: int, start: int) -> list[Booking]:
-    return bookings(place(shape, Slot(start, expires)))
+class Places:
+    """Where one shape can be placed, up to a last start. `expires` None: at fixed starts."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        shape: Terms,
+        bounds: Sequence[Bound],
+        last: int,
+        expires: int | None,
+    ) -> None:
+        self._trial = trial
+        self._shape = shape
+        types = changing(trial.site.capability)
+        self._bounds = [one for one in bounds if one.what == "cost" and one.type in types]
+        self._last = last
+        self._expires = expires
+
+    def first_from(self, start: int) -> int | None:
+        """The first start, not before this one, with room and within every bound."""
+        calendar = self._trial.site.calendar
+        while True:
+            found = calendar.first_fit(start, self._last, self._bookings)
+            if found is None:
+                return None
+            kept = self._kept_from(found)
+            if kept is None or kept == found:
+                return kept
+            start = kept
+
+    def fits(self, start: int) -> bool:
+        """Whether there is room at this start, within every bound."""
+        is_kept_here = all(self._keeps(bound, start) for bound in self._bounds)
+        return is_kept_here and self._trial.site.calendar.fits(self._bookings(start))
+
+    def _terms(self, start: int) -> Terms:
+        expires = start - self._shape.prepare if self._expires is None else self._expires
+        return Slot(start, expires).terms(self._shape)
+
+    def _bookings(self, start: int) -> list[Booking]:
+        return bookings(self._terms(start))
+
+    def _keeps(self, bound: Bound, start: int) -> bool:
+        return is_kept(bound, self._trial.quote_terms(self._terms(start)))
+
+    def _kept_from(self, start: int) -> int | None:
+        """The first start, not before this one, at which every bound is kept."""
+        while True:
+            before = start
+            for bound in self._bounds:
+                kept = self._bound_kept_from(bound, start)
+                if kept is None:
+                    return None
+                start = kept
+            if start == before:
+                return start
+
+    def _bound_kept_from(self, bound: Bound, start: int) -> int | None:
+        """Between two turns costs rise or fall in a straight line: the end of it tells enough."""
+        if self._keeps(bound, start):
+            return start
+        edge = (self._expires or 0) + self._shape.prepare
+        last = min(self._last, max(start, edge) + DAY)
+        ends = {last, *turns(self._shape.duration, start + 1, last)}
+        for end in sorted(ends | {edge} if start < edge < last else ends):
+            if end > start and self._keeps(bound, end):
+                return least_that(lambda at: self._keeps(bound, at), start + 1, end)
+            start = max(start, end)
+        return None

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from execution_broker.domain.demand import Size
+from execution_broker.domain.capability import Flavour
+from execution_broker.domain.demand import Demand, Size
 from execution_broker.domain.iso8601 import (
     write_epoch,
     write_epochs,
@@ -18,8 +19,10 @@ from execution_broker.domain.iso8601 import (
 )
 from execution_broker.domain.messages import NO_CAPACITY, NOT_ENOUGH_TIME
 from execution_broker.domain.negotiation.bisecting import most_that
-from execution_broker.domain.negotiation.bounds import Bound, least_cores
-from execution_broker.domain.negotiation.placing import Frame, find, find_after, lengthened
+from execution_broker.domain.negotiation.bounds import Bound, is_kept, least_cores
+from execution_broker.domain.negotiation.flavouring import is_enough, is_within, usable
+from execution_broker.domain.negotiation.framing import Frame, lengthened
+from execution_broker.domain.negotiation.placing import find, find_after
 from execution_broker.domain.negotiation.site import Case, Rules
 from execution_broker.domain.negotiation.spreading import is_adjustable
 from execution_broker.domain.negotiation.trial import Trial
@@ -41,10 +44,10 @@ def not_enough_time(
     frame, later = frames
     longer = lengthened(later)
     shape = trial.shape(case.demand)
-    found = find(case.site.calendar, shape, longer) is not None
+    found = find(trial, shape, bounds, longer) is not None
     last = longer.last
     if not found:
-        start = find_after(case.site.calendar, shape, longer.last + 1, HORIZON)
+        start = find_after(trial, shape, bounds, longer.last + 1, HORIZON)
         found, last = start is not None, start or last
     window = case.demand.window_start
     fault = NOT_ENOUGH_TIME(
@@ -80,7 +83,7 @@ class _Ways:
 
     def __init__(self, case: Case, trial: Trial, bounds: tuple[Bound, ...], frames: Frames) -> None:
         self.demand = case.demand
-        self.calendar = case.site.calendar
+        self.case = case
         self.floors = case.floors
         self.trial = trial
         self.bounds = bounds
@@ -89,8 +92,11 @@ class _Ways:
 
     def suggestions(self) -> Iterator[dict[str, Any]]:
         yield from self._later()
-        yield from self._fewer_cores()
-        yield from self._less_memory()
+        if self.case.flavour is None:
+            yield from self._fewer_cores()
+            yield from self._less_memory()
+        else:
+            yield from self._smaller()
         yield from self._less_storage()
         yield from self._shorter()
 
@@ -98,7 +104,7 @@ class _Ways:
         shape = self.trial.shape(self.demand)
         later = self.later
         begin = max(later.first, later.last + 1, later.soonest + later.prepare)
-        start = find_after(self.calendar, shape, begin, HORIZON)
+        start = find_after(self.trial, shape, self.bounds, begin, HORIZON)
         if start is not None:
             window = self.demand.window_start
             yield {
@@ -120,6 +126,36 @@ class _Ways:
         memory = self._most(1, asked - 1, lambda n: {"memory": Size(n)})
         if memory is not None:
             yield _less("compute.memory.min", f"{memory} GiB of memory", asked, memory)
+
+    def _smaller(self) -> Iterator[dict[str, Any]]:
+        """Fixed sizes: the largest of the smaller ones with room, for either amount on its own."""
+        asked, memory = self.case.asked, self.case.asked.memory.min
+        change = msgspec.structs.replace
+        for flavour in reversed(usable(self.case.site)):
+            fewer = change(asked, cores=Size(flavour.cores, asked.cores.max))
+            if flavour.cores < asked.cores.min and self._fits(flavour, fewer):
+                cores = flavour.cores
+                yield _less("compute.cores.min", f"{cores} cores", asked.cores.min, cores)
+                break
+        for flavour in reversed(usable(self.case.site)):
+            smaller = change(asked, memory=Size(flavour.memory, asked.memory.max))
+            if flavour.memory < memory and self._fits(flavour, smaller):
+                gib = flavour.memory
+                yield _less("compute.memory.min", f"{gib} GiB of memory", memory, gib)
+                break
+
+    def _fits(self, flavour: Flavour, asked: Demand) -> bool:
+        """Whether this size is as asked, and there is room for it within every bound."""
+        sizes = {"cores": Size(flavour.cores), "memory": Size(flavour.memory)}
+        demand = msgspec.structs.replace(self.demand, **sizes)
+        quote = self.trial.quote(demand)
+        metrics = [bound for bound in self.bounds if bound.what == "metric"]
+        return (
+            is_enough(flavour, asked)
+            and is_within(flavour, asked)
+            and all(is_kept(bound, quote) for bound in metrics)
+            and self._has_room(demand)
+        )
 
     def _less_storage(self) -> Iterator[dict[str, Any]]:
         """Only of the storage that could give the most: one suggestion for the dimension."""
@@ -160,9 +196,13 @@ class _Ways:
 
         def fits(number: int) -> bool:
             demand = msgspec.structs.replace(self.demand, **change(number))
-            return find(self.calendar, self.trial.shape(demand), self.frame) is not None
+            return self._has_room(demand)
 
         return most_that(fits, low, high)
+
+    def _has_room(self, demand: Demand) -> bool:
+        shape = self.trial.shape(demand)
+        return find(self.trial, shape, self.bounds, self.frame) is not None
 
 
 def _less(path: str, what: str, asked: object, possible: object) -> dict[str, Any]:

@@ -1,14 +1,19 @@
 """A site: one platform as negotiation sees it, and one demand on it while it is judged."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from execution_broker.domain.amounts import CORES, MEMORY, STORAGE
 from execution_broker.domain.calendar import Calendar
-from execution_broker.domain.capability import Capability
+from execution_broker.domain.capability import Capability, Flavour
 from execution_broker.domain.demand import Demand, Lookup
+from execution_broker.domain.policy import Maximum
+from execution_broker.domain.simulation import takes
 from execution_broker.models.message import Message
+
+_LIMITED: Final = frozenset({CORES, MEMORY, STORAGE})
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,24 +36,42 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     calendar: Calendar
     lookups: Mapping[str, Lookup] = {}
 
-    def most(self, amount: str, limit: int | None) -> int:
+    def most(self, amount: str) -> int:
         """The most of an amount that one session can have here, were nothing booked."""
-        reported = self.capability.capacity.get(amount, 0)
-        room = min(reported, self.calendar.capacity.get(amount, 0))
-        return room if limit is None else min(room, limit)
+        most = min(self.capability.capacity.get(amount, 0), self.calendar.capacity.get(amount, 0))
+        if amount not in _LIMITED:
+            return most
+        limit: int | None = getattr(self.capability.limits, amount)
+        maximum = self.maximum(amount)
+        most = most if limit is None else min(most, limit)
+        return most if maximum is None else min(most, maximum.most)
+
+    def maximum(self, amount: str) -> Maximum | None:
+        """What the policy says of the most cores, memory or storage of a session."""
+        found: Maximum | None = getattr(self.capability.policy, amount)
+        return found
+
+    def takes(self, demand: Demand) -> bool:
+        """Whether the site is there for such demands at all."""
+        return takes(self.capability, demand.executable)
 
 
 class Case:
     """One demand on one site. `demand` is relaxed by every fault that has a remedy, so that the
-    next rule is judged as if that had been followed. `floors`: the least GiB of each storage."""
+    next rule is judged as if that had been followed; `asked` stays what it was. `floors`: the least
+    GiB of each storage. `flavour`: the fixed size that is tried, where the site has any."""
 
-    def __init__(self, site: Site, demand: Demand) -> None:
+    def __init__(self, site: Site, demand: Demand, flavour: Flavour | None = None) -> None:
         self.site = site
-        self.demand = demand
+        self.asked = self.demand = demand
+        self.flavour = flavour
         self.faults: list[Message] = []
         self.remarks: list[Message] = []
         self.floors: tuple[int, ...] = ()
         self.is_hopeless = False
+
+    def most_cores(self) -> int:
+        return self.flavour.cores if self.flavour else self.site.most(CORES)
 
     def refuse(self, fault: Message) -> None:
         """A fault that nothing helps against."""

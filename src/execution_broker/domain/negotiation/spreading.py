@@ -17,7 +17,8 @@ _GIB: Final = 1 << 30
 def fit_storage(case: Case) -> None:
     """Every storage holds its data, and all of it together is what one session can have."""
     _hold_data(case)
-    most = case.site.most(STORAGE, case.site.capability.limits.storage)
+    _refuse_more(case)
+    most = case.site.most(STORAGE)
     excess = sum(part.size.min for part in case.demand.storage) - most
     if excess > 0:
         _reduce(case, excess, most)
@@ -100,6 +101,33 @@ def _reduce(case: Case, excess: int, most: int) -> None:
         case.relax(
             TOO_MUCH(**values, path=path, from_=least, to=least - cut), storage=tuple(storage)
         )
+
+
+def _refuse_more(case: Case) -> None:
+    """Where the policy refuses requests that could use more: the most of each that it takes."""
+    maximum, storage = case.site.maximum(STORAGE), case.demand.storage
+    wanted = sum(part.size.max or part.size.min for part in storage)
+    if maximum is None or maximum.over == "cap" or wanted <= maximum.most:
+        return
+    extra = max(0, maximum.most - sum(part.size.min for part in storage))
+    parts = list(storage)
+    for index, most in enumerate(spread(storage, extra)):
+        asked = storage[index].size
+        if asked.max is None or asked.max <= most:
+            continue
+        parts[index] = msgspec.structs.replace(storage[index], size=Size(asked.min, most))
+        fault = TOO_MUCH(
+            place=f"storage[{index}]",
+            wanted=asked.max,
+            units=UNITS[STORAGE],
+            resource="storage",
+            platform=case.site.name,
+            limit=maximum.most,
+            path=f"storage[{index}].size.max",
+            from_=asked.max,
+            to=most,
+        )
+        case.relax(fault, storage=tuple(parts))
 
 
 def _cap(case: Case, extra: int) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from execution_broker.domain.demand import Demand
-from execution_broker.domain.messages import NO_PLATFORM
+from execution_broker.domain.demand import EXECUTABLE, Demand
+from execution_broker.domain.messages import NO_PLATFORM, NOT_SIMULATED
 from execution_broker.domain.negotiation.choosing import choose
-from execution_broker.domain.negotiation.judging import Prospect, judge
+from execution_broker.domain.negotiation.judging import judge
 from execution_broker.domain.negotiation.site import Rules, Site
 from execution_broker.domain.offer import No, Verdict, Yes
+from execution_broker.domain.simulation import MARK, is_marked
 from execution_broker.models.message import Message
 
 
@@ -20,12 +21,14 @@ def negotiate(demand: Demand, sites: Sequence[Site], rules: Rules, now: int) -> 
     """
     if not sites:
         return No((NO_PLATFORM(reason="none has reported lately what it can do"),))
-    judged = [judge(site, demand, rules, now) for site in sites]
-    prospects = [found for found in judged if isinstance(found, Prospect)]
+    fitting = [site for site in sites if site.takes(demand)]
+    if not fitting:
+        return No((_no_such_site(demand, sites),))
+    judged = [judge(site, demand, rules, now) for site in fitting]
+    prospects = [prospect for found in judged for prospect in found.prospects]
     if not prospects:
-        faults = (fault for found in judged if isinstance(found, tuple) for fault in found)
         distinct: list[Message] = []
-        for fault in faults:
+        for fault in (fault for found in judged for fault in found.faults):
             if fault not in distinct:
                 distinct.append(fault)
         return No(tuple(distinct))
@@ -33,3 +36,13 @@ def negotiate(demand: Demand, sites: Sequence[Site], rules: Rules, now: int) -> 
     offering = {offer.platform for offer in offers}
     plans = {p.trial.site.name: p.trial.plan for p in prospects}
     return Yes(offers, {name: plan for name, plan in plans.items() if name in offering})
+
+
+def _no_such_site(demand: Demand, sites: Sequence[Site]) -> Message:
+    """Only real platforms for what is to be simulated, or only simulated ones for what is not."""
+    names = ", ".join(site.name for site in sites)
+    if is_marked(demand.executable):
+        remedy = f"{names} run what is asked for. Leave out {MARK}."
+        return NOT_SIMULATED(what="simulate", remedy=remedy, path=EXECUTABLE)
+    remedy = f"{names} only simulate, for executables whose location begins with {MARK}."
+    return NOT_SIMULATED(what="run", remedy=remedy, path=EXECUTABLE)

@@ -1,6 +1,6 @@
 """What an operator may set for a local platform."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -9,6 +9,13 @@ from execution_broker.models import kinds
 
 Natural = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(gt=0)]
+
+
+PRICES: Final = (
+    Price(type=kinds.COST_MONETARY),
+    Price(type=kinds.COST_ENERGY, per_core_hour=0.01, uncertainty=0.5),
+)
+QUALITIES: Final = (Quality(type=kinds.METRIC_COMPUTE, min=1.0, max=1.0, per_core=True),)
 
 
 class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,11 +64,4 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     grace: Annotated[float, msgspec.Meta(gt=0, le=60)] = 3.0
     limits: Limits = Limits()
     timings: Timings = Timings()
-    prices: tuple[Price, ...] = (
-        Price(type=kinds.COST_MONETARY),
-        Price(type=kinds.COST_ENERGY, per_core_hour=0.01, uncertainty=0.5),
-    )
-    qualities: tuple[Quality, ...] = (
-        Quality(type=kinds.METRIC_COMPUTE, min=1.0, max=1.0, per_core=True),
-    )
     description: str = "This machine"

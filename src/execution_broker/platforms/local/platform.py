@@ -15,7 +15,7 @@ import msgspec
 from execution_broker.domain.capability import Capability, ExecutableSupport
 from execution_broker.models import kinds
 from execution_broker.platforms.local import machine, preparing, releasing, running
-from execution_broker.platforms.local.config import LocalConfig
+from execution_broker.platforms.local.config import PRICES, QUALITIES, LocalConfig
 from execution_broker.platforms.local.site import Site
 from execution_broker.ports.platform import (
     Collected,
@@ -55,8 +55,8 @@ class LocalPlatform:
             schemes=frozenset(s for t in context.transfers.values() for s in t.schemes),
             limits=config.limits,
             timings=config.timings,
-            prices=config.prices,
-            qualities=config.qualities,
+            prices=PRICES,
+            qualities=QUALITIES,
             environment_here=site.kernel.ready(),
             requirements=await site.in_thread("The report", site.environments.keys),
             outputs=config.outputs,
