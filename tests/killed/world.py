@@ -132,7 +132,7 @@ class World:
             "data_directory": str(self.directory / "data"),
             "worker": {"lease": 3, "renewal": 1, "poll": 0.2},
             "transfers": {"file": {"roots": [str(self.directory)]}},
-            "negotiation": {"hold": 60},
+            "negotiation": {"hold": 60, "requests_per_minute": 1_000_000},
             "platforms": {
                 "local": {
                     "kernel_python": str(python),
