@@ -36,7 +36,7 @@ from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.models.reading import read_request
 from execution_broker.models.resources import Range, SimpleCompute, SimpleData
 from execution_broker.models.schedule import IntervalSpan, Schedule
-from execution_broker.models.update import EnumUpdate
+from execution_broker.models.update import EnumUpdate, Update
 
 CORES = 4
 LIFE = (
@@ -78,6 +78,12 @@ class FakeBroker:
     broken: int = 0
     """How many of the next answers break off in their middle, after what was asked was done."""
     bare_redirects: bool = False
+    honours_keys: bool = False
+    """Says in its description that it does, and does what a key stands for once."""
+    has_events: bool = False
+    """Then each change of a session is an event; every event stream breaks off after three."""
+    tokens: dict[str, str] = field(default_factory=dict)
+    """Whose a bearer token is."""
     has_etags: bool = True
     altered: dict[str, Any] = field(default_factory=dict)
     """Put over every session that is served, as another broker's peculiarities."""
@@ -88,6 +94,7 @@ class FakeBroker:
     calls: list[Call] = field(default_factory=list)
     url: str = ""
     _looks: dict[str, int] = field(default_factory=dict)
+    _done: dict[str, Response] = field(default_factory=dict)
 
     def app(self) -> Starlette:
         routes = [
@@ -96,11 +103,13 @@ class FakeBroker:
             Route("/offersets/{uuid}", self._offerset),
             Route("/sessions/{uuid}", self._session),
             Route("/sessions/{uuid}", self._update, methods=["POST"]),
+            Route("/sessions/{uuid}/events", self._events),
             Route("/sessions/{uuid}/results", self._results),
             Route("/sessions/{uuid}/results/{path:path}", self._result),
             Route("/streams/{uuid}/{name}", self._stream),
             Route("/admin/identities", self._identity, methods=["POST"]),
             Route("/readyz", self._ready),
+            Route("/openapi.json", self._description),
         ]
         return Starlette(
             routes=[Route(r.path, self._counted(r.endpoint), methods=_methods(r)) for r in routes]
@@ -120,7 +129,10 @@ class FakeBroker:
                 self.busy -= 1
                 after = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
                 return problem(503, "The database is being moved.", "Try again soon.", after)
-            response: Response = await endpoint(request)
+            key = request.headers.get("idempotency-key") if self.honours_keys else None
+            response: Response = self._done.get(key or "") or await endpoint(request)
+            if key is not None:
+                self._done[key] = response
             if self.broken:
                 self.broken -= 1
                 return StreamingResponse(_broken_off(), headers={"Content-Length": "1000"})
@@ -130,6 +142,8 @@ class FakeBroker:
 
     def _caller(self, request: Request) -> str | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return self.tokens.get(token)
         if scheme.lower() != "basic":
             return None
         name, _, password = base64.b64decode(token).decode().partition(":")
@@ -201,7 +215,9 @@ class FakeBroker:
         session = self.sessions.get(request.path_params["uuid"])
         if session is None:
             return not_found("session")
-        update = msgspec.json.decode(await request.body(), type=EnumUpdate)
+        update = msgspec.json.decode(await request.body(), type=Update)
+        if not isinstance(update, EnumUpdate):
+            return problem(409, "Only the phase can change.", "Possible: CANCELLED.")
         assert session.phase is not None
         phase = SessionPhase(update.value)
         if not session_may(session.phase, phase):
@@ -257,6 +273,22 @@ class FakeBroker:
             return wire(account, 409)
         self.accounts[account.username] = wanted["password"]
         return wire(account, 201)
+
+    async def _events(self, request: Request) -> Response:
+        uuid = request.path_params["uuid"]
+        if not self.has_events or uuid not in self.sessions:
+            return not_found("event")
+
+        async def some() -> Any:
+            for number in range(3):
+                yield f"id: {number}\nevent: phase\ndata: {{}}\n\n".encode()
+
+        return StreamingResponse(some(), media_type="text/event-stream")
+
+    async def _description(self, _: Request) -> Response:
+        key = {"name": "Idempotency-Key", "in": "header"}
+        operation = {"parameters": [key] if self.honours_keys else []}
+        return JSONResponse({"paths": {p: {"post": operation} for p in ("/requests", "/direct")}})
 
     async def _ready(self, _: Request) -> Response:
         return JSONResponse({"ready": True, "checks": []})

@@ -1,13 +1,18 @@
 """Watching and following: every change once, pauses that grow, patience with an absent broker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from execution_broker.client import BrokerClient, BrokerRefused, Unreachable
-from execution_broker.client.watching import LONGEST, PATIENCE, Look, watch
+from execution_broker.client.decoding import log_unknown
+from execution_broker.client.opening import opened
+from execution_broker.client.speaking import Ask, Found, Lost, Open, Pause, Reply, Sign, Take
+from execution_broker.client.watching import LONGEST, PATIENCE, Watch, ended
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
 from tests.client.fake_broker import LIFE, FakeBroker, offer
@@ -25,7 +30,9 @@ def test_every_change_is_seen_once_until_the_end(
     assert phases == [SessionPhase.ACCEPTED, *LIFE]
     assert min(sleeps) == 0.5
     conditional = [call for call in broker.calls if "if-none-match" in call.headers]
-    assert len(conditional) == len(broker.calls) - 1
+    events = [call for call in broker.calls if call.path.endswith("/events")]
+    assert len(events) == 1, "they are asked for once, as there are none"
+    assert len(conditional) == len(broker.calls) - 2
 
 
 def test_a_broker_without_etags_is_watched_as_well(
@@ -69,35 +76,63 @@ def test_a_broker_that_does_not_come_back_is_given_up(
     assert PATIENCE <= sum(sleeps) <= 3 * PATIENCE
 
 
-def test_a_broker_that_was_never_there_is_not_waited_for() -> None:
-    with pytest.raises(Unreachable):
-        next(watch(_nobody, interval=0.5, sleep=_refuse_to_sleep))
+def test_a_broker_that_was_never_there_is_not_waited_for(nobody: str, sleeps: list[float]) -> None:
+    with BrokerClient(nobody, sleep=sleeps.append) as client, pytest.raises(Unreachable):
+        next(client.watch("5f3ff7a4-6f3a-4b0a-9d6e-0f1b8e7d1c22"))
+    assert len(sleeps) == 2
 
 
-@given(st.lists(st.sampled_from(["same", "change", "gone"]), max_size=60), st.floats(0, 5))
+@given(st.lists(st.sampled_from(["same", "change", "busy", "gone"]), max_size=60), st.floats(0, 5))
 def test_no_pattern_of_answers_makes_a_busy_loop(answers: list[str], interval: float) -> None:
-    """Between two looks there is a pause, bounded from below and from above."""
-    log: list[float | str] = []
+    """After every answer there is a pause, bounded from below and from above. (The last of several
+    refusals in a row is borne by a longer pause, so that a look may follow a look's pause.)"""
+    peer, _ = opened("http://broker.test", None, None, 30, (0.2, 0.6))
+    course = Watch(peer, log_unknown, "x", interval).course()
     phases = iter([SessionPhase.RUNNING, SessionPhase.RELEASING] * 60)
     script = iter(["change", *answers])
-
-    def look(_: str | None) -> Look:
-        log.append("look")
-        match next(script, "end"):
-            case "change":
-                return Look(ExecutionSession(phase=next(phases)), "tag")
-            case "same":
-                return Look(None, "tag")
-            case "gone":
-                raise Unreachable("Nobody is there.")
-            case _:
-                return Look(ExecutionSession(phase=SessionPhase.COMPLETED), "tag")
-
-    seen = list(watch(look, interval=interval, sleep=log.append))
+    seen: list[ExecutionSession] = []
+    asked = paused = 0
+    wanted: Any = next(course)
+    while not (seen and ended(seen[-1])):
+        match wanted:
+            case Found(value=session):
+                seen.append(session)
+                wanted = course.send(None) if not ended(session) else None
+            case Pause(seconds=seconds):
+                assert 0.05 <= seconds <= LONGEST
+                paused += 1
+                wanted = course.send(None)
+            case Sign():
+                wanted = course.send(None)
+            case Open():
+                wanted = course.send(Reply(404, {}, b""))
+            case Take():
+                wanted = course.send(b"")
+            case Ask():
+                asked += 1
+                assert asked <= paused + 1, "it was asked again without a pause"
+                wanted = _answer(course, next(script, "end"), phases)
     assert seen[-1].phase is SessionPhase.COMPLETED
     assert len(seen) == 2 + answers.count("change")
-    assert [isinstance(entry, str) for entry in log] == [i % 2 == 0 for i in range(len(log))]
-    assert all(0.05 <= entry <= LONGEST for entry in log if not isinstance(entry, str))
+
+
+def _answer(course: Any, what: str, phases: Iterator[SessionPhase]) -> Any:
+    match what:
+        case "change":
+            return course.send(_ok(next(phases)))
+        case "same":
+            return course.send(Reply(304, {}, b""))
+        case "busy":
+            return course.send(Reply(503, {}, b""))
+        case "gone":
+            return course.throw(Lost("it broke off"))
+        case _:
+            return course.send(_ok(SessionPhase.COMPLETED))
+
+
+def _ok(phase: SessionPhase) -> Reply:
+    body = msgspec.json.encode(ExecutionSession(phase=phase))
+    return Reply(200, {"etag": '"tag"', "content-type": "application/json"}, body)
 
 
 def test_a_stream_from_a_byte_on(broker: FakeBroker, client: BrokerClient) -> None:
@@ -145,11 +180,3 @@ def test_following_a_stream_gives_every_byte_once(broker: FakeBroker) -> None:
         parts.extend(follower.follow(accepted(broker), "stdout"))
     assert b"".join(parts) == b"one\ntwo\nthree\n"
     assert len(parts) == 3
-
-
-def _nobody(_: str | None) -> Look:
-    raise Unreachable("Nobody is there.")
-
-
-def _refuse_to_sleep(_: float) -> None:
-    raise AssertionError("it waited")

@@ -11,7 +11,7 @@ from execution_broker.cli.context import At
 from execution_broker.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from execution_broker.client.client import Request
+    from execution_broker.client.requests import Request
 
 P = ParamSpec("P")
 

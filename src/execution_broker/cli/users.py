@@ -16,7 +16,7 @@ from execution_broker.cli.teaching import teach
 
 if TYPE_CHECKING:
     from execution_broker.client import StreamName
-    from execution_broker.client.client import Request
+    from execution_broker.client.requests import Request
     from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 
 _EXAMPLE: Final = "4f1c5a9e-8d0b-4b5e-9a55-0c8f5b7f2d11"

@@ -1,5 +1,7 @@
-"""A thin client of an Execution Broker: typed methods over HTTP, errors that say what to do."""
+"""A client of an Execution Broker, blocking or asynchronous: typed methods over HTTP, errors that
+say what to do."""
 
+from execution_broker.client.async_client import AsyncBrokerClient
 from execution_broker.client.client import BrokerClient
 from execution_broker.client.errors import (
     BadAddress,
@@ -11,13 +13,16 @@ from execution_broker.client.errors import (
     Unreachable,
     Unwritable,
 )
+from execution_broker.client.requests import Request
 from execution_broker.client.streams import StreamName
 
 __all__ = [
+    "AsyncBrokerClient",
     "BadAddress",
     "BrokerClient",
     "BrokerRefused",
     "ContentMismatch",
+    "Request",
     "StreamName",
     "TargetTaken",
     "Unanswered",

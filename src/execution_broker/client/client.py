@@ -1,44 +1,47 @@
-"""The client: one typed method for each thing that a broker can be asked."""
+"""The blocking client: one typed method for each thing that a broker can be asked."""
 
-import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Self
-from urllib.parse import quote
-from uuid import UUID
+from typing import Self
+from uuid import UUID, uuid4
 
-from execution_broker.client.decoding import Notice, read, read_offerset, read_session
-from execution_broker.client.errors import BrokerRefused, UnexpectedReply, Unreachable
-from execution_broker.client.fetching import Progress, fetch
-from execution_broker.client.streams import Part, StreamName, read_from
-from execution_broker.client.transport import Reply, Sleep, Transport, refusal
-from execution_broker.client.watching import Look, follow, watch
-from execution_broker.domain.errors import NotFound
-from execution_broker.models.execution import ExecutionRequest, ExecutionSession, OfferSetResponse
+from execution_broker.client import requests
+from execution_broker.client.asking import DELAYS
+from execution_broker.client.credentials import GetToken
+from execution_broker.client.decoding import Notice, log_unknown
+from execution_broker.client.fetching import Progress, fetch, untold
+from execution_broker.client.opening import opened
+from execution_broker.client.peer import Credentials
+from execution_broker.client.requests import Request
+from execution_broker.client.shells import Shell, Sleep
+from execution_broker.client.streams import StreamName, read_from
+from execution_broker.client.watching import Watch, follow
+from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.extensions import (
     Account,
-    AccountRequest,
-    Problem,
+    Identity,
+    IdentityChange,
+    IdentityList,
+    PlatformList,
     ResultFile,
     ResultList,
 )
 from execution_broker.models.phases import SessionPhase
-from execution_broker.models.reading import UnknownKind
-from execution_broker.models.update import EnumUpdate, Update
-
-_LOG: Final = logging.getLogger("execution_broker.client")
-
-Request = ExecutionRequest | Mapping[str, Any]
-"""A request as a struct, or as plain values that are sent as they are."""
+from execution_broker.models.update import Update
 
 
 class BrokerClient:
-    """A broker at `url`, asked as `username` (or as nobody).
+    """A broker at `url`, asked as `username`, or by a bearer `token`, or as nobody.
+
+    `token` may be a function: it is called when a token is needed, and again when one is refused.
 
     Every method raises a BrokerError with a sentence and a next action: Unreachable, Unanswered
     (a change whose answer was lost), BrokerRefused (with the broker's problem document) or
-    UnexpectedReply. Reading is repeated a few times; a change is sent once, never again.
+    UnexpectedReply. What can be repeated without harm is, `delays` seconds apart: what reads,
+    what the broker says it has not done, and what says how something shall be. A request carries
+    an Idempotency-Key, under which brokers that honour it do a thing once however often it is
+    sent; give your own `key` to repeat a request later.
 
     `timeout` in seconds for each wait on the network. `notice` is told of each component that
     was left out of an answer because its kind is not known here; without it they are logged.
@@ -52,17 +55,20 @@ class BrokerClient:
         password: str | None = None,
         timeout: float = 30.0,
         *,
+        token: str | GetToken | None = None,
         notice: Notice | None = None,
+        delays: tuple[float, ...] = DELAYS,
         sleep: Sleep = time.sleep,
     ) -> None:
-        self._transport = Transport(url, username, password, timeout=timeout, sleep=sleep)
-        self._notice = notice or _log
-        self._sleep = sleep
+        given = Credentials(username, password or "") if username else None
+        self._peer, signer = opened(url, given, token, timeout, delays)
+        self._shell = Shell(self._peer, signer, timeout, sleep)
+        self._notice = notice or log_unknown
 
     @property
     def url(self) -> str:
         """The address of the broker, without credentials."""
-        return self._transport.url
+        return self._peer.url
 
     def __enter__(self) -> Self:
         return self
@@ -72,160 +78,109 @@ class BrokerClient:
 
     def close(self) -> None:
         """Give back the connections. Idempotent."""
-        self._transport.close()
+        self._shell.close()
 
-    def request(self, request: Request) -> OfferSetResponse:
+    def request(self, request: Request, *, key: str | None = None) -> OfferSetResponse:
         """Ask for offers: YES with sessions in phase OFFERED, or NO with messages that say why."""
-        reply = self._transport.post("requests", _body(request), expect=(200, 201, 303))
-        return read_offerset(self._answer(reply).values(), self._notice)
+        key = key or str(uuid4())
+        return self._shell.hold(requests.offers(self._peer, self._notice, request, key))
 
     def offerset(self, uuid: UUID | str) -> OfferSetResponse:
         """An offer set as it is now."""
-        reply = self._transport.get(f"offersets/{_name(uuid)}")
-        return read_offerset(reply.values(), self._notice)
+        return self._shell.hold(requests.offerset(self._peer, self._notice, uuid))
 
-    def direct(self, request: Request) -> ExecutionSession:
+    def direct(self, request: Request, *, key: str | None = None) -> ExecutionSession:
         """Ask for a session without choosing among offers.
 
         It is ACCEPTED, or FAILED with messages that say why; then nothing was stored.
         """
-        reply = self._transport.post("direct", _body(request), expect=(200, 201, 303, 400))
-        if reply.status == 400 and not _is_session(reply):
-            raise refusal(reply)
-        return read_session(self._answer(reply).values(), self._notice)
+        key = key or str(uuid4())
+        return self._shell.hold(requests.direct(self._peer, self._notice, request, key))
 
     def session(self, uuid: UUID | str) -> ExecutionSession:
         """A session as it is now."""
-        reply = self._transport.get(f"sessions/{_name(uuid)}")
-        return read_session(reply.values(), self._notice)
+        return self._shell.hold(requests.session(self._peer, self._notice, uuid))
 
     def accept(self, uuid: UUID | str) -> ExecutionSession:
-        """Accept an offer. Our brokers answer a repetition with the session as it is."""
+        """Accept an offer. Repeatable: what is accepted stays so."""
         return self._move(uuid, SessionPhase.ACCEPTED)
 
     def reject(self, uuid: UUID | str) -> ExecutionSession:
-        """Give an offer back, with what it holds."""
+        """Give an offer back, with what it holds. Repeatable."""
         return self._move(uuid, SessionPhase.REJECTED)
 
     def cancel(self, uuid: UUID | str) -> ExecutionSession:
-        """End a session or an offer now; what it used is released afterwards."""
+        """End a session or an offer now; what it used is released afterwards. Repeatable."""
         return self._move(uuid, SessionPhase.CANCELLED)
 
-    def update(self, uuid: UUID | str, update: Update) -> ExecutionSession:
-        """Change one value of a session: one of those that `meta.options` lists."""
-        reply = self._transport.post(f"sessions/{_name(uuid)}", update, expect=(200,))
-        return read_session(reply.values(), self._notice)
+    def update(
+        self, uuid: UUID | str, update: Update, *, if_match: str | None = None
+    ) -> ExecutionSession:
+        """Change one value of a session: one of those that `meta.options` lists.
+
+        With `if_match` (an ETag) only if nobody else has changed it since.
+        """
+        return self._shell.hold(requests.update(self._peer, self._notice, uuid, update, if_match))
 
     def watch(self, uuid: UUID | str, interval: float = 0.5) -> Iterator[ExecutionSession]:
-        """The session now and at every change, until it has ended; see `watching.watch`."""
-        place = f"sessions/{_name(uuid)}"
-        return watch(lambda etag: self._look(place, etag), interval=interval, sleep=self._sleep)
+        """The session now and at every change, until it has ended; see `watching.Watch`."""
+        return self._shell.walk(Watch(self._peer, self._notice, uuid, interval).course())
 
     def results(self, uuid: UUID | str) -> ResultList:
         """What is kept of the outputs of a session."""
-        return read(self._transport.get(f"sessions/{_name(uuid)}/results").values(), ResultList)
+        return self._shell.hold(requests.results(self._peer, uuid))
 
     def fetch(
         self,
         uuid: UUID | str,
         path: str | ResultFile,
         target: Path,
-        progress: Progress = lambda *_: None,
+        progress: Progress = untold,
     ) -> Path:
         """Fetch one result to the file `target`, verified; see `fetching.fetch`.
 
         A ResultFile out of `results` spares looking its path up. NotFound if there is no such.
         """
-        file = self._result(uuid, path) if isinstance(path, str) else path
-        return fetch(self._transport, file, target, progress)
+        file = path
+        if isinstance(file, str):
+            file = self._shell.hold(requests.result(self._peer, uuid, file))
+        return self._shell.hold(fetch(self._peer, file, target, progress))
 
     def stream(self, uuid: UUID | str, name: StreamName, offset: int = 0) -> bytes:
         """What a session wrote to `stdout` or `stderr`, from a byte on."""
-        return self._part(uuid, name, offset).data
+        return self._shell.hold(read_from(self._peer, uuid, name, offset)).data
 
     def follow(self, uuid: UUID | str, name: StreamName, interval: float = 0.5) -> Iterator[bytes]:
         """What a session writes, as it comes, until it has ended."""
-        return follow(
-            lambda known: self._part(uuid, name, known),
-            lambda: self.session(uuid),
-            interval=interval,
-            sleep=self._sleep,
-        )
+        return self._shell.walk(follow(self._peer, self._notice, uuid, name, interval))
+
+    def platforms(self) -> PlatformList:
+        """The places that can run sessions."""
+        return self._shell.hold(requests.platforms(self._peer))
+
+    def identity(self) -> Identity:
+        """Who one is here."""
+        return self._shell.hold(requests.identity(self._peer))
+
+    def change_password(self, password: str) -> Identity:
+        """Change one's own password. This client goes on with the old one: make another."""
+        return self._shell.hold(requests.change_password(self._peer, password))
 
     def create_identity(self, username: str, password: str) -> Account:
         """Add somebody who may use the broker. For its administrator alone."""
-        body = AccountRequest(username=username, password=password)
-        reply = self._transport.post("admin/identities", body, expect=(200, 201, 409))
-        if reply.status == 409:
-            raise BrokerRefused(
-                Problem(
-                    type="about:blank",
-                    title="Conflict",
-                    status=409,
-                    detail=f"There is an identity {username} already.",
-                    remedy="Choose another name.",
-                )
-            )
-        return read(reply.values(), Account)
+        return self._shell.hold(requests.create_identity(self._peer, username, password))
+
+    def identities(self, after: str | None = None) -> IdentityList:
+        """A page of identities; its `next` is the `after` of the next. For the administrator."""
+        return self._shell.hold(requests.identities(self._peer, after))
+
+    def change_identity(self, uuid: UUID | str, change: IdentityChange) -> Identity:
+        """Disable or enable an identity, change its password or role. For the administrator."""
+        return self._shell.hold(requests.change_identity(self._peer, uuid, change))
 
     def ready(self) -> bool:
         """Whether the broker answers and can take requests now. Asked once, never repeated."""
-        try:
-            return self._transport.get_once("readyz", expect=(200, 503)).status == 200
-        except Unreachable:
-            return False
-
-    def _part(self, uuid: UUID | str, name: StreamName, offset: int) -> Part:
-        return read_from(self._transport, f"streams/{_name(uuid)}/{name}", offset)
+        return self._shell.hold(requests.ready(self._peer))
 
     def _move(self, uuid: UUID | str, phase: SessionPhase) -> ExecutionSession:
-        return self.update(uuid, EnumUpdate(path="phase", value=phase.value))
-
-    def _answer(self, reply: Reply) -> Reply:
-        """The answer itself: a redirection of ours has it as body, others are followed."""
-        place = reply.headers.get("location")
-        if reply.status != 303 or _is_object(reply):
-            return reply
-        if place is None:
-            raise UnexpectedReply(
-                "The broker answered 303 without a Location.",
-                "Check that the address is that of an Execution Broker.",
-            )
-        return self._transport.get(place)
-
-    def _look(self, place: str, etag: str | None) -> Look:
-        headers = {"If-None-Match": etag} if etag else None
-        reply = self._transport.get(place, headers, expect=(200, 304))
-        if reply.status == 304:
-            return Look(session=None, etag=etag)
-        return Look(read_session(reply.values(), self._notice), reply.headers.get("etag"))
-
-    def _result(self, uuid: UUID | str, path: str) -> ResultFile:
-        for file in self.results(uuid).results:
-            if file.path == path:
-                return file
-        raise NotFound(
-            f"The session {uuid} has no result {path}.", "List them with `broker results`."
-        )
-
-
-def _name(uuid: UUID | str) -> str:
-    return quote(str(uuid), safe="")
-
-
-def _body(request: Request) -> object:
-    return request if isinstance(request, ExecutionRequest) else dict(request)
-
-
-def _is_object(reply: Reply) -> bool:
-    kind = reply.headers.get("content-type", "")
-    return "json" in kind and reply.body.lstrip().startswith(b"{")
-
-
-def _is_session(reply: Reply) -> bool:
-    values = reply.values() if _is_object(reply) else None
-    return isinstance(values, dict) and "phase" in values
-
-
-def _log(unknown: UnknownKind) -> None:
-    _LOG.warning("%s has the kind %s, which is not known here", unknown.place, unknown.kind)
+        return self._shell.hold(requests.move(self._peer, self._notice, uuid, phase))

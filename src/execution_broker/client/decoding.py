@@ -4,6 +4,7 @@ Another broker may know kinds that we do not, and writes null for what is absent
 an unknown kind is left out and reported; what has the shape of a session is read as one.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar, get_args
 
@@ -23,6 +24,7 @@ Notice = Callable[[UnknownKind], None]
 
 T = TypeVar("T")
 
+_LOG: Final = logging.getLogger("execution_broker.client")
 _PARTS: Final[Mapping[str, Any]] = {
     "executable": Executable,
     "compute": Compute,
@@ -36,9 +38,14 @@ _PARTS: Final[Mapping[str, Any]] = {
 _VERBATIM: Final = frozenset({"parameters"})
 
 
+def log_unknown(unknown: UnknownKind) -> None:
+    """The notice of those who give none."""
+    _LOG.warning("%s has the kind %s, which is not known here", unknown.place, unknown.kind)
+
+
 def read_session(values: object, notice: Notice) -> ExecutionSession:
     """A session. UnexpectedReply when it is none; unknown kinds inside it go to `notice`."""
-    body = _known(_whole(values, "$", kinds.SCHEDULED_SESSION, notice), "$", notice)
+    body = _known_whole(_whole(values, "$", kinds.SCHEDULED_SESSION, notice), notice)
     session = read(body, ExecutionSession)
     if session.phase is None:
         raise _unexpected("$.phase: a session without a phase")
@@ -47,7 +54,7 @@ def read_session(values: object, notice: Notice) -> ExecutionSession:
 
 def read_offerset(values: object, notice: Notice) -> OfferSetResponse:
     """An offer set. UnexpectedReply when it is none; unknown kinds inside it go to `notice`."""
-    body = _known(_whole(values, "$", kinds.OFFERSET, notice), "$", notice)
+    body = _known_whole(_whole(values, "$", kinds.OFFERSET, notice), notice)
     offers = body.get("offers")
     if isinstance(offers, list):
         body["offers"] = [
@@ -77,6 +84,13 @@ def _whole(values: object, place: str, kind: str, notice: Notice) -> dict[str, A
     if isinstance(given, str) and given != kind:
         notice(UnknownKind(place=place, kind=given, known=(kind,)))
     return {**values, "kind": kind}
+
+
+def _known_whole(values: Mapping[str, Any], notice: Notice) -> dict[str, Any]:
+    try:
+        return _known(values, "$", notice)
+    except RecursionError:
+        raise _unexpected("$: nested too deeply") from None
 
 
 def _known(values: Mapping[str, Any], place: str, notice: Notice) -> dict[str, Any]:

@@ -4,7 +4,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from execution_broker.client.transport import Reply, Transport
+from execution_broker.client.asking import Question, ask
+from execution_broker.client.peer import Peer
+from execution_broker.client.requests import name
+from execution_broker.client.speaking import Conversation, Reply
 
 StreamName = Literal["stdout", "stderr"]
 
@@ -20,9 +23,11 @@ class Part(msgspec.Struct, frozen=True):
     total: int
 
 
-def read_from(transport: Transport, place: str, offset: int) -> Part:
+def read_from(peer: Peer, uuid: object, stream: StreamName, offset: int) -> Conversation[Part]:
     """A stream from the byte `offset` of the whole on; what is not kept of it is left out."""
-    reply = transport.get(place, {"Accept": "application/octet-stream, */*;q=0.1"})
+    place = f"streams/{name(str(uuid))}/{stream}"
+    accept = {"Accept": "application/octet-stream, */*;q=0.1"}
+    reply = yield from ask(peer, Question(place=place, headers=accept))
     total = _total(reply)
     dropped = total - len(reply.body)
     if dropped == 0 or offset < _HEAD:
