@@ -25,16 +25,18 @@ from execution_broker.ports import registry
 from execution_broker.ports.data import DataKind, Transfer
 from execution_broker.ports.platform import Platform, PlatformContext
 from execution_broker.services import Services
+from execution_broker.services.booking.answering import Answering
+from execution_broker.services.booking.calendars import Calendars
+from execution_broker.services.booking.desk import Desk
 from execution_broker.services.identities import AccountExists, IdentitiesService
 from execution_broker.services.limits import RequestRate, SignIns
 from execution_broker.services.negotiating import Negotiator
-from execution_broker.services.offers import OffersService, Settling
+from execution_broker.services.offers import OffersService
 from execution_broker.services.oidc import Bearers, Issuer, Timing
 from execution_broker.services.passwords import Passwords
 from execution_broker.services.probes import Probes
 from execution_broker.services.sessions import SessionsService
 from execution_broker.services.status import StatusService
-from execution_broker.services.storing import Ledger
 from execution_broker.services.views import Viewing
 from execution_broker.steps.base import Handler, World
 from execution_broker.steps.handlers import handlers
@@ -137,19 +139,17 @@ def make_services(
     negotiation = settings.negotiation
     probes = Probes(database, negotiation.probe_wait, uuid4)
     stale = timedelta(seconds=3 * settings.upkeep.report)
-    negotiator = Negotiator(database, probes, _rules(negotiation), _defaults(negotiation), stale)
-    settling = Settling(database, negotiator)
+    calendars = Calendars()
+    negotiator = Negotiator(
+        database, calendars, probes, _rules(negotiation), _defaults(negotiation), stale
+    )
+    desk = Desk(database, calendars)
+    answering = Answering(desk, negotiator, uuid4, negotiation.budget)
     rate = RequestRate(negotiation.requests_per_minute, time.monotonic)
     viewing = Viewing(settings.http.public_url or base_url, settings.http.public_reading)
-
-    def ledger(identity: int) -> Ledger:
-        return Ledger(identity, uuid4, negotiation.budget)
-
     return Services(
-        offers=OffersService(database, settling, rate, viewing, ledger),
-        sessions=SessionsService(
-            database, negotiator, settling, rate, viewing, ledger, _results(settings)
-        ),
+        offers=OffersService(database, answering, rate, viewing),
+        sessions=SessionsService(database, desk, answering, rate, viewing, _results(settings)),
         identities=_identities(database, settings.identity, instance.secret),
         status=StatusService(database, stale),
     )

@@ -8,9 +8,11 @@ from execution_broker.domain.identity import Role
 from execution_broker.domain.offer import Terms
 from execution_broker.domain.plan import Plan
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
+from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.storage import bookings, identities, sessions
 from execution_broker.storage.database import Connection
-from execution_broker.storage.records import StoredSession
+from execution_broker.storage.documents import encode
+from execution_broker.storage.records import NewOfferSet, StoredComponent, StoredSession
 
 TERMS = Terms(
     start=1_800_000_000,
@@ -50,27 +52,44 @@ async def a_session(database: Any) -> Rows:
         assert account is not None
         await bookings.add_platform(connection, "here")
         (platform, *_) = await bookings.platforms(connection)
-        offerset = await sessions.add_offerset(
+        expires = now + timedelta(minutes=5)
+        plans = encode({platform.id: Plan(())})
+        (offerset,) = await sessions.add_offersets(
             connection,
-            uuid=uuid4(),
-            identity=account.caller.key,
-            document=OfferSetResponse(result="YES"),
-            plans={platform.id: Plan(())},
-            now=now,
-            expires=now + timedelta(minutes=5),
+            [
+                NewOfferSet(
+                    uuid=uuid4(),
+                    identity=account.caller.key,
+                    document=OfferSetResponse(result="YES"),
+                    plans=plans,
+                    now=now,
+                    expires=expires,
+                )
+            ],
         )
-        session = await sessions.add_session(
-            connection,
+        new = StoredSession(
+            id=0,
             uuid=uuid4(),
             offerset=offerset,
             identity=account.caller.key,
+            owner=name,
             platform=platform.id,
+            plans=plans,
+            phase=SessionPhase.INITIAL,
+            events=0,
             document=ExecutionSession(),
             terms=TERMS,
-            components={"compute": uuid4(), "executable": uuid4()},
-            now=now,
-            expires=now + timedelta(minutes=5),
+            created=now,
+            modified=now,
+            expires=expires,
+            components={
+                key: StoredComponent(id=0, key=key, uuid=uuid4(), phase=ComponentPhase.INITIALIZING)
+                for key in ("compute", "executable")
+            },
         )
+        await sessions.add_sessions(connection, [new])
+        session = await sessions.by_id(connection, new.id)
+        assert session is not None
         return Rows(session, platform.id, account.caller.key, now)
 
     rows: Rows = await database.write(work)

@@ -1,41 +1,26 @@
 """Finds out what could be offered for a request, from what is stored (N2)."""
 
+import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from execution_broker.domain import messages
 from execution_broker.domain.calendar import Calendar
-from execution_broker.domain.capability import Capability
 from execution_broker.domain.demand import Demand, Lookup
 from execution_broker.domain.negotiation import Rules, Site, negotiate
 from execution_broker.domain.offer import No, Verdict
 from execution_broker.domain.resolve import Defaults, resolve
 from execution_broker.models.reading import Reading
-from execution_broker.services.calendars import Calendars
+from execution_broker.services.booking.calendars import Calendars, News
 from execution_broker.services.probes import Probes
 from execution_broker.storage import bookings
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import StoredPlatform
 
 
-class Place(NamedTuple):
-    """A platform that may be offered, with its calendar as this process knows it."""
-
-    stored: StoredPlatform
-    capability: Capability
-    calendar: Calendar
-
-    def site(self, lookups: dict[str, Lookup]) -> Site:
-        return Site(
-            name=self.stored.name,
-            capability=self.capability,
-            calendar=self.calendar,
-            lookups=lookups,
-        )
-
-
 class Negotiated(NamedTuple):
-    """A verdict, what it was about, and the instant and platforms it was found with.
+    """A verdict, what it was about, and the instant, platforms and lookups it was found with.
 
     `demand` is None when the request could not even be resolved: then the verdict is a NO.
     """
@@ -44,26 +29,35 @@ class Negotiated(NamedTuple):
     demand: Demand | None
     platforms: dict[str, StoredPlatform]
     now: datetime
+    lookups: Mapping[str, Lookup] = {}
+
+
+class Seen(NamedTuple):
+    """The platforms that may be offered, with what is new of their calendars."""
+
+    platforms: list[StoredPlatform]
+    news: list[News]
+    now: datetime
 
 
 class Negotiator:
-    """Negotiates on cached calendars; what it finds is only proposed (B4)."""
+    """Negotiates on calendars that lag behind; what it finds is only proposed (B4)."""
 
     def __init__(
         self,
         database: Database,
+        calendars: Calendars,
         probes: Probes,
         rules: Rules,
         defaults: Defaults,
         stale: timedelta,
     ) -> None:
         """A capability older than `stale` makes no offers."""
-        self._database = database
+        self._calendars = calendars
+        self._glance = _Glance(database, calendars, stale)
         self._probes = probes
-        self._calendars = Calendars()
         self._rules = rules
         self._defaults = defaults
-        self._stale = stale
 
     async def negotiate(self, reading: Reading) -> Negotiated:
         """A YES with offers or a NO with reasons; nothing is held yet."""
@@ -71,31 +65,82 @@ class Negotiator:
             messages.UNKNOWN_KIND(place=one.place, kind=one.kind, known=", ".join(one.known))
             for one in reading.unknown
         )
-        places, now = await self._database.read(self._places)
-        demand = resolve(reading.request, self._defaults, int(now.timestamp()), remarks)
+        seen = await self._glance.look()
+        demand = resolve(reading.request, self._defaults, int(seen.now.timestamp()), remarks)
         if isinstance(demand, No):
-            return Negotiated(demand, None, {}, now)
+            return Negotiated(demand, None, {}, seen.now)
         lookups = await self._probes.look_up(demand)
         if lookups:
-            places, now = await self._database.read(self._places)
-        if not places:
-            none = messages.NO_PLATFORM(reason="none has reported lately")
-            return Negotiated(No((none,)), demand, {}, now)
-        sites = [place.site(lookups) for place in places]
-        verdict = negotiate(demand, sites, self._rules, int(now.timestamp()))
-        return Negotiated(
-            verdict, demand, {place.stored.name: place.stored for place in places}, now
-        )
+            seen = await self._glance.look()
+        platforms = {one.name: one for one in seen.platforms}
+        with self._calendars.turn:
+            calendars = self._calendars.take(seen.news, seen.now)
+            verdict = self._judge(demand, platforms, calendars, lookups, seen.now)
+        return Negotiated(verdict, demand, platforms, seen.now, lookups)
 
-    async def _places(self, connection: Connection) -> tuple[list[Place], datetime]:
+    def again(
+        self, found: Negotiated, calendars: Mapping[int, Calendar], now: datetime
+    ) -> Negotiated:
+        """The same with other calendars and at another time: those of locked platforms."""
+        assert found.demand is not None, "only what was resolved can be found again"
+        here = {name: one for name, one in found.platforms.items() if one.id in calendars}
+        verdict = self._judge(found.demand, here, calendars, found.lookups, now)
+        return found._replace(verdict=verdict, now=now)
+
+    def _judge(
+        self,
+        demand: Demand,
+        platforms: Mapping[str, StoredPlatform],
+        calendars: Mapping[int, Calendar],
+        lookups: Mapping[str, Lookup],
+        now: datetime,
+    ) -> Verdict:
+        if not platforms:
+            return No((messages.NO_PLATFORM(reason="none has reported lately"),))
+        sites = [
+            Site(
+                name=name,
+                capability=platform.capability,
+                calendar=calendars[platform.id],
+                lookups=lookups,
+            )
+            for name, platform in platforms.items()
+            if platform.capability is not None
+        ]
+        return negotiate(demand, sites, self._rules, int(now.timestamp()))
+
+
+class _Glance:
+    """Reads the platforms, one read at a time: all who ask while one is on its way share the
+    next one, which begins after they asked."""
+
+    def __init__(self, database: Database, calendars: Calendars, stale: timedelta) -> None:
+        self._database = database
+        self._calendars = calendars
+        self._stale = stale
+        self._next: asyncio.Task[Seen] | None = None
+        self._free = asyncio.Lock()
+
+    async def look(self) -> Seen:
+        if self._next is None:
+            self._next = asyncio.create_task(self._look())
+        return await asyncio.shield(self._next)
+
+    async def _look(self) -> Seen:
+        async with self._free:
+            self._next = None
+            return await self._database.read(self._read)
+
+    async def _read(self, connection: Connection) -> Seen:
         """The platforms that reported lately (N2) and are not overcommitted (B7)."""
         platforms = await bookings.platforms(connection)
-        now = await bookings.decision_time(connection, platforms)
-        places: list[Place] = []
-        for platform in platforms:
-            if platform.capability is None or platform.reported is None:
-                continue
-            if now - platform.reported <= self._stale and not platform.overcommitted:
-                calendar = await self._calendars.current(connection, platform, now)
-                places.append(Place(platform, platform.capability, calendar))
-        return places, now
+        now = self._calendars.latest(await bookings.decision_time(connection, platforms))
+        usable = [
+            one
+            for one in platforms
+            if one.capability is not None
+            and one.reported is not None
+            and now - one.reported <= self._stale
+            and not one.overcommitted
+        ]
+        return Seen(usable, await self._calendars.news(connection, usable, now), now)

@@ -4,18 +4,23 @@ The key is taken in the transaction that stores the outcome, so that neither exi
 other: whoever comes second waits for that transaction, and a crash leaves the key free.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from datetime import datetime
+from typing import NamedTuple
 
 from execution_broker.domain.errors import KeyReused
 from execution_broker.domain.once import Once
 from execution_broker.models.execution import ExecutionSession
-from execution_broker.services.negotiating import Negotiated
 from execution_broker.storage import repetitions
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.repetitions import Outcome, Repetition
 
-T = TypeVar("T", bound=Outcome)
+
+class Key(NamedTuple):
+    """A key of an identity, and the digest of what it sent with it."""
+
+    identity: int
+    name: str
+    digest: str
 
 
 class Repeating:
@@ -34,28 +39,12 @@ class Repeating:
         found = await self._database.read(
             lambda connection: repetitions.find(connection, self._identity, once.key)
         )
-        return _outcome(found, once)
+        return _outcome(found, once.digest)
 
-    def storing(
-        self, store: Callable[[Connection, Negotiated], Awaitable[T | None]]
-    ) -> Callable[[Connection, Negotiated], Awaitable[Outcome | None]]:
-        """`store` with the key taken first, in the same transaction."""
-        once = self._once
-        if once is None:
-            return store
-
-        async def store_once(connection: Connection, found: Negotiated) -> Outcome | None:
-            known = await self._take(connection, once)
-            if known is not None:
-                return known
-            stored = await store(connection, found)
-            if stored is None:
-                await repetitions.drop(connection, self._identity, once.key)
-            else:
-                await repetitions.settle(connection, self._identity, once.key, stored)
-            return stored
-
-        return store_once
+    @property
+    def key(self) -> Key | None:
+        """What the desk takes in the transaction that stores the outcome."""
+        return self._once and Key(self._identity, self._once.key, self._once.digest)
 
     async def refuse(self, refusal: ExecutionSession) -> Outcome:
         """Remember a refusal; or what somebody else came to under this key in the meantime."""
@@ -63,24 +52,27 @@ class Repeating:
         if once is None:
             return refusal
 
+        key = Key(self._identity, once.key, once.digest)
+
         async def work(connection: Connection) -> Outcome:
-            known = await self._take(connection, once)
+            known = await take_key(connection, key, await connection.clock())
             if known is None:
-                await repetitions.settle(connection, self._identity, once.key, refusal)
+                await repetitions.settle(connection, key.identity, key.name, refusal)
             return known or refusal
 
         return await self._database.write(work)
 
-    async def _take(self, connection: Connection, once: Once) -> Outcome | None:
-        now = await connection.clock()
-        found = await repetitions.take(connection, self._identity, once.key, once.digest, now)
-        return _outcome(found, once)
+
+async def take_key(connection: Connection, key: Key, now: datetime) -> Outcome | None:
+    """Take a key for this transaction; what it stands for already, if it does."""
+    found = await repetitions.take(connection, key.identity, key.name, key.digest, now)
+    return _outcome(found, key.digest)
 
 
-def _outcome(found: Repetition | None, once: Once) -> Outcome | None:
+def _outcome(found: Repetition | None, digest: str) -> Outcome | None:
     if found is None:
         return None
-    if found.digest != once.digest:
+    if found.digest != digest:
         raise KeyReused(
             "The Idempotency-Key stood for another request before.",
             "Use a new key for each thing that is to be done.",

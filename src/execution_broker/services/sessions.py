@@ -1,6 +1,7 @@
 """Reads and changes sessions, and hands out what they produced."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from execution_broker.domain import messages
 from execution_broker.domain.errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.lifecycle import SESSION_ENDS
-from execution_broker.domain.offer import No, Yes
+from execution_broker.domain.offer import No
 from execution_broker.domain.once import Once
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import ExecutionSession
@@ -18,11 +19,12 @@ from execution_broker.models.extensions import ResultFile, ResultList
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import Reading
 from execution_broker.models.update import EnumUpdate, Update
+from execution_broker.services.booking.answering import Answering, Stored, timed_at
+from execution_broker.services.booking.choosing import Accept, Guard, TurnDown
+from execution_broker.services.booking.desk import Desk
 from execution_broker.services.limits import RequestRate
-from execution_broker.services.negotiating import Negotiated, Negotiator
-from execution_broker.services.offers import Settling
+from execution_broker.services.negotiating import Negotiated
 from execution_broker.services.repeating import Repeating
-from execution_broker.services.storing import Ledger, timed_at
 from execution_broker.services.views import (
     View,
     Viewing,
@@ -31,12 +33,11 @@ from execution_broker.services.views import (
     phase_now,
     view_session,
 )
-from execution_broker.storage import bookings, outside, sessions
+from execution_broker.storage import outside, sessions
 from execution_broker.storage.database import Connection, Database
-from execution_broker.storage.records import StoredSession
+from execution_broker.storage.records import Located, StoredSession
 from execution_broker.storage.repetitions import Outcome
-from execution_broker.transitions import ending, holding
-from execution_broker.transitions.accepting import accept, check_offered, refuse
+from execution_broker.transitions import ending
 
 
 class KeptFile(NamedTuple):
@@ -61,19 +62,17 @@ class SessionsService:
     def __init__(
         self,
         database: Database,
-        negotiator: Negotiator,
-        settling: Settling,
+        desk: Desk,
+        answering: Answering,
         rate: RequestRate,
         viewing: Viewing,
-        ledger: Callable[[int], Ledger],
         results: Path,
     ) -> None:
         self._database = database
-        self._negotiator = negotiator
-        self._settling = settling
+        self._desk = desk
+        self._answering = answering
         self._rate = rate
         self._viewing = viewing
-        self._ledger = ledger
         self._results = results
 
     async def direct(
@@ -85,25 +84,23 @@ class SessionsService:
         """
         self._rate.take(caller.key)
         repeating = Repeating(self._database, caller.key, once)
-        outcome = await repeating.known() or await self._direct(caller, reading, repeating)
-        if isinstance(outcome, ExecutionSession):
-            return outcome
-        return (await self.read(outcome, caller)).session
+        found = await repeating.known() or await self._direct(caller, reading, repeating)
+        if isinstance(found, Stored):
+            (session,) = found.offers
+            return view_session(session, caller, found.now, self._viewing.base_url).session
+        if isinstance(found, ExecutionSession):
+            return found
+        return (await self.read(found, caller)).session
 
-    async def _direct(self, caller: Caller, reading: Reading, repeating: Repeating) -> Outcome:
-        found = await self._negotiator.negotiate(reading)
-        if isinstance(found.verdict, No):
-            told = Metadata(messages=timed_at(found.verdict.messages, found.now))
-            return await repeating.refuse(ExecutionSession(meta=told, phase=SessionPhase.FAILED))
-        ledger = self._ledger(caller.key)
-
-        async def store(connection: Connection, found: Negotiated) -> UUID | None:
-            verdict = found.verdict
-            if isinstance(verdict, Yes):
-                return await ledger.direct(connection, found, verdict)
-            return None
-
-        return await self._settling.settle(reading, repeating.storing(store))
+    async def _direct(
+        self, caller: Caller, reading: Reading, repeating: Repeating
+    ) -> Stored | Outcome:
+        found = await self._answering.direct(caller, reading, repeating.key)
+        if not isinstance(found, Negotiated):
+            return found
+        assert isinstance(found.verdict, No)
+        told = Metadata(messages=timed_at(found.verdict.messages, found.now))
+        return await repeating.refuse(ExecutionSession(meta=told, phase=SessionPhase.FAILED))
 
     async def read(self, uuid: UUID, caller: Caller | None) -> View:
         return await self._database.read(partial(self._read, uuid, caller))
@@ -116,22 +113,18 @@ class SessionsService:
         PreconditionFailed, and nothing changed, if `expected` has entity tags of views and the
         caller's view has another by now.
         """
+        guard = partial(self._check_unchanged, caller, expected)
         match update:
             case EnumUpdate(path="phase" | "/phase", value="ACCEPTED"):
-                change = self._accept
+                located = await self._locate(uuid, caller)
+                await self._desk.do(Accept(located.offerset, uuid, guard))
             case EnumUpdate(path="phase" | "/phase", value="REJECTED"):
-                change = self._reject
+                located = await self._locate(uuid, caller)
+                await self._desk.do(TurnDown(located.offerset, uuid, guard, SessionPhase.REJECTED))
             case EnumUpdate(path="phase" | "/phase", value="CANCELLED"):
-                change = self._cancel
+                await self._cancel(await self._locate(uuid, caller), caller, guard)
             case _:
-                change = self._refuse_update
-
-        async def work(connection: Connection) -> None:
-            if expected:
-                await self._check_unchanged(uuid, caller, expected, connection)
-            await change(uuid, caller, connection)
-
-        await self._database.write(work)
+                await self._database.read(partial(self._refuse_update, uuid, caller))
         return await self.read(uuid, caller)
 
     async def results(self, uuid: UUID, caller: Caller) -> ResultList:
@@ -184,19 +177,16 @@ class SessionsService:
         now = await connection.clock()
         return view_session(session, caller, now, self._viewing.base_url)
 
-    async def _check_unchanged(
-        self, uuid: UUID, caller: Caller, expected: Collection[str], connection: Connection
+    def _check_unchanged(
+        self, caller: Caller, expected: Collection[str], session: StoredSession, now: datetime
     ) -> None:
-        """Locked in the order of all others, so that it stays as it is until the change is done."""
-        session = await self._own(uuid, caller, connection)
-        await sessions.lock_offerset(connection, session.offerset)
-        locked = await sessions.locked(connection, session.id)
-        assert locked is not None
-        now = await connection.clock()
-        view = view_session(locked, caller, now, self._viewing.base_url)
+        """PreconditionFailed if the caller's view of a locked session has another tag by now."""
+        if not expected:
+            return
+        view = view_session(session, caller, now, self._viewing.base_url)
         if view.etag not in expected:
             raise PreconditionFailed(
-                f"The session {uuid} has changed: it is {view.session.phase} now.",
+                f"The session {session.uuid} has changed: it is {view.session.phase} now.",
                 "Read it again, and send the update with its new ETag if it still makes sense.",
             )
 
@@ -206,49 +196,36 @@ class SessionsService:
             raise _not_yours(uuid)
         return session
 
-    async def _accept(self, uuid: UUID, caller: Caller, connection: Connection) -> None:
-        session = await self._own(uuid, caller, connection)
-        await accept(connection, session.offerset, uuid)
+    async def _locate(self, uuid: UUID, caller: Caller) -> Located:
+        """Where one's own session is."""
+        located = await self._database.read(lambda connection: sessions.locate(connection, uuid))
+        if located is None:
+            raise _not_there(uuid)
+        if not may_see_all(located.identity, caller):
+            raise _not_yours(uuid)
+        return located
 
-    async def _reject(self, uuid: UUID, caller: Caller, connection: Connection) -> None:
-        await self._turn_down(uuid, caller, SessionPhase.REJECTED, connection)
-
-    async def _cancel(self, uuid: UUID, caller: Caller, connection: Connection) -> None:
+    async def _cancel(self, located: Located, caller: Caller, guard: Guard) -> None:
         """Cancel at once, whatever it does; cancelling what is CANCELLED changes nothing."""
-        session = await self._own(uuid, caller, connection)
-        if session.phase is SessionPhase.OFFERED:
-            await self._turn_down(uuid, caller, SessionPhase.CANCELLED, connection)
+        if located.phase is SessionPhase.OFFERED:
+            errand = TurnDown(located.offerset, located.uuid, guard, SessionPhase.CANCELLED)
+            await self._desk.do(errand)
             return
-        locked = await sessions.locked(connection, session.id)
-        assert locked is not None
-        if locked.phase is SessionPhase.CANCELLED:
-            return
-        now = await connection.clock()
-        if locked.phase in SESSION_ENDS:
-            raise _conflict(locked, phase_now(locked, now), "cancelled")
-        said = messages.CANCELLED_BY(who=caller.username)
-        await ending.cancel(connection, locked, said, now)
-        await sessions.save(connection, locked, now)
 
-    async def _turn_down(
-        self, uuid: UUID, caller: Caller, phase: SessionPhase, connection: Connection
-    ) -> None:
-        """The client does not want this offer: what only it needed is let go at once."""
-        session = await self._own(uuid, caller, connection)
-        await sessions.lock_offerset(connection, session.offerset)
-        offers = await sessions.of_offerset(connection, session.offerset)
-        await sessions.lock(connection, [offer.id for offer in offers])
-        offers = await sessions.of_offerset(connection, session.offerset)
-        locked = await bookings.lock_platforms(connection, {offer.platform for offer in offers})
-        now = await bookings.decision_time(connection, locked.values())
-        chosen = next(offer for offer in offers if offer.uuid == uuid)
-        if chosen.phase is phase:
-            return
-        check_offered(chosen, now)
-        refuse(chosen, phase, now)
-        await sessions.save(connection, chosen, now)
-        rest = [offer for offer in offers if phase_now(offer, now) is SessionPhase.OFFERED]
-        await holding.hold_again(connection, session.offerset, rest, now)
+        async def work(connection: Connection) -> None:
+            session = await sessions.locked(connection, located.id)
+            assert session is not None
+            now = await connection.clock()
+            guard(session, now)
+            if session.phase is SessionPhase.CANCELLED:
+                return
+            if session.phase in SESSION_ENDS:
+                raise _conflict(session, phase_now(session, now), "cancelled")
+            said = messages.CANCELLED_BY(who=caller.username)
+            await ending.cancel(connection, session, said, now)
+            await sessions.save(connection, session, now)
+
+        await self._database.write(work)
 
     async def _refuse_update(self, uuid: UUID, caller: Caller, connection: Connection) -> None:
         session = await self._own(uuid, caller, connection)
@@ -258,8 +235,12 @@ class SessionsService:
 async def _session(connection: Connection, uuid: UUID) -> StoredSession:
     session = await sessions.by_uuid(connection, uuid)
     if session is None:
-        raise NotFound(f"There is no session {uuid}.", "Check the address.")
+        raise _not_there(uuid)
     return session
+
+
+def _not_there(uuid: UUID) -> NotFound:
+    return NotFound(f"There is no session {uuid}.", "Check the address.")
 
 
 def _not_yours(uuid: UUID) -> Forbidden:

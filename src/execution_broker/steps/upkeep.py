@@ -11,13 +11,11 @@ from execution_broker.domain.capability import Capability
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.plan import StepKind
-from execution_broker.models.phases import SessionPhase
 from execution_broker.steps.base import Applied, PutBack, World
 from execution_broker.storage import bookings, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
-from execution_broker.transitions import holding
-from execution_broker.transitions.accepting import refuse
+from execution_broker.transitions.expiring import expire
 
 _BATCH = 100
 _log = structlog.get_logger()
@@ -60,8 +58,7 @@ class Sweep(Upkeep):
         now: datetime,
     ) -> Applied:
         expired = await sessions.expired_offersets(connection, now, _BATCH)
-        for offerset in expired:
-            await sweep_offerset(connection, offerset, now)
+        await expire(connection, expired, now)
         return PutBack(now if len(expired) == _BATCH else now + self.interval)
 
 
@@ -116,20 +113,6 @@ class Prolong(Upkeep):
                     end = until + 6 * int(self.interval.total_seconds())
                     await bookings.prolong(connection, one, end, version, now)
         return PutBack(now + self.interval)
-
-
-async def sweep_offerset(connection: Connection, offerset: int, now: datetime) -> None:
-    """Store the EXPIRED of every offer of a set that has it, and end what was held for it."""
-    await sessions.lock_offerset(connection, offerset)
-    offers = await sessions.of_offerset(connection, offerset)
-    await sessions.lock(connection, [offer.id for offer in offers])
-    offers = await sessions.of_offerset(connection, offerset)
-    for offer in offers:
-        if offer.phase is SessionPhase.OFFERED and offer.expires <= now:
-            refuse(offer, SessionPhase.EXPIRED, offer.expires)
-            await sessions.save(connection, offer, offer.expires)
-    if not any(offer.phase is SessionPhase.OFFERED for offer in offers):
-        await holding.let_go(connection, offerset, now)
 
 
 async def store_report(

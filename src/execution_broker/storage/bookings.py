@@ -1,6 +1,6 @@
 """Bookings and the capacity rows that lock them (B1-B7)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -31,12 +31,15 @@ class Change(NamedTuple):
     has_ended: bool
 
 
-class Shortage(NamedTuple):
-    platform: str
-    name: str
-    peak: int
-    wanted: int
-    capacity: int
+class NewBooking(NamedTuple):
+    """A booking on its way to its rows, one for each amount. Held ones expire."""
+
+    platform: int
+    booking: Booking
+    owner: Owner
+    version: int
+    expires: datetime | None
+    is_overrun: int = 0
 
 
 async def add_platform(connection: Connection, name: str) -> None:
@@ -70,30 +73,6 @@ async def advance(connection: Connection, platform: int, now: datetime) -> int:
     return int(row["version"])
 
 
-async def shortage(
-    connection: Connection, platform: StoredPlatform, wanted: Sequence[Booking], now: datetime
-) -> Shortage | None:
-    """What is missing for further bookings on a locked platform, or None if all fit.
-
-    `wanted` must not overlap itself in time: an envelope does not.
-    """
-    for booking in wanted:
-        for name, amount in booking.amounts.items():
-            row = await connection.row(
-                "peak_usage",
-                platform=platform.id,
-                name=name,
-                start=booking.start,
-                end=booking.end,
-                now=now,
-            )
-            assert row is not None
-            capacity = platform.capacity.get(name, 0)
-            if row["peak"] + amount > capacity:
-                return Shortage(platform.name, name, row["peak"], amount, capacity)
-    return None
-
-
 async def overcommitment(
     connection: Connection, platform: StoredPlatform, now: datetime
 ) -> dict[str, int]:
@@ -123,42 +102,61 @@ async def add(
     expires: datetime | None,
     is_overrun: int = 0,
 ) -> None:
+    new = [
+        NewBooking(platform, booking, owner, version, expires, is_overrun) for booking in bookings
+    ]
+    await add_all(connection, new, now)
+
+
+async def add_all(connection: Connection, new: Iterable[NewBooking], now: datetime) -> None:
     await connection.many(
         "add_booking",
         [
             {
-                "platform": platform,
-                "identity": owner.identity,
-                "offerset": owner.offerset,
-                "session": owner.session,
-                "component": booking.component,
+                "platform": one.platform,
+                "identity": one.owner.identity,
+                "offerset": one.owner.offerset,
+                "session": one.owner.session,
+                "component": one.booking.component,
                 "name": name,
                 "amount": amount,
-                "start": booking.start,
-                "end": booking.end,
-                "version": version,
-                "is_overrun": is_overrun,
+                "start": one.booking.start,
+                "end": one.booking.end,
+                "version": one.version,
+                "is_overrun": one.is_overrun,
                 "now": now,
-                "expires": expires,
+                "expires": one.expires,
             }
-            for booking in bookings
-            for name, amount in booking.amounts.items()
+            for one in new
+            for name, amount in one.booking.amounts.items()
             if amount
         ],
     )
 
 
-async def end_held(
-    connection: Connection, offerset: int, platform: int, version: int, now: datetime
-) -> None:
-    await connection.execute(
-        "end_held", offerset=offerset, platform=platform, version=version, now=now
+async def decide(connection: Connection, versions: Mapping[int, int], now: datetime) -> None:
+    """Store what the versions of locked platforms are after a decision at `now`."""
+    await connection.many(
+        "decide_platform",
+        [{"platform": id_, "version": version, "now": now} for id_, version in versions.items()],
     )
 
 
-async def held_platforms(connection: Connection, offerset: int) -> list[int]:
-    rows = await connection.rows("held_platforms", offerset=offerset)
-    return [int(row["platform_id"]) for row in rows]
+async def end_all(connection: Connection, ids: Iterable[int], version: int, now: datetime) -> None:
+    """End some bookings of one locked platform."""
+    await connection.execute("end_bookings", ids=list(ids), version=version, now=now)
+
+
+async def held_of(connection: Connection, offersets: Iterable[int]) -> list[StoredBooking]:
+    """What these locked offer sets hold, whether it has expired or not."""
+    rows = await connection.rows("held_bookings", offersets=list(offersets))
+    return [_booking(row) for row in rows]
+
+
+async def of_sessions(connection: Connection, sessions: Iterable[int]) -> list[StoredBooking]:
+    """What is booked for these locked sessions."""
+    rows = await connection.rows("session_bookings", sessions=list(sessions))
+    return [_booking(row) for row in rows]
 
 
 async def end_component(
@@ -202,14 +200,20 @@ async def prolong(
     )
 
 
-async def held_by(connection: Connection, identity: int, now: datetime) -> dict[str, int]:
-    """The amounts one identity holds in unanswered offers (B8)."""
-    rows = await connection.rows("held_by_identity", identity=identity, now=now)
-    return {row["amount_name"]: row["amount"] for row in rows}
+async def held_by(
+    connection: Connection, identities: Iterable[int], now: datetime
+) -> dict[int, dict[str, int]]:
+    """The amounts that each of these identities holds in unanswered offers (B8)."""
+    held: dict[int, dict[str, int]] = {}
+    rows = await connection.rows("held_by_identities", identities=list(identities), now=now)
+    for row in rows:
+        held.setdefault(row["identity_id"], {})[row["amount_name"]] = row["amount"]
+    return held
 
 
-async def calendar_start(connection: Connection, platform: int, now_second: int) -> list[Change]:
-    rows = await connection.rows("calendar_start", platform=platform, now_second=now_second)
+async def calendar_start(connection: Connection, platform: int, now: datetime) -> list[Change]:
+    second = int(now.timestamp())
+    rows = await connection.rows("calendar_start", platform=platform, now_second=second, now=now)
     return [_change(row) for row in rows]
 
 
@@ -273,6 +277,7 @@ def _booking(row: Row) -> StoredBooking:
         amount=row["amount"],
         start=row["start_second"],
         end=row["end_second"],
+        expires=row.get("expires_at"),
     )
 
 

@@ -31,6 +31,10 @@ class Connection(Protocol):
         """The statement once for each set of values."""
         ...
 
+    async def each(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> list[Row]:
+        """The statement once for each set of values; the one row that each gives, in order."""
+        ...
+
     async def clock(self) -> datetime:
         """The database's time now, not the transaction's (B5)."""
         ...

@@ -153,8 +153,19 @@ class PostgresConnection:
         return int(status.rsplit(" ", 1)[-1])
 
     async def many(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> None:
+        if not values:
+            return
         sql, names = _dialect(statement)
         await self._connection.executemany(sql, [[one[name] for name in names] for one in values])
+
+    async def each(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> list[Row]:
+        if not values:
+            return []
+        sql, names = _dialect(statement)
+        found = await self._connection.fetchmany(
+            sql, [[one[name] for name in names] for one in values]
+        )
+        return [dict(row) for row in found]
 
     async def clock(self) -> datetime:
         now: datetime = await self._connection.fetchval("SELECT clock_timestamp()")

@@ -23,6 +23,16 @@ class Progress(msgspec.Struct, frozen=True):
     units: str
 
 
+class Located(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a session is: its keys, whose it is, and the phase it had a moment ago."""
+
+    id: int
+    uuid: UUID
+    offerset: int
+    identity: int
+    phase: SessionPhase
+
+
 class StoredComponent(msgspec.Struct, kw_only=True):
     """The living part of a component. `key` is `executable`, `compute`, `storage/0`, ..."""
 
@@ -49,6 +59,7 @@ class StoredSession(msgspec.Struct, kw_only=True):
 
     Mutable: transitions change it in memory and `sessions.save` writes it with its new events.
     `events` is the number of the last stored event. `plans`: those of its offer set, as stored.
+    `name` and `description`: what its owner calls it since, None while that is as it was offered.
     """
 
     id: int
@@ -62,9 +73,11 @@ class StoredSession(msgspec.Struct, kw_only=True):
     events: int
     document: ExecutionSession
     terms: Terms
-    facts: dict[str, Any]
-    connectors: list[Connector]
-    messages: list[Message]
+    name: str | None = None
+    description: str | None = None
+    facts: dict[str, Any] = {}
+    connectors: list[Connector] = []
+    messages: list[Message] = []
     created: datetime
     modified: datetime
     expires: datetime
@@ -80,6 +93,17 @@ class StoredSession(msgspec.Struct, kw_only=True):
     def plan(self) -> Plan:
         """The plan of the platform that the session is on."""
         return msgspec.json.decode(self.plans, type=dict[int, Plan])[self.platform]
+
+
+class NewOfferSet(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer on its way to its row. `plans` by platform key, encoded."""
+
+    uuid: UUID
+    identity: int
+    document: OfferSetResponse
+    plans: str
+    now: datetime
+    expires: datetime | None
 
 
 class StoredOfferSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,9 +155,14 @@ class StoredBooking(msgspec.Struct, frozen=True, kw_only=True):
     platform: int
     identity: int
     offerset: int
-    session: int
-    component: str
+    session: int | None
+    component: str | None
     name: str
     amount: int
     start: int
     end: int
+    expires: datetime | None = None
+
+    def counts_at(self, now: datetime) -> bool:
+        """Whether it still holds: not if it was held and nobody answered in time."""
+        return self.expires is None or now < self.expires

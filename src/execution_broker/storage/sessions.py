@@ -1,12 +1,11 @@
 """Offer sets and sessions: their documents, their living parts, their events."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.plan import Plan
 from execution_broker.models.execution import Connector, ExecutionSession, OfferSetResponse
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
@@ -14,7 +13,9 @@ from execution_broker.storage.database import Connection, Row
 from execution_broker.storage.documents import decode, decode_optional, encode
 from execution_broker.storage.records import (
     FORMAT,
+    Located,
     NewEvent,
+    NewOfferSet,
     Progress,
     StoredComponent,
     StoredOfferSet,
@@ -22,74 +23,81 @@ from execution_broker.storage.records import (
 )
 
 
-async def add_offerset(
-    connection: Connection,
-    *,
-    uuid: UUID,
-    identity: int,
-    document: OfferSetResponse,
-    plans: Mapping[int, Plan],
-    now: datetime,
-    expires: datetime | None,
-) -> int:
-    row = await connection.row(
+async def add_offersets(connection: Connection, new: Sequence[NewOfferSet]) -> list[int]:
+    """Store answers; their keys, in the same order."""
+    rows = await connection.each(
         "add_offerset",
-        uuid=uuid,
-        identity=identity,
-        result=document.result,
-        format=FORMAT,
-        document=encode(document),
-        plans=encode(plans),
-        now=now,
-        expires=expires,
+        [
+            {
+                "uuid": one.uuid,
+                "identity": one.identity,
+                "result": one.document.result,
+                "format": FORMAT,
+                "document": encode(one.document),
+                "plans": one.plans,
+                "now": one.now,
+                "expires": one.expires,
+            }
+            for one in new
+        ],
     )
-    assert row is not None
-    return int(row["id"])
+    return [int(row["id"]) for row in rows]
 
 
-async def add_session(
-    connection: Connection,
-    *,
-    uuid: UUID,
-    offerset: int,
-    identity: int,
-    platform: int,
-    document: ExecutionSession,
-    terms: Terms,
-    components: Mapping[str, UUID],
-    now: datetime,
-    expires: datetime,
-) -> StoredSession:
-    """Store an offer, INITIAL and with INITIALIZING components; `save` brings it further."""
-    row = await connection.row(
+async def add_sessions(connection: Connection, new: Sequence[StoredSession]) -> None:
+    """Store new sessions with their components and events. Their `id` is known afterwards."""
+    for session in new:
+        session.events += len(session.new_events)
+    rows = await connection.each(
         "add_session",
-        uuid=uuid,
-        offerset=offerset,
-        identity=identity,
-        platform=platform,
-        phase=SessionPhase.INITIAL,
-        format=FORMAT,
-        document=encode(document),
-        terms=encode(terms),
-        now=now,
-        expires=expires,
+        [
+            {
+                "uuid": session.uuid,
+                "offerset": session.offerset,
+                "identity": session.identity,
+                "platform": session.platform,
+                "phase": session.phase,
+                "events": session.events,
+                "format": FORMAT,
+                "document": encode(session.document),
+                "terms": encode(session.terms),
+                "messages": encode(session.messages),
+                "now": session.created,
+                "expires": session.expires,
+                "accepted": session.accepted,
+            }
+            for session in new
+        ],
     )
-    assert row is not None
+    for session, row in zip(new, rows, strict=True):
+        session.id = int(row["id"])
     await connection.many(
         "add_component",
         [
-            {"session": row["id"], "key": key, "uuid": name, "phase": ComponentPhase.INITIALIZING}
-            for key, name in components.items()
+            {"session": session.id, "key": part.key, "uuid": part.uuid, "phase": part.phase}
+            for session in new
+            for part in session.components.values()
         ],
     )
-    session = await by_id(connection, int(row["id"]))
-    assert session is not None
-    return session
+    await _add_events(connection, new)
 
 
 async def by_uuid(connection: Connection, uuid: UUID) -> StoredSession | None:
     row = await connection.row("session_by_uuid", uuid=uuid)
     return None if row is None else (await _with_components(connection, [row]))[0]
+
+
+async def locate(connection: Connection, uuid: UUID) -> Located | None:
+    row = await connection.row("locate_session", uuid=uuid)
+    if row is None:
+        return None
+    return Located(
+        id=row["id"],
+        uuid=uuid,
+        offerset=row["offerset_id"],
+        identity=row["identity_id"],
+        phase=SessionPhase(row["phase"]),
+    )
 
 
 async def by_id(connection: Connection, id_: int) -> StoredSession | None:
@@ -99,9 +107,21 @@ async def by_id(connection: Connection, id_: int) -> StoredSession | None:
 
 async def of_offerset(connection: Connection, offerset: int) -> list[StoredSession]:
     """All offers of an answer, in the order they were offered."""
+    return await of_offersets(connection, [offerset])
+
+
+async def of_offersets(connection: Connection, ids: Iterable[int]) -> list[StoredSession]:
+    """All offers of some answers, in the order they were offered."""
     return await _with_components(
-        connection, await connection.rows("sessions_of_offerset", offerset=offerset)
+        connection, await connection.rows("sessions_of_offersets", offersets=sorted(ids))
     )
+
+
+async def lock_offersets(connection: Connection, ids: Iterable[int]) -> None:
+    """Lock answers and then their offers, each in id order; read them afterwards."""
+    wanted = sorted(ids)
+    await connection.rows("lock_offersets", ids=wanted)
+    await connection.rows("lock_sessions_of", offersets=wanted)
 
 
 async def lock(connection: Connection, ids: Iterable[int]) -> None:
@@ -119,47 +139,11 @@ async def offerset_by_uuid(connection: Connection, uuid: UUID) -> StoredOfferSet
     return None if row is None else _offerset(row)
 
 
-async def lock_offerset(connection: Connection, id_: int) -> StoredOfferSet:
-    row = await connection.row("lock_offerset", id=id_)
-    assert row is not None
-    return _offerset(row)
-
-
 async def save(connection: Connection, session: StoredSession, now: datetime) -> None:
     """Write the living part and append the new events with the next numbers (S11)."""
-    events = [
-        {
-            "session": session.id,
-            "number": number,
-            "type": event.type,
-            "component": event.component,
-            "body": encode(event.body),
-            "now": event.time,
-        }
-        for number, event in enumerate(session.new_events, session.events + 1)
-    ]
-    session.events += len(events)
-    if events:
+    if session.new_events:
         session.modified = now
-        session.new_events = []
-        await connection.many("add_event", events)
-    await connection.execute(
-        "save_session",
-        id=session.id,
-        phase=session.phase,
-        events=session.events,
-        terms=encode(session.terms),
-        facts=encode(session.facts),
-        connectors=encode(session.connectors),
-        messages=encode(session.messages),
-        modified=session.modified,
-        accepted=session.accepted,
-        started=session.started,
-        ends=session.ends,
-        ended=session.ended,
-        released=session.released,
-        is_promise_broken=int(session.is_promise_broken),
-    )
+    await save_all(connection, [session])
     await connection.many(
         "save_component",
         [
@@ -173,6 +157,37 @@ async def save(connection: Connection, session: StoredSession, now: datetime) ->
             for component in session.components.values()
         ],
     )
+
+
+async def save_all(connection: Connection, changed: Sequence[StoredSession]) -> None:
+    """Write the living parts of sessions whose components have not changed, and their events."""
+    for session in changed:
+        session.events += len(session.new_events)
+    await connection.many(
+        "save_session",
+        [
+            {
+                "id": session.id,
+                "phase": session.phase,
+                "events": session.events,
+                "terms": encode(session.terms),
+                "name": session.name,
+                "description": session.description,
+                "facts": encode(session.facts),
+                "connectors": encode(session.connectors),
+                "messages": encode(session.messages),
+                "modified": session.modified,
+                "accepted": session.accepted,
+                "started": session.started,
+                "ends": session.ends,
+                "ended": session.ended,
+                "released": session.released,
+                "is_promise_broken": int(session.is_promise_broken),
+            }
+            for session in changed
+        ],
+    )
+    await _add_events(connection, changed)
 
 
 async def save_progress(connection: Connection, session: int, key: str, progress: Progress) -> None:
@@ -220,6 +235,27 @@ async def expired_offersets(connection: Connection, now: datetime, limit: int) -
     return [int(row["offerset_id"]) for row in rows]
 
 
+async def _add_events(connection: Connection, changed: Sequence[StoredSession]) -> None:
+    """Append what is new; `events` counts it already."""
+    rows = [
+        {
+            "session": session.id,
+            "number": number,
+            "type": event.type,
+            "component": event.component,
+            "body": encode(event.body),
+            "now": event.time,
+        }
+        for session in changed
+        for number, event in enumerate(
+            session.new_events, session.events - len(session.new_events) + 1
+        )
+    ]
+    for session in changed:
+        session.new_events = []
+    await connection.many("add_event", rows)
+
+
 async def _with_components(connection: Connection, rows: Sequence[Row]) -> list[StoredSession]:
     sessions = {row["id"]: _session(row) for row in rows}
     for row in await connection.rows("components", sessions=list(sessions)):
@@ -250,6 +286,8 @@ def _session(row: Row) -> StoredSession:
         events=row["events"],
         document=decode(row["document"], ExecutionSession),
         terms=decode(row["terms"], Terms),
+        name=row["name"],
+        description=row["description"],
         facts=facts,
         connectors=decode(row["connectors"], list[Connector]),
         messages=decode(row["messages"], list[Message]),

@@ -140,6 +140,10 @@ class SqliteConnection:
     async def many(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> None:
         self._connection.executemany(_dialect(statement), [_adapt(one) for one in values])
 
+    async def each(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> list[Row]:
+        sql = _dialect(statement)
+        return [_row(self._connection.execute(sql, _adapt(one)).fetchone()) for one in values]
+
     async def clock(self) -> datetime:
         return datetime.now(UTC) + self._shift
 

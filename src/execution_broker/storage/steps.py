@@ -48,27 +48,44 @@ async def add(
     connection: Connection, session: int, platform: int, new: Sequence[NewStep], now: datetime
 ) -> None:
     """Store the steps of one session with their edges."""
-    ids: dict[str, int] = {}
-    for step in new:
-        row = await connection.row(
-            "add_step",
-            uuid=step.uuid,
-            session=session,
-            platform=platform,
-            kind=step.kind,
-            key=step.key,
-            component=step.component,
-            phase=step.phase,
-            due=step.due,
-            now=now,
-        )
-        assert row is not None
-        ids[step.key] = int(row["id"])
+    await add_all(connection, [(session, platform, new)], now)
+
+
+async def add_all(
+    connection: Connection,
+    plans: Sequence[tuple[int, int, Sequence[NewStep]]],
+    now: datetime,
+) -> None:
+    """Store the steps of many sessions, each with its platform, and their edges."""
+    rows = await connection.each(
+        "add_step",
+        [
+            {
+                "uuid": step.uuid,
+                "session": session,
+                "platform": platform,
+                "kind": step.kind,
+                "key": step.key,
+                "component": step.component,
+                "phase": step.phase,
+                "due": step.due,
+                "now": now,
+            }
+            for session, platform, new in plans
+            for step in new
+        ],
+    )
+    steps = [(session, step) for session, _, new in plans for step in new]
+    ids = {(session, step.key): row["id"] for (session, step), row in zip(steps, rows, strict=True)}
     await connection.many(
         "add_edge",
         [
-            {"step": ids[step.key], "needs": ids[key], "is_any_end": int(key in step.after)}
-            for step in new
+            {
+                "step": ids[session, step.key],
+                "needs": ids[session, key],
+                "is_any_end": int(key in step.after),
+            }
+            for session, step in steps
             for key in (*step.needs, *step.after)
         ],
     )

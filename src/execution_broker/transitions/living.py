@@ -61,4 +61,5 @@ def _record(
     body: dict[str, object],
     now: datetime,
 ) -> None:
+    session.modified = now
     session.new_events.append(NewEvent(type_, component, body, now))

@@ -26,10 +26,8 @@ WITH live AS (
 )
 SELECT CAST(coalesce(max(used), 0) AS bigint) AS peak FROM running;
 
--- end_held: Let go what an offer set holds.
-UPDATE booking SET ended_at = :now, version = :version
-WHERE offerset_id = :offerset AND platform_id = :platform
-  AND session_id IS NULL AND ended_at IS NULL;
+-- end_bookings: End some bookings of one platform.
+UPDATE booking SET ended_at = :now, version = :version WHERE id {among:ids} AND ended_at IS NULL;
 
 -- end_component: End what is booked for one component of a session.
 UPDATE booking SET ended_at = :now, version = :version
@@ -46,26 +44,36 @@ FROM booking
 WHERE session_id = :session AND component = :component AND ended_at IS NULL
 ORDER BY id;
 
--- held_platforms: The platforms on which an offer set holds something.
-SELECT DISTINCT platform_id FROM booking
-WHERE offerset_id = :offerset AND session_id IS NULL AND ended_at IS NULL
-ORDER BY platform_id;
+-- held_bookings: What some offer sets hold.
+SELECT id, platform_id, identity_id, offerset_id, session_id, component, amount_name, amount,
+       start_second, end_second, expires_at
+FROM booking
+WHERE offerset_id {among:offersets} AND session_id IS NULL AND ended_at IS NULL
+ORDER BY id;
 
--- held_by_identity: The most of each amount that one identity holds in unanswered offers (B8).
-SELECT held.amount_name, CAST(sum(held.amount) AS bigint) AS amount
+-- session_bookings: What is booked for some sessions.
+SELECT id, platform_id, identity_id, offerset_id, session_id, component, amount_name, amount,
+       start_second, end_second, expires_at
+FROM booking
+WHERE session_id {among:sessions} AND ended_at IS NULL
+ORDER BY id;
+
+-- held_by_identities: The most of each amount that some identities hold in unanswered offers (B8).
+SELECT held.identity_id, held.amount_name, CAST(sum(held.amount) AS bigint) AS amount
 FROM (
-    SELECT offerset_id, amount_name, max(amount) AS amount
+    SELECT identity_id, offerset_id, amount_name, max(amount) AS amount
     FROM booking
-    WHERE identity_id = :identity AND session_id IS NULL AND ended_at IS NULL
+    WHERE identity_id {among:identities} AND session_id IS NULL AND ended_at IS NULL
       AND expires_at > :now
-    GROUP BY offerset_id, amount_name
+    GROUP BY identity_id, offerset_id, amount_name
 ) AS held
-GROUP BY held.amount_name;
+GROUP BY held.identity_id, held.amount_name;
 
 -- calendar_start: Everything that counts on a platform from now on.
 SELECT id, amount_name, amount, start_second, end_second, component, expires_at, ended_at
 FROM booking
-WHERE platform_id = :platform AND ended_at IS NULL AND end_second > :now_second;
+WHERE platform_id = :platform AND ended_at IS NULL AND end_second > :now_second
+  AND (expires_at IS NULL OR expires_at > :now);
 
 -- calendar_changes: What was made or ended on a platform after a version.
 SELECT id, amount_name, amount, start_second, end_second, component, expires_at, ended_at

@@ -17,6 +17,9 @@ SET version = version + 1,
 WHERE id = :platform
 RETURNING version;
 
+-- decide_platform: The version and time of a decision that was made under the lock.
+UPDATE platform SET version = :version, decided_at = :now WHERE id = :platform;
+
 -- save_report: Store a capability report and the capacity it brings.
 UPDATE platform
 SET capability = :capability, capacity = :capacity, overcommitted = :overcommitted,

@@ -7,25 +7,30 @@ RETURNING id;
 SELECT id, uuid, identity_id, result, format, document, created_at, expires_at
 FROM offerset WHERE uuid = :uuid;
 
--- lock_offerset: The first lock of everything that chooses between offers.
-SELECT id, uuid, identity_id, result, format, document, created_at, expires_at
-FROM offerset WHERE id = :id {for_update};
-
--- add_session: Store an offer.
+-- add_session: Store an offer, or a session that was accepted at once.
 INSERT INTO session (
-    uuid, offerset_id, identity_id, platform_id, phase, events, format, document, terms,
-    created_at, modified_at, expires_at
+    uuid, offerset_id, identity_id, platform_id, phase, events, format, document, terms, messages,
+    created_at, modified_at, expires_at, accepted_at
 ) VALUES (
-    :uuid, :offerset, :identity, :platform, :phase, 0, :format, :document, :terms,
-    :now, :now, :expires
+    :uuid, :offerset, :identity, :platform, :phase, :events, :format, :document, :terms, :messages,
+    :now, :now, :expires, :accepted
 ) RETURNING id;
 
 -- add_component: Store the living part of a component.
 INSERT INTO component (session_id, key, uuid, phase) VALUES (:session, :key, :uuid, :phase);
 
+-- lock_offersets: The first locks of everything that chooses between offers.
+SELECT id FROM offerset WHERE id {among:ids} ORDER BY id {for_update};
+
+-- lock_sessions_of: The locks of all offers of some answers, in id order.
+SELECT id FROM session WHERE offerset_id {among:offersets} ORDER BY id {for_update};
+
+-- locate_session: Where a session is, by its public name.
+SELECT id, offerset_id, identity_id, phase FROM session WHERE uuid = :uuid;
+
 -- session_by_uuid: A session by its public name.
 SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
-       s.document, s.terms, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
+       s.document, s.terms, s.name, s.description, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
        s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at, s.released_at,
        s.is_promise_broken, i.username AS owner, o.plans
 FROM session AS s
@@ -33,19 +38,19 @@ JOIN identity AS i ON i.id = s.identity_id
 JOIN offerset AS o ON o.id = s.offerset_id
 WHERE s.uuid = :uuid;
 
--- sessions_of_offerset: All offers of an answer, in the order they were offered.
+-- sessions_of_offersets: All offers of some answers, in the order they were offered.
 SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
-       s.document, s.terms, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
+       s.document, s.terms, s.name, s.description, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
        s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at, s.released_at,
        s.is_promise_broken, i.username AS owner, o.plans
 FROM session AS s
 JOIN identity AS i ON i.id = s.identity_id
 JOIN offerset AS o ON o.id = s.offerset_id
-WHERE s.offerset_id = :offerset ORDER BY s.id;
+WHERE s.offerset_id {among:offersets} ORDER BY s.id;
 
 -- session_by_id: A session by its key.
 SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
-       s.document, s.terms, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
+       s.document, s.terms, s.name, s.description, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
        s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at, s.released_at,
        s.is_promise_broken, i.username AS owner, o.plans
 FROM session AS s
@@ -62,10 +67,10 @@ FROM component WHERE session_id {among:sessions} ORDER BY id;
 
 -- save_session: Write the living part of a session.
 UPDATE session
-SET phase = :phase, events = :events, terms = :terms, facts = :facts, connectors = :connectors,
-    messages = :messages, modified_at = :modified, accepted_at = :accepted,
-    started_at = :started, ends_at = :ends, ended_at = :ended, released_at = :released,
-    is_promise_broken = :is_promise_broken
+SET phase = :phase, events = :events, terms = :terms, name = :name, description = :description,
+    facts = :facts, connectors = :connectors, messages = :messages, modified_at = :modified,
+    accepted_at = :accepted, started_at = :started, ends_at = :ends, ended_at = :ended,
+    released_at = :released, is_promise_broken = :is_promise_broken
 WHERE id = :id;
 
 -- save_component: Write the living part of a component.

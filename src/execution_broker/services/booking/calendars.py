@@ -1,0 +1,136 @@
+"""Calendars: how much is booked on each platform, kept up by version and never made anew (B4)."""
+
+import heapq
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from execution_broker.domain.amounts import Booking
+from execution_broker.domain.calendar import Calendar
+from execution_broker.storage import bookings
+from execution_broker.storage.bookings import Change
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import StoredPlatform
+
+_FORGET_EVERY: Final = 3600
+_OLDEST: Final = timedelta(hours=1)
+_UNKNOWN: Final = -1
+
+
+class News(NamedTuple):
+    """What changed on a platform since a calendar was last taken further; all of it, if `whole`."""
+
+    platform: StoredPlatform
+    changes: list[Change]
+    whole: bool
+
+
+class Calendars:
+    """The calendars of all platforms, as this process knows them.
+
+    They are used by one thread at a time: whoever looks at one, or calls `take`, has `turn`.
+    Read without the platform's lock, they lag behind and only propose; with what was read under
+    that lock they are exact.
+    """
+
+    def __init__(self) -> None:
+        self.turn = threading.Lock()
+        self._cached: dict[int, _Cached] = {}
+        self._now = datetime.min.replace(tzinfo=UTC)
+
+    async def news(
+        self, connection: Connection, platforms: Iterable[StoredPlatform], now: datetime
+    ) -> list[News]:
+        """What is new of platforms whose rows were just read by the same transaction."""
+        found: list[News] = []
+        for platform in platforms:
+            cached = self._cached.get(platform.id)
+            if cached is None or cached.is_old(platform, now):
+                changes = await bookings.calendar_start(connection, platform.id, now)
+                found.append(News(platform, changes, whole=True))
+            elif cached.version < platform.version:
+                since = cached.version
+                changes = await bookings.calendar_changes(connection, platform.id, since)
+                found.append(News(platform, changes, whole=False))
+            else:
+                found.append(News(platform, [], whole=False))
+        return found
+
+    def doubt(self, locked: Iterable[StoredPlatform]) -> None:
+        """Make anew what knows more than a locked platform: the database was put back."""
+        with self.turn:
+            for platform in locked:
+                cached = self._cached.get(platform.id)
+                if cached is not None and cached.version > platform.version:
+                    cached.version = _UNKNOWN
+
+    def take(self, news: Iterable[News], now: datetime) -> Mapping[int, Calendar]:
+        """The calendars once they know this, by platform. The caller has `turn`."""
+        self._now = max(self._now, now)
+        return {one.platform.id: self._take(one) for one in news}
+
+    def latest(self, now: datetime) -> datetime:
+        """`now`, or the time up to which expired holds were dropped, if a clock was set back."""
+        return max(self._now, now)
+
+    def _take(self, news: News) -> Calendar:
+        cached = self._cached.get(news.platform.id)
+        if news.whole and (cached is None or cached.version < news.platform.version):
+            cached = self._cached[news.platform.id] = _Cached(news.platform, news.changes)
+        assert cached is not None, "the first news of a platform are whole"
+        if cached.version <= news.platform.version and not news.whole:
+            cached.catch_up(news)
+        cached.expire(self._now)
+        return cached.calendar
+
+
+class _Cached:
+    def __init__(self, platform: StoredPlatform, changes: Iterable[Change]) -> None:
+        live = {one.id: one for one in changes if not one.has_ended}
+        self.version = platform.version
+        self.calendar = Calendar(platform.capacity, (one.booking for one in live.values()))
+        self._bookings: dict[int, Booking] = {id_: one.booking for id_, one in live.items()}
+        self._expiries = [(one.expires, one.id) for one in live.values() if one.expires]
+        heapq.heapify(self._expiries)
+        self._forgotten = 0
+        self._known = platform.decided
+
+    def is_old(self, platform: StoredPlatform, now: datetime) -> bool:
+        """Whether changes since are not enough: what has ended is not kept for ever."""
+        return self.version == _UNKNOWN or (
+            self.version < platform.version and (self._known is None or now - self._known > _OLDEST)
+        )
+
+    def catch_up(self, news: News) -> None:
+        self.version = news.platform.version
+        self.calendar.capacity = dict(news.platform.capacity)
+        self._known = news.platform.decided
+        for change in news.changes:
+            if change.has_ended:
+                self._drop(change.id)
+            elif change.id not in self._bookings:
+                self._bookings[change.id] = change.booking
+                self.calendar.add(change.booking)
+                if change.expires is not None:
+                    heapq.heappush(self._expiries, (change.expires, change.id))
+
+    def expire(self, now: datetime) -> None:
+        while self._expiries and self._expiries[0][0] <= now:
+            self._drop(heapq.heappop(self._expiries)[1])
+        self._forget(int(now.timestamp()))
+
+    def _drop(self, id_: int) -> None:
+        booking = self._bookings.pop(id_, None)
+        if booking is not None:
+            self.calendar.remove(booking)
+
+    def _forget(self, second: int) -> None:
+        """What lies in the past does not matter any more."""
+        if second - self._forgotten < _FORGET_EVERY:
+            return
+        self._forgotten = second
+        for id_, booking in list(self._bookings.items()):
+            if booking.end <= second:
+                self._drop(id_)
+        self.calendar.forget_before(second)

@@ -1,0 +1,84 @@
+"""Accepting one offer of an answer, and turning one down."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from execution_broker.domain import messages
+from execution_broker.domain.reserving import bookings as bookings_of
+from execution_broker.models.phases import SessionPhase
+from execution_broker.services.booking.scene import Scene
+from execution_broker.storage.records import StoredSession
+from execution_broker.transitions.accepting import begin, check_offered, refuse
+from execution_broker.transitions.living import say
+
+Guard = Callable[[StoredSession, datetime], None]
+"""Raises what forbids a change of a locked session as it is now."""
+
+
+class Choice:
+    """About one offer of a stored answer."""
+
+    platforms: frozenset[int] = frozenset()
+    identity = None
+    repetition = None
+
+    def __init__(self, offerset: int, uuid: UUID, guard: Guard) -> None:
+        self.offerset = offerset
+        self.uuid = uuid
+        self._guard = guard
+
+    def chosen(self, scene: Scene) -> tuple[StoredSession, list[StoredSession]]:
+        """The offer, if nothing forbids to change it, and the others of its answer."""
+        offers = scene.offers_of(self.offerset)
+        chosen = next(offer for offer in offers if offer.uuid == self.uuid)
+        self._guard(chosen, scene.now)
+        return chosen, [offer for offer in offers if offer is not chosen]
+
+
+class Accept(Choice):
+    """Accept one offer and let the others go.
+
+    An offer accepted before stays as it is, in any later phase. Conflict when it has expired,
+    was refused, or when another offer of the set was accepted.
+    """
+
+    def decide(self, scene: Scene) -> StoredSession:
+        chosen, others = self.chosen(scene)
+        if chosen.accepted is not None:
+            return chosen
+        check_offered(chosen, scene.now)
+        scene.let_go(self.offerset)
+        for other in others:
+            if other.phase is SessionPhase.OFFERED:
+                refuse(other, SessionPhase.REJECTED, scene.now)
+                say(other, messages.SIBLING_ACCEPTED(), scene.now)
+                scene.save(other)
+        scene.begin(chosen, begin(chosen, scene.now))
+        scene.confirm(chosen, bookings_of(chosen.terms))
+        scene.save(chosen)
+        return chosen
+
+
+class TurnDown(Choice):
+    """The client does not want this offer: what only it needed is let go at once.
+
+    REJECTED or CANCELLED, as the client says; saying the same again changes nothing.
+    """
+
+    def __init__(self, offerset: int, uuid: UUID, guard: Guard, phase: SessionPhase) -> None:
+        super().__init__(offerset, uuid, guard)
+        self._phase = phase
+
+    def decide(self, scene: Scene) -> StoredSession:
+        chosen, others = self.chosen(scene)
+        if chosen.phase is self._phase:
+            return chosen
+        check_offered(chosen, scene.now)
+        refuse(chosen, self._phase, scene.now)
+        scene.save(chosen)
+        scene.let_go(self.offerset)
+        rest = [o for o in others if o.phase is SessionPhase.OFFERED and scene.now < o.expires]
+        if rest:
+            scene.hold(rest)
+        return chosen

@@ -1,0 +1,200 @@
+"""The desk: takes the locks once for all errands that wait, and decides them in turn (B4).
+
+Under load many callers wait while one transaction is on its way; the next one serves all of them.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
+from uuid import UUID
+
+from execution_broker.domain.errors import BrokerError, KeyReused, Unavailable
+from execution_broker.services.booking.calendars import Calendars
+from execution_broker.services.booking.scene import Scene
+from execution_broker.services.repeating import Key, take_key
+from execution_broker.storage import bookings, repetitions, sessions
+from execution_broker.storage.database import Connection, Database
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+_BATCH: Final = 32
+_MOST_WAITING: Final = 1000
+
+
+class Errand(Protocol[R_co]):
+    """Something to decide under the locks of an answer and of platforms.
+
+    `offerset`: the key of the answer it is about, None for a new one. `platforms` are those it
+    needs beside the ones that the offers of its answer are on. `identity`: whose budget counts.
+    `repetition`: the key it is done once under; what it came to before is then what it comes to.
+    """
+
+    @property
+    def offerset(self) -> int | None: ...
+
+    @property
+    def platforms(self) -> frozenset[int]: ...
+
+    @property
+    def identity(self) -> int | None: ...
+
+    @property
+    def repetition(self) -> Key | None: ...
+
+    def decide(self, scene: Scene) -> R_co:
+        """Decide in memory, and tell the scene what to write. A BrokerError is this errand's
+        alone. May be called again, with another scene."""
+        ...
+
+
+@runtime_checkable
+class Lasting(Protocol):
+    """A decision that a repetition gets as well."""
+
+    @property
+    def lasting(self) -> UUID | None:
+        """The answer or session that was stored; None if nothing was."""
+        ...
+
+
+class Desk:
+    """One for each process. Belongs to the event loop that uses it."""
+
+    def __init__(self, database: Database, calendars: Calendars) -> None:
+        self._database = database
+        self._calendars = calendars
+        self._waiting: list[tuple[Errand[Any], asyncio.Future[Any]]] = []
+        self._serving: asyncio.Task[None] | None = None
+
+    async def do(self, errand: Errand[R]) -> R:
+        """The errand's decision, once it is stored; or its BrokerError, with nothing stored."""
+        if len(self._waiting) >= _MOST_WAITING:
+            raise Unavailable("Too many others are waiting for an answer.")
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((errand, future))
+        if self._serving is None or self._serving.done():
+            self._serving = asyncio.create_task(self._serve())
+        return await future
+
+    async def _serve(self) -> None:
+        while self._waiting:
+            batch = self._next_batch()
+            outcomes = await self._try([errand for errand, _ in batch])
+            for (_, future), outcome in zip(batch, outcomes, strict=True):
+                if future.done():
+                    continue
+                if isinstance(outcome, BaseException):
+                    future.set_exception(outcome)
+                else:
+                    future.set_result(outcome)
+
+    def _next_batch(self) -> list[tuple[Errand[Any], asyncio.Future[Any]]]:
+        """The next in the queue, but of those about the same answer or key only the first."""
+        batch: list[tuple[Errand[Any], asyncio.Future[Any]]] = []
+        later: list[tuple[Errand[Any], asyncio.Future[Any]]] = []
+        taken: set[int | Key | None] = set()
+        for entry in self._waiting:
+            claims = {entry[0].offerset, entry[0].repetition} - {None}
+            if len(batch) == _BATCH or claims & taken:
+                later.append(entry)
+                continue
+            batch.append(entry)
+            taken |= claims
+        self._waiting = later
+        return batch
+
+    async def _try(self, errands: Sequence[Errand[Any]]) -> list[Any]:
+        """Their decisions or errors. What breaks a transaction is tried alone, so that it can
+        break nobody else's."""
+
+        async def work(connection: Connection) -> list[Any]:
+            return await self._carry_out(errands, connection)
+
+        writing = asyncio.ensure_future(self._database.write(work))
+        await asyncio.wait([writing])
+        found = writing.exception()
+        if found is None:
+            return writing.result()
+        if len(errands) == 1 or isinstance(found, Unavailable):
+            return [found] * len(errands)
+        return [outcome for errand in errands for outcome in await self._try([errand])]
+
+    async def _carry_out(self, errands: Sequence[Errand[Any]], connection: Connection) -> list[Any]:
+        keys = await _take_keys(errands, connection)
+        answers = {errand.offerset for errand in errands if errand.offerset is not None}
+        offers, booked = [], []
+        if answers:
+            await sessions.lock_offersets(connection, answers)
+            offers = await sessions.of_offersets(connection, answers)
+            booked = await bookings.held_of(connection, answers)
+            accepted = [offer.id for offer in offers if offer.accepted is not None]
+            if accepted:
+                booked += await bookings.of_sessions(connection, accepted)
+        wanted = {platform for errand in errands for platform in errand.platforms}
+        wanted |= {offer.platform for offer in offers}
+        platforms = await bookings.lock_platforms(connection, wanted)
+        self._calendars.doubt(platforms.values())
+        now = await bookings.decision_time(connection, platforms.values())
+        now = self._calendars.latest(now)
+        held_by = await self._held_by(errands, connection, now)
+        news = await self._calendars.news(connection, platforms.values(), now)
+        with self._calendars.turn:
+            calendars = self._calendars.take(news, now)
+            scene = Scene(now, platforms, calendars, offers, booked, held_by)
+            try:
+                outcomes = [_decide(errand, scene, keys) for errand in errands]
+            finally:
+                scene.close()
+        await scene.write(connection)
+        await _settle_keys(errands, outcomes, keys, connection)
+        return outcomes
+
+    async def _held_by(
+        self, errands: Sequence[Errand[Any]], connection: Connection, now: datetime
+    ) -> dict[int, dict[str, int]]:
+        identities = {errand.identity for errand in errands if errand.identity is not None}
+        return await bookings.held_by(connection, identities, now) if identities else {}
+
+
+def _decide(errand: Errand[Any], scene: Scene, keys: Mapping[Key, Any]) -> Any:
+    known = keys.get(errand.repetition) if errand.repetition else None
+    if known is not None:
+        return known
+    try:
+        found = errand.decide(scene)
+    except BrokerError as error:
+        scene.undo()
+        return error
+    scene.keep()
+    return found
+
+
+async def _take_keys(errands: Sequence[Errand[Any]], connection: Connection) -> dict[Key, Any]:
+    """Take the keys in order, before all locks; what each stands for already, or None."""
+    keys = sorted(errand.repetition for errand in errands if errand.repetition is not None)
+    taken: dict[Key, Any] = {}
+    for key in keys:
+        try:
+            taken[key] = await take_key(connection, key, await connection.clock())
+        except KeyReused as error:
+            taken[key] = error
+    return taken
+
+
+async def _settle_keys(
+    errands: Sequence[Errand[Any]],
+    outcomes: Sequence[Any],
+    keys: Mapping[Key, Any],
+    connection: Connection,
+) -> None:
+    """Say what came of the keys that were taken; what came to nothing is free again."""
+    for errand, outcome in zip(errands, outcomes, strict=True):
+        key = errand.repetition
+        if key is None or keys[key] is not None:
+            continue
+        if isinstance(outcome, Lasting) and outcome.lasting is not None:
+            await repetitions.settle(connection, key.identity, key.name, outcome.lasting)
+        else:
+            await repetitions.drop(connection, key.identity, key.name)

@@ -1,0 +1,222 @@
+"""A scene: what one transaction of booking has locked, as it is, and what it is going to write.
+
+Everything that decides is done in memory between one round of reading and one of writing, so that
+many errands cost few statements. An errand sees what those before it decided.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from execution_broker.domain.amounts import Booking
+from execution_broker.domain.calendar import Calendar, envelope
+from execution_broker.domain.plan import StepKind
+from execution_broker.domain.reserving import bookings as bookings_of
+from execution_broker.storage import bookings, sessions, steps
+from execution_broker.storage.bookings import NewBooking, Owner
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import (
+    NewOfferSet,
+    StoredBooking,
+    StoredPlatform,
+    StoredSession,
+)
+from execution_broker.storage.steps import NewStep
+
+
+class Taken(NamedTuple):
+    """What is booked on one platform: held until `expires`, or confirmed for `session`."""
+
+    platform: int
+    bookings: Sequence[Booking]
+    expires: datetime | None = None
+    session: StoredSession | None = None
+
+
+class Answered(msgspec.Struct, kw_only=True):
+    """A new answer with its sessions; they get their keys when it is written."""
+
+    offerset: NewOfferSet
+    sessions: list[StoredSession]
+    taken: list[Taken]
+
+
+class Part(msgspec.Struct):
+    """What one errand writes: nothing of it, if the errand fails."""
+
+    answers: list[Answered] = []
+    saved: list[StoredSession] = []
+    ended: list[StoredBooking] = []
+    taken: list[tuple[Owner, Taken]] = []
+    begun: list[tuple[StoredSession, Sequence[NewStep]]] = []
+    due: list[tuple[int, StepKind, datetime]] = []
+
+
+class Scene:
+    """`now` is the time of every decision made in it (B5)."""
+
+    def __init__(
+        self,
+        now: datetime,
+        platforms: Mapping[int, StoredPlatform],
+        calendars: Mapping[int, Calendar],
+        offers: Sequence[StoredSession],
+        booked: Iterable[StoredBooking],
+        held_by: dict[int, dict[str, int]],
+    ) -> None:
+        self.now = now
+        self.platforms = platforms
+        self.calendars = calendars
+        self.held_by = held_by
+        self._offers = offers
+        self._booked = list(booked)
+        self._parts: list[Part] = []
+        self._part = Part()
+        self._changes: list[tuple[int, Booking, bool]] = []
+        self._kept = 0
+
+    def offers_of(self, offerset: int) -> list[StoredSession]:
+        """All offers of a locked answer, in the order they were offered."""
+        return [offer for offer in self._offers if offer.offerset == offerset]
+
+    def fits(self, platform: int, wanted: Iterable[Booking]) -> bool:
+        """Whether there is room on a locked platform."""
+        return self.is_open(platform) and self.calendars[platform].fits(wanted)
+
+    def is_open(self, platform: int) -> bool:
+        """Whether a locked platform takes anything more: not while it is overcommitted (B7)."""
+        return not self.platforms[platform].overcommitted
+
+    def answer(self, answered: Answered) -> None:
+        """Store a new answer with what it books."""
+        self._part.answers.append(answered)
+        for taken in answered.taken:
+            self._add(taken)
+
+    def save(self, session: StoredSession) -> None:
+        if session not in self._part.saved:
+            self._part.saved.append(session)
+
+    def let_go(self, offerset: int) -> None:
+        """End all that an offer set holds."""
+        self._end([b for b in self._booked if b.offerset == offerset and b.session is None])
+
+    def end(self, session: StoredSession, components: Iterable[str]) -> None:
+        """End what is booked for some components of a session."""
+        mine = set(components)
+        self._end([b for b in self._booked if b.session == session.id and b.component in mine])
+
+    def hold(self, offers: Sequence[StoredSession]) -> None:
+        """Hold what these offers of one answer need, until they expire (B2)."""
+        for taken in holds(offers):
+            self._take(Owner(offers[0].identity, offers[0].offerset, None), taken)
+
+    def confirm(self, session: StoredSession, wanted: Sequence[Booking]) -> None:
+        """Book for a session for good."""
+        owner = Owner(session.identity, session.offerset, session.id)
+        self._take(owner, Taken(session.platform, wanted))
+
+    def begin(self, session: StoredSession, new: Sequence[NewStep]) -> None:
+        """Store the steps of a session."""
+        self._part.begun.append((session, new))
+
+    def set_due(self, session: StoredSession, kind: StepKind, due: datetime) -> None:
+        self._part.due.append((session.id, kind, due))
+
+    def keep(self) -> None:
+        """What was decided since the last time is to be written."""
+        self._parts.append(self._part)
+        self._part = Part()
+        self._kept = len(self._changes)
+
+    def undo(self) -> None:
+        """What was decided since the last `keep` is not."""
+        self._part = Part()
+        self._go_back(self._kept)
+
+    def close(self) -> None:
+        """Leave the calendars as they were: what is written is read again with its version."""
+        self._go_back(0)
+
+    async def write(self, connection: Connection) -> None:
+        """Write everything in few statements, in the order in which rows need each other."""
+        parts, now = self._parts, self.now
+        versions = {id_: one.version + 1 for id_, one in self.platforms.items()}
+        answers = [answered for part in parts for answered in part.answers]
+        ids = await sessions.add_offersets(connection, [one.offerset for one in answers])
+        for answered, id_ in zip(answers, ids, strict=True):
+            for session in answered.sessions:
+                session.offerset = id_
+        await sessions.add_sessions(connection, [one for a in answers for one in a.sessions])
+        await sessions.save_all(connection, [one for part in parts for one in part.saved])
+        ended = [one for part in parts for one in part.ended]
+        for platform in sorted({one.platform for one in ended}):
+            mine = [one.id for one in ended if one.platform == platform]
+            await bookings.end_all(connection, mine, versions[platform], now)
+        taken = [pair for part in parts for pair in part.taken]
+        taken += ((_owner(answered, one), one) for answered in answers for one in answered.taken)
+        new = [
+            NewBooking(one.platform, booking, owner, versions[one.platform], one.expires)
+            for owner, one in taken
+            for booking in one.bookings
+        ]
+        await bookings.add_all(connection, new, now)
+        begun = [(one.id, one.platform, first) for part in parts for one, first in part.begun]
+        if begun:
+            await steps.add_all(connection, begun, now)
+        for session_id, kind, due in (due for part in parts for due in part.due):
+            await steps.set_due(connection, session_id, kind, due)
+            connection.ring()
+        touched = sorted({one.platform for one in new} | {one.platform for one in ended})
+        await bookings.decide(connection, {id_: versions[id_] for id_ in touched}, now)
+
+    def _take(self, owner: Owner, taken: Taken) -> None:
+        self._part.taken.append((owner, taken))
+        self._add(taken)
+
+    def _add(self, taken: Taken) -> None:
+        for booking in taken.bookings:
+            self._change(taken.platform, booking, is_end=False)
+
+    def _end(self, ended: Sequence[StoredBooking]) -> None:
+        self._part.ended += ended
+        for one in ended:
+            if one.counts_at(self.now):
+                booking = Booking({one.name: one.amount}, one.start, one.end)
+                self._change(one.platform, booking, is_end=True)
+
+    def _change(self, platform: int, booking: Booking, *, is_end: bool) -> None:
+        self._changes.append((platform, booking, is_end))
+        calendar = self.calendars[platform]
+        if is_end:
+            calendar.remove(booking)
+        else:
+            calendar.add(booking)
+
+    def _go_back(self, number: int) -> None:
+        while len(self._changes) > number:
+            platform, booking, is_end = self._changes.pop()
+            calendar = self.calendars[platform]
+            if is_end:
+                calendar.add(booking)
+            else:
+                calendar.remove(booking)
+
+
+def holds(offers: Sequence[StoredSession]) -> list[Taken]:
+    """On each platform the most that any of these offers books, until they expire (B2)."""
+    found: list[Taken] = []
+    for platform in sorted({offer.platform for offer in offers}):
+        here = [offer for offer in offers if offer.platform == platform]
+        whole = envelope([bookings_of(offer.terms) for offer in here])
+        found.append(Taken(platform, whole, max(offer.expires for offer in here)))
+    return found
+
+
+def _owner(answered: Answered, taken: Taken) -> Owner:
+    """Known once the answer and its sessions have their keys."""
+    first = answered.sessions[0]
+    session = None if taken.session is None else taken.session.id
+    return Owner(first.identity, first.offerset, session)

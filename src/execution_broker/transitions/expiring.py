@@ -1,0 +1,28 @@
+"""How offers that nobody accepted in time are stored as what they are: EXPIRED."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from execution_broker.models.phases import SessionPhase
+from execution_broker.storage import bookings, sessions
+from execution_broker.storage.database import Connection
+from execution_broker.transitions.accepting import refuse
+
+
+async def expire(connection: Connection, offersets: Iterable[int], now: datetime) -> None:
+    """Store the EXPIRED of every offer of these sets that has it, exactly as readers have seen
+    it since, and end what was held for sets that have no offer left."""
+    ids = sorted(offersets)
+    await sessions.lock_offersets(connection, ids)
+    offers = await sessions.of_offersets(connection, ids)
+    over = [o for o in offers if o.phase is SessionPhase.OFFERED and o.expires <= now]
+    for offer in over:
+        refuse(offer, SessionPhase.EXPIRED, offer.expires)
+    await sessions.save_all(connection, over)
+    open_ = {offer.offerset for offer in offers if offer.phase is SessionPhase.OFFERED}
+    held = await bookings.held_of(connection, set(ids) - open_)
+    locked = await bookings.lock_platforms(connection, {one.platform for one in held})
+    for platform in locked.values():
+        mine = [one.id for one in held if one.platform == platform.id]
+        version = await bookings.advance(connection, platform.id, now)
+        await bookings.end_all(connection, mine, version, now)
