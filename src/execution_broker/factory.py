@@ -30,6 +30,8 @@ from execution_broker.services.booking.calendars import Calendars
 from execution_broker.services.booking.desk import Desk
 from execution_broker.services.identities import AccountExists, IdentitiesService
 from execution_broker.services.limits import RequestRate, SignIns
+from execution_broker.services.listing import ListingService
+from execution_broker.services.logbook import LogbookService
 from execution_broker.services.negotiating import Negotiator
 from execution_broker.services.offers import OffersService
 from execution_broker.services.oidc import Bearers, Issuer, Timing
@@ -152,6 +154,8 @@ def make_services(
         sessions=SessionsService(database, desk, answering, rate, viewing, _results(settings)),
         identities=_identities(database, settings.identity, instance.secret),
         status=StatusService(database, stale),
+        listing=ListingService(database, viewing.base_url),
+        logbook=LogbookService(database),
     )
 
 

@@ -118,6 +118,8 @@ async def _check_announced(response: httpx.Response) -> None:
     announced = _announced(method, response.request.url.path)
     assert response.status_code in announced, "a status that the route table does not announce"
     body = announced[HTTPStatus(response.status_code)].body
+    if content_type.startswith("text/event-stream"):
+        return
     if body is not None and not isinstance(body, str) and response.content:
         msgspec.convert(_read(response, body), type=body)
 

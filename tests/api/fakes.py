@@ -1,11 +1,12 @@
 """The services, in memory: they keep the promises the API relies on, and nothing more."""
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID, uuid5
 
@@ -24,6 +25,7 @@ from execution_broker.domain.errors import (
 )
 from execution_broker.domain.identity import Caller, Role
 from execution_broker.domain.once import Once
+from execution_broker.domain.paging import Page, SessionFilter
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import Connector, ExecutionSession, OfferSetResponse
 from execution_broker.models.extensions import (
@@ -35,6 +37,7 @@ from execution_broker.models.extensions import (
     ResultFile,
     ResultList,
 )
+from execution_broker.models.listing import Event, OfferSetSummary, SessionSummary
 from execution_broker.models.message import EnumOption, Message
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import Reading
@@ -98,6 +101,9 @@ class World:
     discovery_urls: tuple[str, ...] = ()
     addresses: list[str] = field(default_factory=list)
     made: int = 0
+    events: dict[UUID, list[Event]] = field(default_factory=dict)
+    over: set[UUID] = field(default_factory=set)
+    asked: list[tuple[Page, SessionFilter | None]] = field(default_factory=list)
     once: dict[tuple[int, str], tuple[Once, UUID]] = field(default_factory=dict)
 
     def new_uuid(self) -> UUID:
@@ -127,6 +133,11 @@ class World:
         if self.owners[uuid] != caller and not caller.is_administrator:
             raise Forbidden(f"The session {uuid} belongs to somebody else.")
         return self.sessions[uuid]
+
+    def tell(self, uuid: UUID, type_: str) -> None:
+        """One more event of a session."""
+        events = self.events.setdefault(uuid, [])
+        events.append(Event(number=len(events) + 1, type=type_, time=NOW, body={"a": type_}))
 
     def keep(self, uuid: UUID, path: str, content: bytes) -> Path:
         """Keep an output of a session; where it lies."""
@@ -302,15 +313,102 @@ class Status:
 
 
 @dataclass(frozen=True)
+class Found:
+    summaries: tuple[Any, ...]
+    cursor: UUID | None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Pages of what there is; the filters are those of the services, and tested there."""
+
+    world: World
+
+    async def sessions(self, caller: Caller, page: Page, wanted: SessionFilter) -> Found:
+        self.world.enter()
+        self.world.asked.append((page, wanted))
+        mine = [
+            SessionSummary(
+                uuid=str(uuid),
+                url=f"http://broker.test/sessions/{uuid}",
+                phase=session.phase or SessionPhase.INITIAL,
+                platform="here",
+                owner=self.world.owners[uuid].username,
+                created=NOW,
+                modified=NOW,
+            )
+            for uuid, session in self.world.sessions.items()
+            if caller.is_administrator or self.world.owners[uuid] == caller
+        ]
+        return _page(mine, page)
+
+    async def offersets(self, caller: Caller, page: Page) -> Found:
+        self.world.enter()
+        self.world.asked.append((page, None))
+        all_ = [
+            OfferSetSummary(
+                uuid=str(uuid), url="http://x/", result="YES", owner=caller.username, created=NOW
+            )
+            for uuid in self.world.offers
+        ]
+        return _page(all_, page)
+
+
+def _page(found: list[Any], page: Page) -> Found:
+    uuids = [one.uuid for one in found]
+    start = uuids.index(str(page.cursor)) + 1 if page.cursor else 0
+    shown = found[start : start + page.limit]
+    more = start + page.limit < len(found)
+    return Found(tuple(shown), UUID(shown[-1].uuid) if more else None)
+
+
+@dataclass(frozen=True)
+class LogPage:
+    events: tuple[Event, ...]
+    is_over: bool
+
+
+@dataclass(frozen=True)
+class Logbook:
+    world: World
+
+    async def events(self, uuid: UUID, caller: Caller, after: int, limit: int) -> LogPage:
+        self.world.owned(uuid, caller)
+        events = self.world.events.get(uuid, [])
+        shown = tuple(event for event in events if event.number > after)[:limit]
+        reached = shown[-1].number if shown else after
+        return LogPage(shown, uuid in self.world.over and reached >= len(events))
+
+    async def pulse(self, uuid: UUID) -> str:
+        self.world.enter()
+        return f"{len(self.world.events.get(uuid, []))} {self.world.sessions.get(uuid)}"
+
+    async def changed(self, uuid: UUID, pulse: str, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while await self.pulse(uuid) == pulse and loop.time() < deadline:  # noqa: ASYNC110 - a fake
+            await asyncio.sleep(0.005)
+
+
+@dataclass(frozen=True)
 class Services:
     offers: Offers
     sessions: Sessions
     identities: Identities
     status: Status
+    listing: Listing
+    logbook: Logbook
 
 
 def services(world: World) -> Services:
-    return Services(Offers(world), Sessions(world), Identities(world), Status(world))
+    return Services(
+        Offers(world),
+        Sessions(world),
+        Identities(world),
+        Status(world),
+        Listing(world),
+        Logbook(world),
+    )
 
 
 def _session(

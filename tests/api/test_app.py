@@ -19,7 +19,7 @@ from tests.api import bodies, fakes
 ERRORS: dict[type[errors.BrokerError], tuple[errors.BrokerError, int]] = {
     errors.MalformedBody: (errors.MalformedBody("It is broken.", "Mend it."), 400),
     errors.InvalidBody: (errors.InvalidBody(()), 422),
-    errors.InvalidHeader: (errors.InvalidHeader("No key."), 400),
+    errors.InvalidParameter: (errors.InvalidParameter("No key."), 400),
     errors.KeyReused: (errors.KeyReused("Another one."), 422),
     errors.PreconditionFailed: (errors.PreconditionFailed("Changed."), 412),
     errors.RangeNotSatisfiable: (errors.RangeNotSatisfiable("No.", "", 7), 416),
@@ -108,7 +108,7 @@ async def test_problems_come_as_plain_text(ada: httpx.AsyncClient) -> None:
         "/",
         "/nowhere",
         "/requests/",
-        "/offersets",
+        "/offersets/",
         "/offersets/not-a-uuid",
         "/sessions/1234",
         "/sessions/00000000-0000-0000-0000-000000000000/",

@@ -190,5 +190,5 @@ async def test_keys_that_are_none(ada: httpx.AsyncClient, world: fakes.World, ke
     headers = [(b"Idempotency-Key", key.encode("latin-1"))]
     answer = await ada.post("/requests", json=bodies.CONTAINER, headers=headers)
     assert answer.status_code == HTTPStatus.BAD_REQUEST
-    assert answer.json()["type"] == "urn:execution-broker:problem:invalid-header"
+    assert answer.json()["type"] == "urn:execution-broker:problem:invalid-parameter"
     assert not world.offers

@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 from execution_broker.api import problems, trace
 from execution_broker.api.challenges import challenges
 from execution_broker.api.endpoint import paths
+from execution_broker.api.following import Waiting
 from execution_broker.api.media import negotiate
 from execution_broker.api.needs import Services
 from execution_broker.api.openapi import written
@@ -27,7 +28,7 @@ from execution_broker.domain.errors import (
     Conflict,
     Forbidden,
     InvalidBody,
-    InvalidHeader,
+    InvalidParameter,
     InvalidToken,
     KeyReused,
     MalformedBody,
@@ -45,7 +46,7 @@ from execution_broker.domain.log_events import LogEvent
 STATUS: Final[Mapping[type[BrokerError], HTTPStatus]] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
     InvalidBody: HTTPStatus.UNPROCESSABLE_ENTITY,
-    InvalidHeader: HTTPStatus.BAD_REQUEST,
+    InvalidParameter: HTTPStatus.BAD_REQUEST,
     KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
     RangeNotSatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
@@ -70,11 +71,13 @@ def create_app(
     log: FilteringBoundLogger,
     *,
     body_seconds: float = 30,
+    heartbeat: float = 15,
     new_request_id: Callable[[], str] = lambda: uuid4().hex,
 ) -> Starlette:
     """The API over these services. It owns none of them: whoever made them ends them.
 
-    A body has to arrive within `body_seconds`.
+    A body has to arrive within `body_seconds`; streams of events show a sign of life every
+    `heartbeat` seconds. `following.leave` ends them before the server stops.
     """
 
     async def fail(request: Request, error: Exception) -> Response:
@@ -101,6 +104,7 @@ def create_app(
     )
     app.router.redirect_slashes = False
     app.state.document = written
+    app.state.waiting = Waiting(heartbeat)
     app.state.discovery_urls = services.identities.discovery_urls
     return app
 

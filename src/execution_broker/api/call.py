@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import anyio.to_thread
@@ -20,6 +20,13 @@ from execution_broker.domain.errors import BodyTooLarge
 from execution_broker.domain.identity import Caller
 
 _LARGE: Final = 1 << 16
+
+
+class Paged(Protocol):
+    """A part of a list. `next`: the address of the part behind it."""
+
+    @property
+    def next(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,12 @@ class Call:
     def uuid(self) -> UUID:
         uuid: UUID = self.request.path_params["uuid"]
         return uuid
+
+    @property
+    def route_path(self) -> str:
+        """The path of the request, as our routes have it."""
+        path: str = self.request.scope["path"]
+        return path.removeprefix(self.request.scope.get("root_path", ""))
 
     def location(self, path: str) -> str:
         """A reference without scheme and host, so that a client keeps those that it uses."""
@@ -78,10 +91,19 @@ class Call:
         chosen = self.representation
         return Response(chosen.format.write(body), status, headers, chosen.media_type)
 
+    def answer_page(self, body: Paged) -> Response:
+        """A part of a list, with a Link to the next one (RFC 8288)."""
+        headers = {} if body.next is None else {"Link": f'<{body.next}>; rel="next"'}
+        return self.answer(body, headers=headers)
+
+    def knows(self, etag: str) -> bool:
+        """Whether the client says that it has what this (unquoted) ETag stands for."""
+        return holds(self.request.headers.get("if-none-match"), self.tag(etag))
+
     def answer_tagged(self, body: object, etag: str) -> Response:
         """As `answer`, with an ETag; 304 without the body if the client has this one already."""
         tag = self.tag(etag)
-        if holds(self.request.headers.get("if-none-match"), tag):
+        if self.knows(etag):
             return Response(None, HTTPStatus.NOT_MODIFIED, {"ETag": tag})
         return self.answer(body, headers={"ETag": tag})
 

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from starlette.datastructures import Headers
 
-from execution_broker.domain.errors import InvalidHeader
+from execution_broker.domain.errors import InvalidParameter
 from execution_broker.domain.once import Once
 from execution_broker.formats import FORMATS
 
@@ -28,7 +28,7 @@ def once(headers: Headers, path: str, values: object) -> Once | None:
         return None
     found = _KEY.fullmatch(given[0].strip()) if len(given) == 1 else None
     if found is None:
-        raise InvalidHeader(
+        raise InvalidParameter(
             f"The {KEY} header is none.", "Send one of 1 to 255 printable ASCII characters."
         )
     text = msgspec.json.encode([path, values], order="deterministic")

@@ -65,7 +65,7 @@ class _Endpoint:
 
     async def _serve(self, route: Route, request: Request) -> Response:
         accept = ", ".join(request.headers.getlist("accept")) if route.is_negotiated else None
-        representation = negotiate(accept or None)
+        representation = negotiate(accept or None, route.also)
         caller = await identify(request, self.services.identities)
         challenges.remember(request.scope, caller)
         admit(route.access, caller, public_reading=self.public_reading)

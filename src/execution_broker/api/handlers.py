@@ -52,11 +52,6 @@ async def execute_directly(call: Call) -> Response:
     return _see_other(call, "/sessions", session)
 
 
-async def read_session(call: Call) -> Response:
-    view = await call.services.sessions.read(call.uuid, call.caller)
-    return call.answer_tagged(view.session, view.etag)
-
-
 async def update_session(call: Call) -> Response:
     update = read_update(await call.body(Update))
     if isinstance(update, tuple):

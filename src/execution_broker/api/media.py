@@ -1,8 +1,8 @@
 """Content negotiation: which format a body comes in, and which one the answer goes out in."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from execution_broker.domain.errors import NotAcceptable, UnsupportedMedia
 from execution_broker.formats import FORMATS, JSON, XML, Format
@@ -16,18 +16,32 @@ class Representation:
     media_type: str
 
 
+def written_only(name: str, media_type: str, write: Callable[[Any], bytes]) -> Format:
+    """A format of some answers that no body may have."""
+
+    def read(_data: bytes, _type: Any) -> object:
+        raise UnsupportedMedia(f"{media_type} is written here, and never read.")
+
+    return Format(name, (media_type,), "", read, write)
+
+
+EVENT_STREAM: Final = written_only("events", "text/event-stream", JSON.write)
+"""Server-Sent Events, each with the JSON of an event of ours."""
+
 _DEFAULT: Final = Representation(JSON, JSON.types[0])
 
 
-def negotiate(accept: str | None) -> Representation:
+def negotiate(accept: str | None, also: tuple[Format, ...] = ()) -> Representation:
     """What to answer in (RFC 9110, 12.5.1). NotAcceptable if the client takes none of ours.
+
+    `also`: formats that only this answer has.
 
     Among equal quality values a type that is named goes before a wildcard, and JSON before YAML
     before XML.
     """
     if accept is None or accept in ("*/*", "application/json"):
         return _DEFAULT
-    best = _best(accept, FORMATS)
+    best = _best(accept, (*FORMATS, *also))
     if best is None:
         raise NotAcceptable(
             "The Accept header allows none of the media types that are written here.",

@@ -6,11 +6,12 @@ Every method is one short transaction. What can't be done is raised as a BrokerE
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.once import Once
+from execution_broker.domain.paging import Page, SessionFilter
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.extensions import (
     Account,
@@ -20,8 +21,11 @@ from execution_broker.models.extensions import (
     IdentityList,
     ResultList,
 )
+from execution_broker.models.listing import Event, OfferSetSummary, SessionSummary
 from execution_broker.models.reading import Reading
 from execution_broker.models.update import Update
+
+S = TypeVar("S", covariant=True)
 
 
 class View(Protocol):
@@ -135,6 +139,39 @@ class Status(Protocol):
     async def platforms(self) -> tuple[PlatformStatus, ...]: ...
 
 
+class Summaries(Protocol[S]):
+    """`cursor`: where the next page begins, if there may be one."""
+
+    @property
+    def summaries(self) -> tuple[S, ...]: ...
+    @property
+    def cursor(self) -> UUID | None: ...
+
+
+class Listing(Protocol):
+    async def sessions(
+        self, caller: Caller, page: Page, wanted: SessionFilter
+    ) -> Summaries[SessionSummary]: ...
+    async def offersets(self, caller: Caller, page: Page) -> Summaries[OfferSetSummary]: ...
+
+
+class LogPage(Protocol):
+    """`is_over`: nothing can follow any more."""
+
+    @property
+    def events(self) -> tuple[Event, ...]: ...
+    @property
+    def is_over(self) -> bool: ...
+
+
+class Logbook(Protocol):
+    async def events(self, uuid: UUID, caller: Caller, after: int, limit: int) -> LogPage: ...
+    async def pulse(self, uuid: UUID) -> str: ...
+    async def changed(self, uuid: UUID, pulse: str, seconds: float) -> None:
+        """Return as soon as a session is not what it was, or after so many seconds."""
+        ...
+
+
 class Services(Protocol):
     @property
     def offers(self) -> Offers: ...
@@ -144,3 +181,7 @@ class Services(Protocol):
     def identities(self) -> Identities: ...
     @property
     def status(self) -> Status: ...
+    @property
+    def listing(self) -> Listing: ...
+    @property
+    def logbook(self) -> Logbook: ...

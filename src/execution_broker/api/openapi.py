@@ -83,10 +83,10 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
         operation["requestBody"] = {"required": True, "content": _content(route.body, schemas)}
     operation["responses"] = {
         **{
-            str(int(status)): _response(status, answer, schemas)
+            str(int(status)): _response(status, answer, schemas, route.also)
             for status, answer in sorted(route.answers.items())
         },
-        "default": _response(HTTPStatus.BAD_REQUEST, _DEFAULT, schemas),
+        "default": _response(HTTPStatus.BAD_REQUEST, _DEFAULT, schemas, ()),
     }
     return operation
 
@@ -115,7 +115,9 @@ def _in_path(name: str, convertor: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _response(status: int, answer: Answer, schemas: Schemas) -> dict[str, Any]:
+def _response(
+    status: int, answer: Answer, schemas: Schemas, also: Iterable[Format]
+) -> dict[str, Any]:
     """One answer. A failure may always be a problem document instead of its own body."""
     response: dict[str, Any] = {"description": answer.description}
     if answer.headers:
@@ -128,6 +130,8 @@ def _response(status: int, answer: Answer, schemas: Schemas) -> dict[str, Any]:
     elif answer.body is not None:
         problem = _content(Problem, schemas) if status >= HTTPStatus.BAD_REQUEST else {}
         response["content"] = _content(answer.body, schemas) | problem
+        if status == HTTPStatus.OK:
+            response["content"] |= {format_.types[0]: {} for format_ in also}
     return response
 
 

@@ -5,13 +5,12 @@ Every type has a page of its own in `docs/reference/problems/`.
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
-from execution_broker.api.media import negotiate_problem
-from execution_broker.domain.errors import BrokerError, InvalidBody, UnsupportedMedia
-from execution_broker.formats import Format
+from execution_broker.api.media import negotiate_problem, written_only
+from execution_broker.domain.errors import BrokerError, InvalidBody
 from execution_broker.models.extensions import Problem
 
 TYPE: Final = "urn:execution-broker:problem:"
@@ -59,9 +58,5 @@ def _write_plain(problem: Problem) -> bytes:
     return "".join(f"{line}\n" for line in lines if line).encode()
 
 
-def _read_nothing(_data: bytes, _type: Any) -> object:
-    raise UnsupportedMedia("Plain text is written here, and never read.")
-
-
-PLAIN: Final = Format("text", ("text/plain",), "", _read_nothing, _write_plain)
+PLAIN: Final = written_only("text", "text/plain", _write_plain)
 """For people who look with simple tools. Nothing but a problem is written so."""

@@ -14,6 +14,7 @@ import uvicorn
 
 from execution_broker import factory
 from execution_broker.api.app import create_app
+from execution_broker.api.following import leave
 from execution_broker.cli import logs
 from execution_broker.cli.listening import listen, url_of
 from execution_broker.config import Settings
@@ -167,6 +168,7 @@ async def _serve_http(
 
 
 def _stop(server: uvicorn.Server) -> None:
+    leave(server.config.app)
     server.should_exit = True
 
 

@@ -57,10 +57,10 @@ class BodyTooLarge(BrokerError):
     code = "body-too-large"
 
 
-class InvalidHeader(BrokerError):
+class InvalidParameter(BrokerError):
     """A header or a parameter of the address that cannot be read."""
 
-    code = "invalid-header"
+    code = "invalid-parameter"
 
 
 class KeyReused(BrokerError):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from execution_broker.services.identities import IdentitiesService
+from execution_broker.services.listing import ListingService
+from execution_broker.services.logbook import LogbookService
 from execution_broker.services.offers import OffersService
 from execution_broker.services.sessions import SessionsService
 from execution_broker.services.status import StatusService
@@ -16,3 +18,5 @@ class Services:
     sessions: SessionsService
     identities: IdentitiesService
     status: StatusService
+    listing: ListingService
+    logbook: LogbookService

@@ -7,6 +7,8 @@ from typing import Any, Final, Literal
 from execution_broker.api.conditions import KEY
 from execution_broker.api.handlers import Handler
 from execution_broker.api.identity import Access
+from execution_broker.domain.paging import MOST, Page
+from execution_broker.formats import Format
 from execution_broker.models.extensions import Problem
 
 
@@ -38,6 +40,7 @@ class Route:
 
     `answers` lists what belongs to the meaning of the route. What every route may answer (a
     problem document for a body, an Accept header or credentials that do not hold) is not in it.
+    `also`: formats of the answer beside those that all have.
     """
 
     method: Literal["GET", "POST"]
@@ -49,6 +52,7 @@ class Route:
     answers: Mapping[int, Answer]
     body: Any = None
     parameters: tuple[Parameter, ...] = ()
+    also: tuple[Format, ...] = ()
 
     @property
     def is_negotiated(self) -> bool:
@@ -59,7 +63,7 @@ class Route:
 LOCATION: Final = {"Location": "Where it is from now on, without scheme and host."}
 ETAG: Final = {"ETag": "Changes with the content; send it in If-None-Match or If-Match."}
 UNCHANGED: Final = Answer("Unchanged since the ETag in If-None-Match.", headers=ETAG)
-BAD_HEADER: Final = Answer("A header, a parameter or the body cannot be read.", Problem)
+BAD_PARAMETER: Final = Answer("A parameter or a header cannot be read.", Problem)
 NO_SESSION: Final = Answer("There is no such session.", Problem)
 NOT_OWNER: Final = Answer("The session belongs to somebody else.", Problem)
 TOO_MANY: Final = Answer(
@@ -67,6 +71,9 @@ TOO_MANY: Final = Answer(
 )
 BINARY: Final = "application/octet-stream"
 
+PREFER: Final = Parameter(
+    "header", "Prefer", "`wait=n`: answer at the next change, or after n seconds (60 at most)."
+)
 IF_NONE_MATCH: Final = Parameter(
     "header", "If-None-Match", "ETags of what is known: then nothing is sent again."
 )
@@ -80,3 +87,20 @@ IDEMPOTENCY_KEY: Final = Parameter(
     "request is answered as the first time and nothing is done twice.",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
 )
+
+LIMIT: Final = Parameter(
+    "query",
+    "limit",
+    "How many there may be on a page; more are cut to the most there are.",
+    {"type": "integer", "minimum": 1, "default": Page().limit, "maximum": MOST},
+)
+CURSOR: Final = Parameter(
+    "query", "cursor", "Where to go on; it comes with `next`.", {"type": "string", "format": "uuid"}
+)
+SINCE: Final = Parameter(
+    "query", "since", "Made then or later.", {"type": "string", "format": "date-time"}
+)
+UNTIL: Final = Parameter(
+    "query", "until", "Made before that.", {"type": "string", "format": "date-time"}
+)
+LINK: Final = {"Link": "The next page, as rel=next."}

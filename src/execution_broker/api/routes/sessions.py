@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
-from execution_broker.api import handlers
+from execution_broker.api import following, handlers
 from execution_broker.api.files import TOTAL
 from execution_broker.api.handlers import Stream
 from execution_broker.api.identity import Access
@@ -14,6 +14,7 @@ from execution_broker.api.routes.base import (
     IF_NONE_MATCH,
     NO_SESSION,
     NOT_OWNER,
+    PREFER,
     UNCHANGED,
     Answer,
     Route,
@@ -26,11 +27,11 @@ SESSIONS: Final = (
     Route(
         method="GET",
         path="/sessions/{uuid:uuid}",
-        handler=handlers.read_session,
+        handler=following.read_session,
         access=Access.PUBLIC_READING,
         operation_id="SessionSelect",
         summary="Read a session, with what its reader may do now.",
-        parameters=(IF_NONE_MATCH,),
+        parameters=(IF_NONE_MATCH, PREFER),
         answers={
             HTTPStatus.OK: Answer("The session.", ExecutionSession, ETAG),
             HTTPStatus.NOT_MODIFIED: UNCHANGED,

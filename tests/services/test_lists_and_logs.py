@@ -1,0 +1,121 @@
+"""Lists and logs from the database, on both of them."""
+
+import asyncio
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from execution_broker.domain.errors import Forbidden, InvalidParameter, NotFound
+from execution_broker.domain.identity import Role
+from execution_broker.domain.paging import Page, SessionFilter
+from execution_broker.models.phases import SessionPhase
+from tests.harness.broker import Broker, broker, request, uuid_of
+
+ALL = SessionFilter()
+
+
+async def _names(made: Broker, filter_: SessionFilter, page: Page | None = None) -> list[str]:
+    caller = await made.caller("ada")
+    found = await made.services.listing.sessions(caller, page or Page(), filter_)
+    return [one.uuid for one in found.summaries]
+
+
+async def test_lists_have_ones_own_and_the_administrators_all(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        ada, bob = await made.caller("ada"), await made.caller("bob")
+        admin = await made.caller("root", Role.ADMINISTRATOR)
+        first = await made.run(ada, request())
+        second = await made.run(bob, request())
+        listing = made.services.listing
+        own = (await listing.sessions(ada, Page(), ALL)).summaries
+        assert {one.owner for one in own} == {"ada"}
+        assert {one.uuid for one in own} >= {first}
+        everybody = (await listing.sessions(admin, Page(), ALL)).summaries
+        assert {one.uuid for one in everybody} >= {first, second}
+        assert [one.created for one in everybody] == sorted(
+            (one.created for one in everybody), reverse=True
+        )
+        assert len((await listing.offersets(ada, Page())).summaries) == 1
+        assert len((await listing.offersets(admin, Page())).summaries) == 2
+
+
+async def test_filters(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        ada = await made.caller("ada")
+        body = request()
+        body["executable"]["meta"] = {"name": "My fit"}
+        offers = (await made.ask(ada, body)).offers
+        uuids = {uuid_of(offer) for offer in offers}
+        accepted = await made.run(ada, request())
+        waiting = frozenset({SessionPhase.ACCEPTED, SessionPhase.WAITING})
+        assert await _names(made, SessionFilter(waiting)) == [accepted]
+        offered = SessionFilter(frozenset({SessionPhase.OFFERED}))
+        assert set(await _names(made, offered)) == uuids
+        assert set(await _names(made, SessionFilter(name="My fit"))) == uuids
+        assert await _names(made, SessionFilter(name="my fit")) == []
+        await made.later(hours=1)
+        assert await _names(made, offered) == []
+        expired = SessionFilter(frozenset({SessionPhase.EXPIRED}))
+        assert set(await _names(made, expired)) >= uuids
+        found = (await made.services.listing.sessions(ada, Page(), expired)).summaries
+        assert {one.phase for one in found} == {SessionPhase.EXPIRED}
+        moment = found[0].created
+        earlier, later = Page(until=moment), Page(since=moment)
+        both = [*await _names(made, ALL, later), *await _names(made, ALL, earlier)]
+        assert both == await _names(made, ALL)
+        assert found[0].uuid in await _names(made, ALL, later)
+
+
+@pytest.mark.parametrize("name", ["", "My fit"])
+async def test_pages_have_everything_once(tmp_path: Path, name: str) -> None:
+    async with broker(tmp_path) as made:
+        ada = await made.caller("ada")
+        body = request()
+        body["executable"]["meta"] = {"name": "My fit"}
+        for _ in range(3):
+            await made.ask(ada, body)
+        whole = await _names(made, ALL)
+        seen: list[str] = []
+        page = Page(limit=2)
+        while True:
+            found = await made.services.listing.sessions(ada, page, SessionFilter(name=name))
+            seen += [one.uuid for one in found.summaries]
+            if found.cursor is None:
+                break
+            page = page._replace(cursor=found.cursor)
+        assert seen == whole
+        with pytest.raises(InvalidParameter):
+            await made.services.listing.sessions(ada, Page(cursor=uuid4()), ALL)
+
+
+async def test_the_log_has_no_gap_and_expiry_is_in_it_at_once(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        ada, logbook = await made.caller("ada"), made.services.logbook
+        uuid = UUID(uuid_of((await made.ask(ada, request())).offers[0]))
+        before = await logbook.events(uuid, ada, 0, 100)
+        assert [event.number for event in before.events] == [*range(1, len(before.events) + 1)]
+        assert not before.is_over
+        pulse = await logbook.pulse(uuid)
+        await made.later(hours=1)
+        assert await logbook.pulse(uuid) != pulse
+        after = await logbook.events(uuid, ada, len(before.events), 100)
+        assert [event.body for event in after.events] == [{"phase": "EXPIRED"}]
+        assert after.is_over
+        assert (await logbook.events(uuid, ada, len(before.events) + 1, 100)).is_over
+        with pytest.raises(Forbidden):
+            await logbook.events(uuid, await made.caller("bob"), 0, 1)
+        with pytest.raises(NotFound):
+            await logbook.events(uuid4(), ada, 0, 1)
+
+
+async def test_waiting_ends_with_the_next_change(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        ada, logbook = await made.caller("ada"), made.services.logbook
+        uuid = uuid_of((await made.ask(ada, request())).offers[0])
+        pulse = await logbook.pulse(UUID(uuid))
+        await logbook.changed(UUID(uuid), pulse, 0.01)
+        waiting = asyncio.create_task(logbook.changed(UUID(uuid), pulse, 60))
+        await made.set_phase(ada, uuid, "REJECTED")
+        await asyncio.wait_for(waiting, 30)
+        assert await logbook.pulse(UUID(uuid)) != pulse
