@@ -237,9 +237,10 @@ class Sessions:
             raise NotFound(f"The session {uuid} has no result {path}.")
         return self.world.files[uuid][path]
 
-    async def stream(self, uuid: UUID, name: str, caller: Caller) -> StreamView:
+    async def stream(self, uuid: UUID, name: str, caller: Caller, offset: int) -> StreamView:
         self.world.owned(uuid, caller)
-        return self.world.streams.get((uuid, name), StreamView(b"", 0))
+        view = self.world.streams.get((uuid, name), StreamView(b"", 0))
+        return StreamView(view.data[offset:], view.total)
 
     def _view(self, uuid: UUID, caller: Caller | None) -> View:
         session = self.world.sessions[uuid]

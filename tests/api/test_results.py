@@ -1,12 +1,17 @@
 """Kept outputs and streams: bytes, never to be run by a browser."""
 
 import hashlib
+from contextlib import suppress
 from http import HTTPStatus
 from uuid import UUID
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from execution_broker.api import ranges
+from execution_broker.domain.errors import RangeNotSatisfiable
 from tests.api import bodies, fakes
 
 CONTENT = bytes(range(256)) * 40
@@ -68,6 +73,20 @@ async def test_ranges_and_etags_of_a_result(
     assert part.headers["content-range"] == f"bytes 100-199/{len(CONTENT)}"
     beyond = await ada.get(path, headers={"Range": f"bytes={len(CONTENT)}-"})
     assert beyond.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    assert beyond.json()["type"] == "urn:execution-broker:problem:range-not-satisfiable"
+    assert beyond.headers["content-range"] == f"bytes */{len(CONTENT)}"
+    last = await ada.get(path, headers={"Range": f"bytes={len(CONTENT)}-, -5"})
+    assert (last.status_code, last.content) == (HTTPStatus.PARTIAL_CONTENT, CONTENT[-5:])
+    for ignored in (
+        "bytes=9-1",
+        "bytes=x",
+        "lines=1-2",
+        "bytes",
+        "bytes=,",
+        "bytes=" + "1-1," * 50,
+    ):
+        answer = await ada.get(path, headers={"Range": ignored})
+        assert (answer.status_code, answer.content) == (HTTPStatus.OK, CONTENT)
     stale = await ada.get(path, headers={"Range": "bytes=0-9", "If-Range": '"other"'})
     assert (stale.status_code, stale.content) == (HTTPStatus.OK, CONTENT)
     known = await ada.get(path, headers={"If-None-Match": whole.headers["etag"]})
@@ -124,3 +143,31 @@ async def test_a_stream_says_how_long_it_was(
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
     assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_stream_is_followed_without_reading_it_again(
+    ada: httpx.AsyncClient, world: fakes.World, uuid: UUID
+) -> None:
+    path = f"/streams/{uuid}/stdout"
+    world.streams[uuid, "stdout"] = fakes.StreamView(b"one two", 7)
+    first = await ada.get(path)
+    known = {"If-None-Match": first.headers["etag"]}
+    assert (await ada.get(path, headers=known)).status_code == HTTPStatus.NOT_MODIFIED
+    at = first.headers["x-total-length"]
+    assert (await ada.get(f"{path}?offset={at}")).content == b""
+    world.streams[uuid, "stdout"] = fakes.StreamView(b"one two three", 13)
+    assert (await ada.get(f"{path}?offset={at}")).content == b" three"
+    assert (await ada.get(path, headers=known)).content == b"one two three"
+    part = await ada.get(path, headers={"Range": "bytes=-5"})
+    assert (part.status_code, part.content) == (HTTPStatus.PARTIAL_CONTENT, b"three")
+    assert part.headers["content-range"] == "bytes 8-12/13"
+    beyond = await ada.get(path, headers={"Range": "bytes=13-"})
+    assert beyond.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    wrong = await ada.get(f"{path}?offset=-1")
+    assert wrong.status_code == HTTPStatus.BAD_REQUEST
+
+
+@given(st.text("bytes=0123456789-, ", max_size=30), st.integers(0, 40))
+def test_no_range_breaks_the_reader(header: str, size: int) -> None:
+    with suppress(RangeNotSatisfiable):
+        assert all(0 <= start < end <= size for start, end in ranges.wanted(header, size))

@@ -8,6 +8,7 @@ from typing import Final
 import anyio.to_thread
 from starlette.responses import FileResponse, Response
 
+from execution_broker.api import ranges
 from execution_broker.api.call import Call
 from execution_broker.api.conditions import holds
 from execution_broker.api.needs import KeptFile, StreamView
@@ -56,6 +57,7 @@ async def kept_file(call: Call, kept: KeptFile) -> Response:
             f"The result {kept.name} is no longer kept here as it was recorded.",
             "Ask its platform's operator, or run the session again.",
         )
+    _settle_range(call, tag, found.st_size)
     return FileResponse(
         kept.path,
         headers={"ETag": tag},
@@ -65,16 +67,39 @@ async def kept_file(call: Call, kept: KeptFile) -> Response:
     )
 
 
-def stream(name: str, view: StreamView) -> Response:
-    """What is kept of a stream; a header tells how many bytes it had in all."""
-    return Response(
-        view.data,
-        headers={
-            TOTAL: str(view.total),
-            "Content-Disposition": f'attachment; filename="{name}"',
-        },
-        media_type="application/octet-stream",
-    )
+def stream(call: Call, name: str, view: StreamView, offset: int) -> Response:
+    """What is kept of a stream from an offset on, whole or in the range asked for.
+
+    A header tells how many bytes the stream had in all: the offset to ask for next.
+    """
+    tag = f'"{name}-{offset}-{view.total}"'
+    headers = {"ETag": tag, TOTAL: str(view.total), "Accept-Ranges": "bytes"}
+    if holds(call.request.headers.get("if-none-match"), tag):
+        return Response(None, HTTPStatus.NOT_MODIFIED, headers)
+    headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    data, status = view.data, HTTPStatus.OK
+    intervals = _wanted(call, tag, len(data))
+    if len(intervals) == 1:
+        ((start, end),) = intervals
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
+        data, status = data[start:end], HTTPStatus.PARTIAL_CONTENT
+    return Response(data, status, headers, "application/octet-stream")
+
+
+def _settle_range(call: Call, tag: str, size: int) -> None:
+    """Leave in the request the ranges that can be had, if there are any."""
+    intervals = _wanted(call, tag, size)
+    scope = call.request.scope
+    rest = [field for field in scope["headers"] if field[0] not in (b"range", b"if-range")]
+    given = [(b"range", ranges.written(intervals).encode())] if intervals else []
+    scope["headers"] = [*rest, *given]
+
+
+def _wanted(call: Call, tag: str, size: int) -> list[tuple[int, int]]:
+    headers = call.request.headers
+    if headers.get("if-range", tag) != tag:
+        return []
+    return ranges.wanted(headers.get("range"), size)
 
 
 def media_type(name: str) -> str:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from execution_broker.api import conditions, files
+from execution_broker.api import conditions, files, queries
 from execution_broker.api.call import Call
 from execution_broker.domain.errors import InvalidBody, NotFound
 from execution_broker.domain.once import Once
@@ -75,8 +75,9 @@ async def fetch_result(call: Call) -> Response:
 
 def read_stream(stream: Stream) -> Handler:
     async def read(call: Call) -> Response:
-        view = await call.services.sessions.stream(call.uuid, stream, call.identity)
-        return files.stream(stream, view)
+        offset = queries.number(call.request.query_params, "offset", 0)
+        view = await call.services.sessions.stream(call.uuid, stream, call.identity, offset)
+        return files.stream(call, stream, view, offset)
 
     return read
 

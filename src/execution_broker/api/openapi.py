@@ -20,6 +20,8 @@ from execution_broker.models.extensions import Problem
 
 _PARAMETER: Final = re.compile(r"\{(\w+):(\w+)\}")
 _IDENTIFIED: Final[list[dict[str, list[str]]]] = [{"basic": []}, {"bearer": []}]
+_BINARY: Final = ("*/*", "application/octet-stream")
+_BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
 _DEFAULT: Final = Answer("Any fault, as a problem document.", Problem)
 
 
@@ -126,7 +128,7 @@ def _response(
             for name, meaning in answer.headers.items()
         }
     if isinstance(answer.body, str):
-        response["content"] = {answer.body: {}}
+        response["content"] = {answer.body: _BYTES if answer.body in _BINARY else {}}
     elif answer.body is not None:
         problem = _content(Problem, schemas) if status >= HTTPStatus.BAD_REQUEST else {}
         response["content"] = _content(answer.body, schemas) | problem

@@ -152,19 +152,19 @@ class SessionsService:
                 return KeptFile(file, file.name, one.size, one.sha256)
         raise NotFound(f"The session {uuid} has no output {path}.", "List its results.")
 
-    async def stream(self, uuid: UUID, name: str, caller: Caller) -> StreamView:
-        """What is kept of stdout or stderr: its beginning and its end."""
+    async def stream(self, uuid: UUID, name: str, caller: Caller, offset: int = 0) -> StreamView:
+        """What is kept of stdout or stderr from an offset on: its beginning and its end."""
 
         async def work(connection: Connection) -> StreamView:
             session = await self._own(uuid, caller, connection)
             total = (await outside.seen(connection, session.id)).get(name, 0)
             data = bytearray()
-            reached = 0
-            for start, part in await outside.parts(connection, session.id, name):
+            reached = offset
+            for start, part in await outside.parts(connection, session.id, name, offset):
                 if start > reached:
                     cut = messages.OUTPUT_CUT(stream=name, dropped=start - reached)
                     data += f"\n[{cut.message}]\n".encode()
-                data += part
+                data += part[max(0, reached - start) :]
                 reached = start + len(part)
             return StreamView(bytes(data), total)
 

@@ -82,9 +82,11 @@ async def add_part(
     )
 
 
-async def parts(connection: Connection, session: int, name: str) -> list[tuple[int, bytes]]:
-    """What is kept of a stream: (offset, bytes), in order."""
-    rows = await connection.rows("chunks", session=session, name=name)
+async def parts(
+    connection: Connection, session: int, name: str, offset: int = 0
+) -> list[tuple[int, bytes]]:
+    """What is kept of a stream from the part on that has an offset: (offset, bytes), in order."""
+    rows = await connection.rows("chunks", session=session, name=name, offset=offset)
     return [(row["start"], bytes(row["data"])) for row in rows]
 
 

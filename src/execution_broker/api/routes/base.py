@@ -66,6 +66,9 @@ UNCHANGED: Final = Answer("Unchanged since the ETag in If-None-Match.", headers=
 BAD_PARAMETER: Final = Answer("A parameter or a header cannot be read.", Problem)
 NO_SESSION: Final = Answer("There is no such session.", Problem)
 NOT_OWNER: Final = Answer("The session belongs to somebody else.", Problem)
+NO_RANGE: Final = Answer(
+    "The range lies beyond the end.", Problem, {"Content-Range": "How many bytes there are."}
+)
 TOO_MANY: Final = Answer(
     "This identity asks too much or holds too much.", Problem, {"Retry-After": "Seconds to wait."}
 )
@@ -73,6 +76,13 @@ BINARY: Final = "application/octet-stream"
 
 PREFER: Final = Parameter(
     "header", "Prefer", "`wait=n`: answer at the next change, or after n seconds (60 at most)."
+)
+RANGE: Final = Parameter("header", "Range", "The bytes that are wanted of it.")
+OFFSET: Final = Parameter(
+    "query",
+    "offset",
+    "Where to begin in all that was written: who follows asks from where the last answer ended.",
+    {"type": "integer", "minimum": 0, "default": 0},
 )
 IF_NONE_MATCH: Final = Parameter(
     "header", "If-None-Match", "ETags of what is known: then nothing is sent again."

@@ -8,13 +8,17 @@ from execution_broker.api.files import TOTAL
 from execution_broker.api.handlers import Stream
 from execution_broker.api.identity import Access
 from execution_broker.api.routes.base import (
+    BAD_PARAMETER,
     BINARY,
     ETAG,
     IF_MATCH,
     IF_NONE_MATCH,
+    NO_RANGE,
     NO_SESSION,
     NOT_OWNER,
+    OFFSET,
     PREFER,
+    RANGE,
     UNCHANGED,
     Answer,
     Route,
@@ -22,6 +26,8 @@ from execution_broker.api.routes.base import (
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.extensions import Problem, ResultList
 from execution_broker.models.update import Update
+
+_TOTAL: Final = {TOTAL: "How many bytes it had in all; the offset to ask for next."}
 
 SESSIONS: Final = (
     Route(
@@ -80,20 +86,21 @@ SESSIONS: Final = (
         access=Access.OWNER,
         operation_id="ResultSelect",
         summary="Fetch one output, whole or in ranges.",
+        parameters=(RANGE, IF_NONE_MATCH),
         answers={
             HTTPStatus.OK: Answer(
                 "The output, with a Content-Type by its name.",
-                BINARY,
+                "*/*",
                 {
                     "ETag": "The sha256 of the content.",
                     "Content-Disposition": "Always an attachment.",
                 },
             ),
-            HTTPStatus.PARTIAL_CONTENT: Answer("The ranges asked for.", BINARY),
+            HTTPStatus.PARTIAL_CONTENT: Answer("The ranges asked for.", "*/*"),
             HTTPStatus.NOT_MODIFIED: UNCHANGED,
             HTTPStatus.FORBIDDEN: NOT_OWNER,
             HTTPStatus.NOT_FOUND: Answer("There is no such session, or no such output.", Problem),
-            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: Answer("No such range.", "text/plain"),
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: NO_RANGE,
         },
     ),
     *(
@@ -104,12 +111,15 @@ SESSIONS: Final = (
             access=Access.OWNER,
             operation_id=f"{stream.name.capitalize()}Select",
             summary=f"Read {stream.value} of a session: the first and the last of it.",
+            parameters=(OFFSET, RANGE, IF_NONE_MATCH),
             answers={
-                HTTPStatus.OK: Answer(
-                    "What is kept of it.", BINARY, {TOTAL: "How many bytes it had in all."}
-                ),
+                HTTPStatus.OK: Answer("What is kept of it.", BINARY, {**ETAG, **_TOTAL}),
+                HTTPStatus.PARTIAL_CONTENT: Answer("The range asked for.", BINARY, _TOTAL),
+                HTTPStatus.NOT_MODIFIED: UNCHANGED,
+                HTTPStatus.BAD_REQUEST: BAD_PARAMETER,
                 HTTPStatus.FORBIDDEN: NOT_OWNER,
                 HTTPStatus.NOT_FOUND: NO_SESSION,
+                HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: NO_RANGE,
             },
         )
         for stream in Stream

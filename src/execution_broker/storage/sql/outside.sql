@@ -31,8 +31,9 @@ ON CONFLICT (session_id, name, start) DO NOTHING;
 DELETE FROM chunk
 WHERE session_id = :session AND name = :name AND start >= :first AND start < :last;
 
--- chunks: What is kept of a stream, in order.
-SELECT start, data FROM chunk WHERE session_id = :session AND name = :name ORDER BY start;
+-- chunks: What is kept of a stream beyond an offset, in order.
+SELECT start, data FROM chunk
+WHERE session_id = :session AND name = :name AND start + length(data) > :offset ORDER BY start;
 
 -- add_output: List an output that was kept.
 INSERT INTO output (session_id, path, size, sha256) VALUES (:session, :path, :size, :sha256)
