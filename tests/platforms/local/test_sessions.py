@@ -91,3 +91,12 @@ def test_trees_of_any_depth_and_mode_are_removed(sessions: Sessions) -> None:
     sessions.remove(session)
     assert held(sessions) == set()
     assert list((sessions.root / "jane" / "broker").iterdir()) == []
+
+
+def test_an_entry_that_was_never_finished_goes_with_its_session(tmp_path: Path) -> None:
+    """As a broker leaves it that is killed while it writes."""
+    sessions, session = Sessions(tmp_path / "root", tmp_path / "register"), uuid4()
+    (tmp_path / "register").mkdir()
+    (tmp_path / "register" / f".{session}.json.abcdefgh").touch()
+    sessions.remove_when_empty(sessions.of("alice", session), session)
+    assert list((tmp_path / "register").iterdir()) == []

@@ -68,6 +68,8 @@ class Sessions:
         if directory is not None:
             remove_tree(Path(directory))
             self._entry(session).unlink(missing_ok=True)
+        for unfinished in self._register.glob(f".{self._entry(session).name}.*"):
+            unfinished.unlink(missing_ok=True)
 
     def remove_when_empty(self, paths: SessionPaths, session: UUID) -> None:
         """Make the directory gone once no file is left in it."""
