@@ -10,9 +10,10 @@ from typing import TypeVar
 import pytest
 
 from tests.harness.databases import postgres
+from tests.harness.kernel import kernel_python
 from tests.harness.packages import packages
 
-__all__ = ["packages", "postgres"]
+__all__ = ["kernel_python", "packages", "postgres"]
 
 collect_ignore = ["example_wheel"]  # a project of its own
 

@@ -1,5 +1,5 @@
 """The kernel environment is the one of the tests of platforms."""
 
-from tests.platforms.conftest import kernel_python
+from tests.harness.kernel import kernel_python
 
 __all__ = ["kernel_python"]

@@ -1,8 +1,6 @@
 """A real local platform: a kernel environment made once for a machine, everything else new."""
 
-import asyncio
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +15,6 @@ from execution_broker.models.component import Metadata
 from execution_broker.models.executable import Checks, JupyterNotebook
 from execution_broker.models.resources import SimpleData
 from execution_broker.platforms.local.config import LocalConfig
-from execution_broker.platforms.local.environment import KernelEnvironment
 from execution_broker.platforms.local.launch import marks
 from execution_broker.platforms.local.platform import LocalPlatform
 from execution_broker.platforms.local.processes import kill_and_wait, marked
@@ -26,25 +23,6 @@ from execution_broker.ports.platform import PlatformContext
 from execution_broker.steps.staging import Staging
 
 NAME = "here"
-
-
-@pytest.fixture(scope="session")
-def kernel_python(pytestconfig: pytest.Config) -> Path:
-    """A Python for notebooks: the one BROKER_TEST_KERNEL names, else one kept in pytest's cache,
-    made by the platform's own code."""
-    if given := os.environ.get("BROKER_TEST_KERNEL"):
-        return Path(given)
-    assert pytestconfig.cache is not None
-    environment = KernelEnvironment(LocalConfig(), pytestconfig.cache.mkdir("kernel"))
-
-    async def make() -> Path:
-        until = time.monotonic() + 900
-        while not await environment.prepare("INTERACTIVE"):
-            assert time.monotonic() < until
-            await asyncio.sleep(0.2)
-        return environment.python
-
-    return asyncio.run(make())
 
 
 @pytest.fixture

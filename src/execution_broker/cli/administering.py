@@ -29,9 +29,9 @@ def audit(config: ConfigFile = None, json: Json = False) -> None:
     servers and workers.
     """
     with guarded(json) as where:
-        from execution_broker import factory
+        from execution_broker.factory import examining
 
-        found = asyncio.run(factory.audit(load_settings(config)))
+        found = asyncio.run(examining.audit(load_settings(config)))
         if json:
             where.write_json(found)
         else:

@@ -24,9 +24,9 @@ def add_commands(app: typer.Typer, panel: str) -> None:
 def status(config: ConfigFile = None, json: Json = False) -> None:
     """Say which revision the tables have, and which one this version needs. Changes nothing."""
     with guarded(json) as where:
-        from execution_broker import factory
+        from execution_broker.factory import examining
 
-        found = asyncio.run(factory.database_state(load_settings(config)))
+        found = asyncio.run(examining.database_state(load_settings(config)))
         if json:
             where.write_json({"revision": found.revision, "needed": found.needed})
         else:
@@ -42,11 +42,11 @@ def upgrade(config: ConfigFile = None, json: Json = False) -> None:
     Stop every server and worker of the old version before you upgrade PostgreSQL.
     """
     with guarded(json) as where:
-        from execution_broker import factory
+        from execution_broker.factory import examining
 
         settings = load_settings(config)
-        before = asyncio.run(factory.upgrade_database(settings))
-        now = asyncio.run(factory.database_state(settings))
+        before = asyncio.run(examining.upgrade_database(settings))
+        now = asyncio.run(examining.database_state(settings))
         if json:
             where.write_json({"before": before.revision, "revision": now.revision})
         else:
@@ -56,9 +56,9 @@ def upgrade(config: ConfigFile = None, json: Json = False) -> None:
 def check(config: ConfigFile = None, json: Json = False) -> None:
     """Compare the tables with what this version expects, column by column."""
     with guarded(json) as where:
-        from execution_broker import factory
+        from execution_broker.factory import examining
 
-        differences = asyncio.run(factory.database_drift(load_settings(config)))
+        differences = asyncio.run(examining.database_drift(load_settings(config)))
         if json:
             where.write_json({"differences": differences})
         else:

@@ -24,7 +24,7 @@ class Exit(IntEnum):
 
 MEANINGS: Final = {
     Exit.DONE: "it worked: there are offers, or the session COMPLETED",
-    Exit.FAILED: "the session FAILED",
+    Exit.FAILED: "the session FAILED, or a check found a fault",
     Exit.USAGE: "the command, the request file or the configuration is wrong",
     Exit.CANCELLED: "the session was CANCELLED",
     Exit.NO: "the answer is NO: the request cannot be met as it is",

@@ -16,6 +16,7 @@ from execution_broker.cli.context import (
     guarded,
     read_password,
 )
+from execution_broker.cli.doctor.command import doctor
 from execution_broker.cli.exits import Exit
 from execution_broker.cli.plugins import commands as plugins
 from execution_broker.cli.settings import ConfigFile, load_settings
@@ -56,6 +57,9 @@ def add_commands(app: typer.Typer) -> None:
     )
     teach(app, _PANEL, "api", api, "broker api --config broker.toml")
     teach(app, _PANEL, "worker", worker, "broker worker --config broker.toml")
+    teach(
+        app, _PANEL, "doctor", doctor, "broker doctor", "broker doctor --config broker.toml --json"
+    )
     plugins.add_commands(app, _PANEL)
     teach(app, _PANEL, "version", version, "broker version")
     teach(

@@ -1,6 +1,7 @@
 """From the address of a database to something that opens it, with its tables as they must be."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,6 +11,12 @@ from typing import NamedTuple
 from execution_broker.domain.errors import ConfigurationError
 from execution_broker.storage import revision
 from execution_broker.storage.database import Database
+from execution_broker.storage.health import (
+    PostgresHealth,
+    SqliteHealth,
+    of_postgres,
+    of_sqlite,
+)
 from execution_broker.storage.sqlite import SqliteDatabase
 
 
@@ -51,9 +58,22 @@ async def state(url: str, data_directory: Path) -> State:
     """Where the tables of the database are. Changes nothing."""
     path = _path(url, data_directory)
     if path is not None:
-        return State(await asyncio.to_thread(revision.of_sqlite, path), revision.HEAD)
+        with _file_errors(path):
+            return State(await asyncio.to_thread(revision.of_sqlite, path), revision.HEAD)
     with _server_errors():
         return State(await revision.of_postgres(url), revision.HEAD)
+
+
+async def health(url: str, data_directory: Path) -> SqliteHealth | PostgresHealth | None:
+    """How the database is beside its tables; None where its file is not there yet."""
+    path = _path(url, data_directory)
+    if path is not None:
+        if not path.exists():
+            return None
+        with _file_errors(path):
+            return await of_sqlite(path)
+    with _server_errors():
+        return await of_postgres(url)
 
 
 async def upgrade(url: str, data_directory: Path) -> None:
@@ -97,6 +117,18 @@ def _path(url: str, data_directory: Path) -> Path | None:
         f"database.url is {url.partition(':')[0]}:..., which this version cannot open.",
         "Use sqlite, sqlite:///path/to/file, or postgresql://host/database.",
     )
+
+
+@contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    """What SQLite says of a file that it cannot read."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise ConfigurationError(
+            f"database.url: {path} cannot be read as a database ({error}).",
+            "If it is ours, restore it from its newest backup; else name another one.",
+        ) from None
 
 
 @contextmanager

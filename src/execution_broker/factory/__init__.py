@@ -9,21 +9,26 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
 import structlog
 
 from execution_broker.config import Identity, Negotiation, Settings
 from execution_broker.config import Issuer as IssuerSection
-from execution_broker.domain.errors import ConfigurationError
 from execution_broker.domain.identity import Role
 from execution_broker.domain.negotiation import Rules
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.resolve import Defaults
-from execution_broker.ports import registry
+from execution_broker.factory.parts import (
+    directory_of,
+    make_directory,
+    make_platform,
+    make_plugins,
+    results_of,
+)
 from execution_broker.ports.data import DataKind, Transfer
-from execution_broker.ports.platform import Platform, PlatformContext
+from execution_broker.ports.platform import Platform
 from execution_broker.services import Services
 from execution_broker.services.booking.answering import Answering
 from execution_broker.services.booking.calendars import Calendars
@@ -43,7 +48,7 @@ from execution_broker.services.views import Viewing
 from execution_broker.steps.base import Handler, World
 from execution_broker.steps.handlers import handlers
 from execution_broker.steps.staging import Staging
-from execution_broker.storage import auditing, bookings, identities, opening, steps
+from execution_broker.storage import bookings, identities, opening, steps
 from execution_broker.storage.database import Connection, Database
 
 ADMINISTRATOR: Final = "admin"
@@ -90,35 +95,8 @@ async def database_opener(settings: Settings) -> Callable[[], Database]:
 
     The data directory is made first. ConfigurationError says what cannot be had.
     """
-    _make_directory(settings.data_directory)
+    make_directory(settings.data_directory)
     return await opening.opener(settings.database.url, settings.data_directory)
-
-
-async def database_state(settings: Settings) -> opening.State:
-    """Where the tables of the configured database are. Changes nothing."""
-    return await opening.state(settings.database.url, settings.data_directory)
-
-
-async def upgrade_database(settings: Settings) -> opening.State:
-    """Make or upgrade the tables; where they were before. Repeatable."""
-    _make_directory(settings.data_directory)
-    before = await database_state(settings)
-    await opening.upgrade(settings.database.url, settings.data_directory)
-    return before
-
-
-async def database_drift(settings: Settings) -> list[str]:
-    """How the tables differ from what this version expects: nothing, if all is well."""
-    return await opening.drift(settings.database.url, settings.data_directory)
-
-
-async def audit(settings: Settings) -> auditing.Audit:
-    """Check every decision about capacity in the configured database. Changes nothing."""
-    database = (await opening.opener(settings.database.url, settings.data_directory))()
-    try:
-        return await database.read(auditing.audit)
-    finally:
-        await database.close()
 
 
 async def open_instance(database: Database, settings: Settings) -> Instance:
@@ -151,7 +129,7 @@ def make_services(
     viewing = Viewing(settings.http.public_url or base_url, settings.http.public_reading)
     return Services(
         offers=OffersService(database, answering, rate, viewing),
-        sessions=SessionsService(database, desk, answering, rate, viewing, _results(settings)),
+        sessions=SessionsService(database, desk, answering, rate, viewing, results_of(settings)),
         identities=_identities(database, settings.identity, instance.secret),
         status=StatusService(database, stale),
         listing=ListingService(database, viewing.base_url),
@@ -161,20 +139,16 @@ def make_services(
 
 async def make_work(database: Database, settings: Settings, instance: Instance) -> Work:
     """Everything that works, with the upkeep steps in place."""
-    data_kinds: dict[str, DataKind] = _plugins("data_kinds", settings.data_kinds)
-    transfers: dict[str, Transfer] = _plugins("transfers", settings.transfers)
+    data_kinds: dict[str, DataKind] = make_plugins("data_kinds", settings.data_kinds)
+    transfers: dict[str, Transfer] = make_plugins("transfers", settings.transfers)
     keys = {one.name: one.id for one in await database.read(bookings.platforms)}
     platforms: dict[int, Platform] = {}
-    for name, (entry, config) in settings.platforms.items():
-        context = PlatformContext(
-            instance=instance.uuid,
-            directory=settings.data_directory / "platforms" / name,
-            results=_results(settings),
-            transfers=transfers,
-            data_kinds=data_kinds,
+    for name in settings.platforms:
+        directory = directory_of(settings, name)
+        make_directory(directory)
+        platforms[keys[name]] = make_platform(
+            settings, name, instance.uuid, directory, data_kinds=data_kinds, transfers=transfers
         )
-        _make_directory(context.directory)
-        platforms[keys[name]] = registry.plugin("platforms", entry)(name, config, context)
     stage = Staging(transfers, settings.data_directory / "cache")
     sites = {keys[name]: rules for name, rules in settings.sites.items()}
     world = World(database, platforms, sites, stage, instance.uuid, settings.retention)
@@ -285,21 +259,3 @@ def _intervals(settings: Settings) -> dict[StepKind, int]:
         StepKind.PROLONG: upkeep.prolong,
         StepKind.PURGE: upkeep.purge,
     }
-
-
-def _plugins(group: registry.Group, configs: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: registry.plugin(group, name)(config) for name, config in configs.items()}
-
-
-def _results(settings: Settings) -> Path:
-    return settings.data_directory / "results"
-
-
-def _make_directory(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"data_directory: {path} cannot be made: {error.strerror}.",
-            "Name a directory that you may write to.",
-        ) from None

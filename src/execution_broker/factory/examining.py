@@ -1,0 +1,80 @@
+"""What operators look at and put right, without serving: the database, and what platforms say."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+from execution_broker.config import Settings
+from execution_broker.domain.capability import Capability
+from execution_broker.factory.parts import (
+    directory_of,
+    make_directory,
+    make_platform,
+    make_plugins,
+)
+from execution_broker.ports.data import Transfer
+from execution_broker.storage import auditing, health, opening
+from execution_broker.storage.health import PostgresHealth, Queue, SqliteHealth
+
+
+async def database_state(settings: Settings) -> opening.State:
+    """Where the tables of the configured database are. Changes nothing."""
+    return await opening.state(settings.database.url, settings.data_directory)
+
+
+async def database_health(settings: Settings) -> SqliteHealth | PostgresHealth | None:
+    """How the configured database is beside its tables; None where its first start is to come."""
+    return await opening.health(settings.database.url, settings.data_directory)
+
+
+async def database_queue(settings: Settings) -> Queue:
+    """What waits for workers in the configured database, whose tables are current."""
+    database = (await opening.opener(settings.database.url, settings.data_directory))()
+    try:
+        return await database.read(health.queue)
+    finally:
+        await database.close()
+
+
+async def platform_report(settings: Settings, name: str) -> Capability:
+    """Make one platform and ask what it can do, as a worker does. Nothing is left behind."""
+    transfers: dict[str, Transfer] = make_plugins("transfers", settings.transfers)
+    data_kinds = make_plugins("data_kinds", settings.data_kinds)
+    own = directory_of(settings, name)
+    with TemporaryDirectory() as scratch:
+        platform = make_platform(
+            settings,
+            name,
+            uuid4(),
+            own if own.is_dir() else Path(scratch),
+            data_kinds=data_kinds,
+            transfers=transfers,
+        )
+        try:
+            return await platform.report()
+        finally:
+            await platform.close()
+            for transfer in transfers.values():
+                await transfer.close()
+
+
+async def upgrade_database(settings: Settings) -> opening.State:
+    """Make or upgrade the tables; where they were before. Repeatable."""
+    make_directory(settings.data_directory)
+    before = await database_state(settings)
+    await opening.upgrade(settings.database.url, settings.data_directory)
+    return before
+
+
+async def database_drift(settings: Settings) -> list[str]:
+    """How the tables differ from what this version expects: nothing, if all is well."""
+    return await opening.drift(settings.database.url, settings.data_directory)
+
+
+async def audit(settings: Settings) -> auditing.Audit:
+    """Check every decision about capacity in the configured database. Changes nothing."""
+    database = (await opening.opener(settings.database.url, settings.data_directory))()
+    try:
+        return await database.read(auditing.audit)
+    finally:
+        await database.close()

@@ -1,0 +1,57 @@
+"""Plugins as they are configured, and where things are kept: what more than one wiring needs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from execution_broker.config import Settings
+from execution_broker.domain.errors import ConfigurationError
+from execution_broker.ports import registry
+from execution_broker.ports.data import DataKind, Transfer
+from execution_broker.ports.platform import Platform, PlatformContext
+
+
+def make_plugins(group: registry.Group, configs: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: registry.plugin(group, name)(config) for name, config in configs.items()}
+
+
+def make_platform(
+    settings: Settings,
+    name: str,
+    instance: UUID,
+    directory: Path,
+    *,
+    data_kinds: Mapping[str, DataKind],
+    transfers: Mapping[str, Transfer],
+) -> Platform:
+    """A configured platform. `directory` is its own, and is there."""
+    entry, config = settings.platforms[name]
+    context = PlatformContext(
+        instance=instance,
+        directory=directory,
+        results=results_of(settings),
+        transfers=transfers,
+        data_kinds=data_kinds,
+    )
+    platform: Platform = registry.plugin("platforms", entry)(name, config, context)
+    return platform
+
+
+def directory_of(settings: Settings, platform: str) -> Path:
+    return settings.data_directory / "platforms" / platform
+
+
+def results_of(settings: Settings) -> Path:
+    return settings.data_directory / "results"
+
+
+def make_directory(path: Path) -> None:
+    """Make it for this user alone. Repeatable; ConfigurationError when it cannot be made."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"data_directory: {path} cannot be made: {error.strerror}.",
+            "Name a directory that you may write to.",
+        ) from None

@@ -1,0 +1,203 @@
+"""`broker doctor`: what is wrong is found, with what to do about it, and nothing is changed."""
+
+import asyncio
+import itertools
+import json
+import socket
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from execution_broker.cli.exits import Exit
+from tests.harness.command import Broker, runner
+from tests.harness.packages import Packages
+from tests.harness.postgres import PostgresServer
+
+Findings = dict[str, tuple[str, str, str]]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def run(data: Path, kernel_python: Path) -> Broker:
+    return runner(
+        {
+            "BROKER__DATA_DIRECTORY": str(data),
+            "BROKER__PLATFORMS__LOCAL__KERNEL_PYTHON": str(kernel_python),
+        }
+    )
+
+
+def doctor(run: Broker, *arguments: str, **changes: str) -> tuple[int, Findings]:
+    ended = run("doctor", *arguments, "--json", **changes)
+    found: list[dict[str, Any]] = json.loads(ended.out)["findings"]
+    return ended.code, {one["name"]: (one["state"], one["what"], one["remedy"]) for one in found}
+
+
+def test_a_machine_that_never_ran_a_broker_is_ready_for_one(run: Broker, data: Path) -> None:
+    code, found = doctor(run)
+    assert code == Exit.DONE, found
+    assert {name for name, (state, _, _) in found.items() if state == "fail"} == set()
+    assert found["database"][1] == "not there yet: the first start makes it"
+    assert "jupyter-notebook" in found["platform local"][1]
+    assert not data.exists()
+
+
+def test_every_line_that_is_not_well_has_a_remedy(run: Broker) -> None:
+    run("db", "upgrade")
+    ended = run("doctor")
+    assert ended.code == Exit.DONE
+    lines = ended.out.splitlines()
+    for line, following in itertools.pairwise(lines):
+        if line.startswith(("warn", "fail")):
+            assert following.strip().startswith("→")
+    assert lines[-1].endswith("0 fail")
+    assert "\x1b" not in ended.out
+    names = [line.split()[1] for line in lines if line[:2] == "ok"]
+    assert {"configuration", "plugins", "database", "integrity", "clock", "workers"} <= set(names)
+
+
+def test_the_first_start_leaves_all_well(run: Broker) -> None:
+    run("db", "upgrade")
+    code, found = doctor(run)
+    assert code == Exit.DONE
+    assert found["workers"][0] == "ok"
+    assert found["clock"][0] == "ok"
+
+
+def test_secrets_that_others_may_read(run: Broker, data: Path) -> None:
+    data.mkdir()
+    (data / "admin-password").write_text("x")
+    (data / "admin-password").chmod(0o644)
+    code, found = doctor(run)
+    assert code == Exit.FAILED
+    state, what, remedy = found["permissions"]
+    assert (state, f"chmod 600 {data}/admin-password" in remedy) == ("fail", True)
+    assert "may be read by others (mode 644)" in what
+
+
+def test_a_configuration_that_others_may_write_or_that_holds_a_password(
+    run: Broker, tmp_path: Path
+) -> None:
+    file = tmp_path / "broker.toml"
+    file.write_text('[database]\nurl = "postgresql://broker:secret@127.0.0.1:1/broker"\n')
+    file.chmod(0o644)
+    code, found = doctor(run, "--config", str(file))
+    assert code == Exit.FAILED
+    assert "database.url_file" in found["permissions"][2]
+    assert found["database"][0] == "fail"
+    assert "secret" not in str(found)
+    file.chmod(0o666)
+    file.write_text("")
+    assert "chmod go-w" in doctor(run, "--config", str(file))[1]["permissions"][2]
+
+
+def test_a_wrong_configuration_is_a_finding_like_others(run: Broker) -> None:
+    code, found = doctor(run, BROKER__HTTP__LITSEN="x")
+    assert code == Exit.FAILED
+    assert "http.litsen" in found["configuration"][1]
+    assert "open files" in found
+
+
+def test_a_broken_plugin_is_a_warning(run: Broker, packages: Packages) -> None:
+    packages.add("torn", "transfers", "torn", "import no_such_module_at_all")
+    code, found = doctor(run)
+    assert code == Exit.DONE
+    assert found["plugins"][0] == "warn"
+    assert "transfers.torn of torn 1.2" in found["plugins"][1]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("raise RuntimeError('no such queue')", "RuntimeError: no such queue"),
+        ("raise Transient(messages.PLATFORM_FAILED(what='It', reason='away'))", "It failed: away"),
+    ],
+)
+def test_a_platform_that_cannot_report_is_named(
+    run: Broker, packages: Packages, body: str, says: str
+) -> None:
+    source = f"""
+from execution_broker.domain import messages
+from execution_broker.domain.errors import Transient
+from execution_broker.platforms.local import LocalPlatform
+class Plugin(LocalPlatform):
+    async def report(self):
+        {body}
+"""
+    packages.add("weary", "platforms", "weary", source)
+    code, found = doctor(run, BROKER__PLATFORMS__WEARY__CORES="1")
+    assert code == Exit.FAILED
+    assert says in found["platform weary"][1]
+    assert found["platform local"][0] == "ok"
+
+
+def test_a_damaged_database(run: Broker, data: Path) -> None:
+    run("db", "upgrade")
+    file = data / "broker.sqlite"
+    with sqlite3.connect(file) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA journal_mode=DELETE")
+    whole = file.read_bytes()
+    assert doctor(run)[1]["journal"][0] == "warn"
+    file.write_bytes(whole[:8192] + b"\xff" * 4096 + whole[12288:])
+    code, found = doctor(run)
+    assert code == Exit.FAILED
+    assert "damaged" in found["integrity"][1] if "integrity" in found else found["database"]
+    file.write_bytes(b"no database at all" * 1000)
+    code, found = doctor(run)
+    assert (code, found["database"][0]) == (Exit.FAILED, "fail")
+
+
+def test_tables_of_another_version(run: Broker, data: Path) -> None:
+    run("db", "upgrade")
+    with sqlite3.connect(data / "broker.sqlite") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+    code, found = doctor(run)
+    assert code == Exit.FAILED
+    assert "broker db upgrade" in found["database"][2]
+
+
+def test_work_that_nobody_does(run: Broker, data: Path) -> None:
+    run("db", "upgrade")
+    with sqlite3.connect(data / "broker.sqlite") as connection:
+        connection.execute(
+            "INSERT INTO step (uuid, kind, key, phase, due_at, free_at, payload, created_at)"
+            " VALUES (x'00', 'sweep', 'sweep', 'READY', 0, 0, '{}', 0)"
+        )
+    state, what, remedy = doctor(run)[1]["workers"]
+    assert state == "warn"
+    assert what.startswith("1 steps are due")
+    assert "broker worker" in remedy
+
+
+async def test_a_server(run: Broker, postgres: PostgresServer) -> None:
+    url = await postgres.new_database()
+    try:
+        await asyncio.to_thread(look_at_server, run, url)
+    finally:
+        await postgres.drop(url)
+
+
+def look_at_server(run: Broker, url: str) -> None:
+    """The tests' own server has its tables, and gave up safety for speed: that is noticed."""
+    code, found = doctor(run, BROKER__DATABASE__URL=url)
+    assert code == Exit.FAILED
+    assert [name for name, (state, _, _) in found.items() if state == "fail"] == ["commits"]
+    assert found["server"][1].startswith("PostgreSQL ")
+    assert "file system" not in found
+
+
+def test_a_server_that_is_not_there(run: Broker) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"postgresql://broker:hunter2@127.0.0.1:{free.getsockname()[1]}/x"
+        ended = run("doctor", BROKER__DATABASE__URL=url)
+    assert ended.code == Exit.FAILED
+    assert "the server cannot be used" in ended.out
+    assert "hunter2" not in ended.out
