@@ -62,6 +62,7 @@ class TestSimulatedPlatform(PlatformContract):
             complaint="ended with status 3",
             output="made/answer.dat",
             content=content(25),
+            interactive=JupyterNotebook(location="simulated://busy"),
             data=S3Data(bucket="stars", object="a.fits", meta=Metadata(name="a.fits")),
         )
 

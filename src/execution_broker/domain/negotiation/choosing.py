@@ -23,12 +23,12 @@ _DAYS: Final = 7
 
 
 class _Candidate(msgspec.Struct, frozen=True):
-    """An offer, and how it came about: the n-th start of which site, grown or not."""
+    """An offer, and how it came about: the n-th start of which site, and the larger the more."""
 
     offer: Offer
     start_number: int
     site_number: int
-    is_grown: bool
+    size_number: int
 
 
 def choose(prospects: Sequence[Prospect], number: int) -> tuple[Offer, ...]:
@@ -38,10 +38,13 @@ def choose(prospects: Sequence[Prospect], number: int) -> tuple[Offer, ...]:
     at the earliest start; later ones; what else there is.
     """
     ranked = sorted(prospects, key=lambda p: p.slot.start)
+    sites = list(dict.fromkeys(prospect.trial.site.name for prospect in ranked))
     candidates = [
         candidate
-        for site_number, prospect in enumerate(ranked)
-        for candidate in _candidates(prospect, site_number, number)
+        for size_number, prospect in enumerate(ranked)
+        for candidate in _candidates(
+            prospect, sites.index(prospect.trial.site.name), 2 * size_number, number
+        )
     ]
     offers = [candidate.offer for candidate in candidates]
     worthy = [c for c in candidates if not any(_dominates(o, c.offer) for o in offers)]
@@ -52,15 +55,17 @@ def choose(prospects: Sequence[Prospect], number: int) -> tuple[Offer, ...]:
     return tuple(sorted(chosen, key=lambda offer: offer.terms.start))
 
 
-def _candidates(prospect: Prospect, site_number: int, number: int) -> Iterator[_Candidate]:
+def _candidates(
+    prospect: Prospect, site_number: int, size_number: int, number: int
+) -> Iterator[_Candidate]:
     """At each start the least that was asked for, and as much as there is room for."""
     for start_number, slot in enumerate(_slots(prospect, number)):
         least = slot.terms(prospect.trial.shape(prospect.demand))
         grown = _grow(prospect, least)
-        yield _Candidate(_offer(prospect, slot, least), start_number, site_number, is_grown=False)
+        yield _Candidate(_offer(prospect, slot, least), start_number, site_number, size_number)
         if grown != least:
             offer = _offer(prospect, slot, grown)
-            yield _Candidate(offer, start_number, site_number, is_grown=True)
+            yield _Candidate(offer, start_number, site_number, size_number + 1)
 
 
 def _slots(prospect: Prospect, number: int) -> Iterator[Slot]:
@@ -115,7 +120,8 @@ def _grow(prospect: Prospect, least: Terms) -> Terms:
     memory = min(demand.memory.max or 0, _room(prospect, terms, MEMORY))
     terms = _largest(prospect, terms, terms.memory, memory, lambda n: {"memory": n})
     wanted = sum(part.size.max or part.size.min for part in demand.storage)
-    extra = min(wanted, _room(prospect, terms, STORAGE)) - sum(terms.storage)
+    most = min(prospect.trial.site.most(STORAGE), _room(prospect, terms, STORAGE))
+    extra = min(wanted, most) - sum(terms.storage)
     return _largest(prospect, terms, 0, extra, lambda n: {"storage": spread(demand.storage, n)})
 
 
@@ -182,11 +188,11 @@ def _worth(offer: Offer) -> dict[tuple[str, str], float]:
 
 def _by_preference(candidates: Sequence[_Candidate]) -> Iterator[_Candidate]:
     """All of them, some twice: those that are chosen first come first."""
-    earliest = min(candidates, key=lambda c: (c.offer.terms.start, c.site_number, c.is_grown))
+    earliest = min(candidates, key=lambda c: (c.offer.terms.start, c.site_number, c.size_number))
     yield earliest
     for kind in sorted({key for c in candidates for key in _worth(c.offer) if key[0] == "cost"}):
         quoting = [c for c in candidates if kind in _worth(c.offer)]
         yield max(quoting, key=lambda c: (_worth(c.offer)[kind], -c.offer.terms.start))
     same_site = [c for c in candidates if c.site_number == earliest.site_number]
-    yield from sorted(same_site, key=lambda c: (c.start_number, c.is_grown))
-    yield from sorted(candidates, key=lambda c: (c.start_number, c.site_number, c.is_grown))
+    yield from sorted(same_site, key=lambda c: (c.start_number, c.size_number))
+    yield from sorted(candidates, key=lambda c: (c.start_number, c.site_number, c.size_number))

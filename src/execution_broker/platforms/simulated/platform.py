@@ -118,7 +118,7 @@ class SimulatedPlatform:
         made = await self._make(order, "prepare_compute")
         if isinstance(made, NotYet) or not is_interactive(_executable_of(order)):
             return made
-        return Done(handle=made.handle, connectors=self._connectors(order.session))
+        return Done(handle=made.handle, connectors=self._opened(order.session))
 
     async def start(self, order: Order) -> Outcome:
         """Takes its delay first: what runs, runs from then on."""
@@ -159,7 +159,10 @@ class SimulatedPlatform:
         return msgspec.structs.replace(kept, streams=_new(text, seen))
 
     async def release_compute(self, order: Order) -> Outcome:
-        return await self._remove(order, "release_compute")
+        removed = await self._remove(order, "release_compute")
+        if isinstance(removed, NotYet) or not is_interactive(_executable_of(order)):
+            return removed
+        return Done(connectors=self._closed())
 
     async def release_executable(self, order: Order) -> Outcome:
         removed = await self._remove(order, "release_executable")
@@ -242,7 +245,7 @@ class SimulatedPlatform:
             seconds = math.inf if is_interactive(executable) else dice.seconds(self._config.run)
         return Run(begins, None if math.isinf(seconds) else begins + seconds, status, is_lost=False)
 
-    def _connectors(self, session: UUID) -> tuple[Connector, ...]:
+    def _opened(self, session: UUID) -> tuple[Connector, ...]:
         token = self._dice(session, "token").digest
         return tuple(
             Connector(
@@ -251,6 +254,12 @@ class SimulatedPlatform:
                 protocol=one.protocol,
                 location=one.location.replace("{session}", str(session)).replace("{token}", token),
             )
+            for one in self._config.connectors
+        )
+
+    def _closed(self) -> tuple[Connector, ...]:
+        return tuple(
+            Connector(kind=one.kind, status="FINISHED", protocol=one.protocol)
             for one in self._config.connectors
         )
 
