@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from execution_broker.domain.demand import COMPUTE, EXECUTABLE
+from execution_broker.domain.plan import StepKind
 from execution_broker.models.component import LifecycleComponent
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.ports.platform import Order, Platform
@@ -17,6 +18,8 @@ from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep, StoredSession
 
 OUTPUTS = "outputs"
+_LISTENING = frozenset({StepKind.WATCH, StepKind.COLLECT})
+"""The kinds that ask for what was printed."""
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -30,9 +33,9 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 async def session_of(connection: Connection, step: LeasedStep) -> StoredSession:
-    """The session of a step, locked first of all (S11)."""
+    """The session of a step. Whoever carries the step has locked it first of all (S11)."""
     assert step.session is not None
-    session = await sessions.locked(connection, step.session)
+    session = await sessions.by_id(connection, step.session)
     assert session is not None
     return session
 
@@ -59,7 +62,8 @@ async def load_order(
         progress=progress,
     )
     platform = world.platforms[session.platform]
-    return Loaded(session, order, platform, progress, await outside.seen(connection, session.id))
+    seen = await outside.seen(connection, session.id) if step.kind in _LISTENING else {}
+    return Loaded(session, order, platform, progress, seen)
 
 
 def external_name(session: StoredSession, key: str) -> str:
