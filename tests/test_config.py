@@ -80,3 +80,45 @@ def test_an_environment_key_below_a_value_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path, 'data_directory = "/x"\n')
     with pytest.raises(ConfigurationError, match="data_directory"):
         config.load(file, {"BROKER__DATA_DIRECTORY__X": "1"})
+
+
+def test_every_platform_has_a_policy_and_prices(tmp_path: Path) -> None:
+    hours = tmp_path / "carbon.txt"
+    hours.write_text("\n".join(f"{hour}.5," for hour in range(24)))
+    file = write(
+        tmp_path,
+        f"""
+        [platforms.small]
+        plugin = "scripted"
+        cores = 1
+        policy = {{images = {{allowed = ["a/**"]}}, cores = {{most = 3, over = "refuse"}}}}
+        [[platforms.small.prices]]
+        type = "urn:carbon"
+        by_hour_file = "{hours}"
+        """,
+    )
+    settings = config.load(file, {})
+    rules = settings.sites["small"]
+    assert rules.policy.images.allowed == ("a/**",)
+    assert rules.policy.cores
+    assert (rules.policy.cores.most, rules.policy.cores.over) == (3, "refuse")
+    assert rules.prices
+    assert rules.prices[0].by_hour == tuple(hour + 0.5 for hour in range(24))
+    assert settings.platforms["small"][1].cores == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("policy = {image = 1}", r"platforms\.small\.policy\.image is not a key"),
+        ("policy = {internal_ports = [[0, 1]]}", r"platforms\.small\.policy"),
+        ('policy = {cores = {most = 1, over = "drop"}}', r"platforms\.small\.policy\.cores\.over"),
+        ('prices = [{type = "a", by_hour = [1]}]', r"by_hour needs 24 numbers"),
+        ('prices = [{type = "a", per_session = -1}]', r"platforms\.small\.prices"),
+        ('prices = [{type = "a", by_hour_file = "/nowhere"}]', r"prices\[0\]\.by_hour_file"),
+    ],
+)
+def test_a_wrong_policy_or_price_is_named(tmp_path: Path, text: str, told: str) -> None:
+    file = write(tmp_path, f'[platforms.small]\nplugin = "scripted"\n{text}\n')
+    with pytest.raises(ConfigurationError, match=told):
+        config.load(file, {})
