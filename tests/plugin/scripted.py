@@ -48,6 +48,7 @@ class ScriptedConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_f
     prepare: int = 0
     price: float = 0.0
     longest: int | None = None
+    changeable: tuple[str, ...] = ("duration", "cores", "memory")
 
 
 class ScriptedPlatform:
@@ -88,6 +89,7 @@ class ScriptedPlatform:
                 storage=0, executable_here=0, compute=config.prepare, release=1, throughput=1 << 40
             ),
             prices=(Price(type=kinds.COST_MONETARY, per_core_hour=config.price),),
+            changeable=frozenset(config.changeable),
             outputs=1,
             retention=3600,
             description="A platform for tests",

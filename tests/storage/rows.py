@@ -75,6 +75,7 @@ async def a_session(database: Any) -> Rows:
             owner=name,
             platform=platform.id,
             plans=plans,
+            capability=None,
             phase=SessionPhase.INITIAL,
             events=0,
             document=ExecutionSession(),

@@ -106,7 +106,8 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     notebooks that are installed too (`requirements_key`); `images`: patterns of the images that are
     here, which decide for containers where they are given. `outputs`: MiB of results booked for
     each session, kept for `retention` seconds. `executable_after_compute`: the machine comes
-    first (OpenStack).
+    first (OpenStack). `changeable`: what of an accepted session can still be changed, of
+    `duration`, `cores`, `memory`; the order's `ends` tells a new end.
     `simulates`: it runs nothing. Such a platform gets the requests that are marked for it
     (`domain.simulation`), or everything.
     `policy` is the operator's, not the plugin's: the broker adds it.
@@ -131,6 +132,7 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     outputs: int = 0
     retention: int = 0
     executable_after_compute: bool = False
+    changeable: frozenset[str] = frozenset()
     simulates: Literal["nothing", "marked", "everything"] = "nothing"
     policy: Policy = Policy()
     description: str = ""

@@ -14,6 +14,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     The session starts somewhere in [start, latest] (both may be promised) and runs for `duration`
     seconds. `start == latest` is a fixed start. `prepare` and `release` are the seconds before the
     start and after the end. `storage` in GiB, by index; `outputs` in MiB, kept `retention` seconds.
+    `added` and `metrics`, by component key: the costs that changes of these terms have added to
+    those of the offer, and the metrics since; both empty while nothing was changed.
     """
 
     start: int
@@ -28,6 +30,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     storage: tuple[int, ...] = ()
     outputs: int = 0
     retention: int = 0
+    added: dict[str, tuple[Cost, ...]] = {}
+    metrics: dict[str, tuple[Metric, ...]] = {}
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):

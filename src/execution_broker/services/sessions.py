@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from execution_broker.domain import messages
-from execution_broker.domain.errors import Conflict, Forbidden, NotFound, PreconditionFailed
+from execution_broker.domain.errors import Forbidden, NotFound, PreconditionFailed
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.domain.offer import No
@@ -20,6 +20,7 @@ from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import Reading
 from execution_broker.models.update import EnumUpdate, Update
 from execution_broker.services.booking.answering import Answering, Stored, timed_at
+from execution_broker.services.booking.changing import Change
 from execution_broker.services.booking.choosing import Accept, Guard, TurnDown
 from execution_broker.services.booking.desk import Desk
 from execution_broker.services.limits import RequestRate
@@ -29,8 +30,7 @@ from execution_broker.services.views import (
     View,
     Viewing,
     may_see_all,
-    options,
-    phase_now,
+    refusal,
     view_session,
 )
 from execution_broker.storage import outside, sessions
@@ -108,7 +108,7 @@ class SessionsService:
     async def update(
         self, uuid: UUID, caller: Caller, update: Update, expected: Collection[str] = ()
     ) -> View:
-        """Accept, reject or cancel. Conflict lists what is possible now.
+        """Accept, reject, cancel, or change an amount or a name. Conflict lists what is possible.
 
         PreconditionFailed, and nothing changed, if `expected` has entity tags of views and the
         caller's view has another by now.
@@ -124,7 +124,8 @@ class SessionsService:
             case EnumUpdate(path="phase" | "/phase", value="CANCELLED"):
                 await self._cancel(await self._locate(uuid, caller), caller, guard)
             case _:
-                await self._database.read(partial(self._refuse_update, uuid, caller))
+                located = await self._locate(uuid, caller)
+                await self._desk.do(Change(located, guard, update))
         return await self.read(uuid, caller)
 
     async def results(self, uuid: UUID, caller: Caller) -> ResultList:
@@ -220,16 +221,12 @@ class SessionsService:
             if session.phase is SessionPhase.CANCELLED:
                 return
             if session.phase in SESSION_ENDS:
-                raise _conflict(session, phase_now(session, now), "cancelled")
+                raise refusal(session, now, "cancelled")
             said = messages.CANCELLED_BY(who=caller.username)
             await ending.cancel(connection, session, said, now)
             await sessions.save(connection, session, now)
 
         await self._database.write(work)
-
-    async def _refuse_update(self, uuid: UUID, caller: Caller, connection: Connection) -> None:
-        session = await self._own(uuid, caller, connection)
-        raise _conflict(session, phase_now(session, await connection.clock()), "changed like that")
 
 
 async def _session(connection: Connection, uuid: UUID) -> StoredSession:
@@ -245,13 +242,3 @@ def _not_there(uuid: UUID) -> NotFound:
 
 def _not_yours(uuid: UUID) -> Forbidden:
     return Forbidden(f"The session {uuid} is not yours.", "Sign in as its owner.")
-
-
-def _conflict(session: StoredSession, phase: SessionPhase, what: str) -> Conflict:
-    possible = [
-        f"{option.path} = {value}"
-        for option in options(phase)
-        for value in getattr(option, "values", ())
-    ]
-    remedy = f"Possible now: {', '.join(possible)}." if possible else "Nothing can be changed now."
-    return Conflict(f"The session {session.uuid} is {phase} and cannot be {what}.", remedy)

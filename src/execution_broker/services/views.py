@@ -8,15 +8,23 @@ from typing import Final, NamedTuple, TypeVar, assert_never
 
 import msgspec
 
-from execution_broker.domain import messages
+from execution_broker.domain import changing, messages
 from execution_broker.domain.composition import reschedule
 from execution_broker.domain.demand import COMPUTE, EXECUTABLE, data_key, storage_key
+from execution_broker.domain.errors import Conflict
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.models.component import LifecycleComponent, Metadata
 from execution_broker.models.executable import DockerContainer, Executable
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
-from execution_broker.models.message import EnumOption, Message, Option
+from execution_broker.models.message import (
+    DeltaOption,
+    EnumOption,
+    IntegerOption,
+    Message,
+    Option,
+    StringOption,
+)
 from execution_broker.models.phases import SessionPhase
 from execution_broker.storage.records import StoredOfferSet, StoredSession
 
@@ -45,14 +53,14 @@ def view_session(
     """A session for this reader. What could let somebody in is for the owner alone."""
     phase = phase_now(stored, now)
     owns = may_see_all(stored.identity, reader)
-    document = stored.document
-    if stored.accepted is not None:
+    document = changing.amended(stored.document, stored.terms)
+    if stored.accepted is not None or document is not stored.document:
         document = reschedule(document, stored.terms, stored.plan())
     executable = document.executable if owns else _public(document.executable)
     derived = 1 if phase is not stored.phase else 0
     session = msgspec.structs.replace(
         document,
-        meta=_metadata(stored, phase, base_url, options(phase) if owns else ()),
+        meta=_metadata(stored, phase, base_url, options(stored, now) if owns else ()),
         phase=phase,
         expires=stored.expires if phase is SessionPhase.OFFERED else None,
         executable=executable and _living(stored, executable, EXECUTABLE),
@@ -101,8 +109,43 @@ def may_see_all(identity: int, reader: Caller | None) -> bool:
     return reader is not None and (reader.key == identity or reader.is_administrator)
 
 
-def options(phase: SessionPhase) -> tuple[Option, ...]:
-    """What the owner may do now."""
+def options(stored: StoredSession, now: datetime) -> tuple[Option, ...]:
+    """What the owner may do now: answer or cancel, change amounts, rename."""
+    phase = phase_now(stored, now)
+    bounds = changing.changeable(
+        phase, stored.terms, stored.platform_capability(), elapsed(stored, now)
+    )
+    return (*_answers(phase), *changing.options(bounds), *changing.text_options(phase))
+
+
+def elapsed(stored: StoredSession, now: datetime) -> int:
+    """How long it has been running, in whole seconds."""
+    return 0 if stored.started is None else max(0, int((now - stored.started).total_seconds()))
+
+
+def refusal(stored: StoredSession, now: datetime, what: str) -> Conflict:
+    """That something is not possible now, and what is."""
+    possible = [_in_words(option) for option in options(stored, now)]
+    remedy = f"Possible now: {'; '.join(possible)}." if possible else "Nothing can be changed now."
+    phase = phase_now(stored, now)
+    return Conflict(f"The session {stored.uuid} is {phase} and cannot be {what}.", remedy)
+
+
+def _in_words(option: Option) -> str:
+    match option:
+        case EnumOption():
+            return f"{option.path} = {', '.join(option.values)}"
+        case IntegerOption():
+            return f"{option.path} from {option.min} to {option.max} {option.units}"
+        case DeltaOption():
+            return f"{option.path} by {option.min} to {option.max} {option.units}"
+        case StringOption():
+            return f"{option.path} = text"
+        case _ as never:
+            assert_never(never)
+
+
+def _answers(phase: SessionPhase) -> tuple[Option, ...]:
     match phase:
         case SessionPhase.OFFERED:
             return (EnumOption(path="phase", values=_ANSWERS),)
@@ -136,8 +179,11 @@ def _metadata(
     allowed: tuple[Option, ...],
 ) -> Metadata:
     expired = phase is not stored.phase
+    meta = stored.document.meta or Metadata()
     return msgspec.structs.replace(
-        stored.document.meta or Metadata(),
+        meta,
+        name=meta.name if stored.name is None else stored.name,
+        description=meta.description if stored.description is None else stored.description,
         uuid=str(stored.uuid),
         url=f"{base_url}/sessions/{stored.uuid}",
         created=stored.created,

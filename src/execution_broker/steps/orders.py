@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from execution_broker.domain.changing import amended
 from execution_broker.domain.demand import COMPUTE, EXECUTABLE
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.component import LifecycleComponent
@@ -47,13 +48,14 @@ async def load_order(
     key = COMPUTE if step.component in (None, OUTPUTS) else step.component
     assert key is not None
     progress = ProgressKeeper(world.database, session.id, key)
+    document = amended(session.document, session.terms)
     order = Order(
         session=session.uuid,
         owner=session.owner,
         name=external_name(session, key),
         key=key,
-        component=component_of(session.document, key),
-        document=session.document,
+        component=component_of(document, key),
+        document=document,
         handles={k: c.handle for k, c in session.components.items() if c.handle is not None},
         facts=dict(session.facts),
         outputs=session.terms.outputs,

@@ -1,6 +1,7 @@
 """The rows as values: what transitions and steps work on."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -58,7 +59,8 @@ class StoredSession(msgspec.Struct, kw_only=True):
     """A session: what was offered (`document`, immutable) and its living part.
 
     Mutable: transitions change it in memory and `sessions.save` writes it with its new events.
-    `events` is the number of the last stored event. `plans`: those of its offer set, as stored.
+    `events` is the number of the last stored event. `plans`: those of its offer set, as stored;
+    `capability`: the last report of its platform, likewise.
     `name` and `description`: what its owner calls it since, None while that is as it was offered.
     """
 
@@ -69,6 +71,7 @@ class StoredSession(msgspec.Struct, kw_only=True):
     owner: str
     platform: int
     plans: str
+    capability: str | None
     phase: SessionPhase
     events: int
     document: ExecutionSession
@@ -90,6 +93,10 @@ class StoredSession(msgspec.Struct, kw_only=True):
     components: dict[str, StoredComponent] = {}
     new_events: list[NewEvent] = []
 
+    def platform_capability(self) -> Capability | None:
+        """What its platform last reported, in case something of the session is changed."""
+        return None if self.capability is None else _capability(self.capability)
+
     def plan(self) -> Plan:
         """The plan of the platform that the session is on."""
         return msgspec.json.decode(self.plans, type=dict[int, Plan])[self.platform]
@@ -104,6 +111,11 @@ class NewOfferSet(msgspec.Struct, frozen=True, kw_only=True):
     plans: str
     now: datetime
     expires: datetime | None
+
+
+@lru_cache(maxsize=64)
+def _capability(text: str) -> Capability:
+    return msgspec.json.decode(text, type=Capability)
 
 
 class StoredOfferSet(msgspec.Struct, frozen=True, kw_only=True):

@@ -281,6 +281,7 @@ def _session(row: Row) -> StoredSession:
         identity=row["identity_id"],
         owner=row["owner"],
         plans=row["plans"],
+        capability=row["capability"],
         platform=row["platform_id"],
         phase=SessionPhase(row["phase"]),
         events=row["events"],

@@ -232,6 +232,7 @@ class _Answer:
             owner=self._caller.username,
             platform=found.platforms[offer.platform].id,
             plans=answer.plans,
+            capability=encode(found.platforms[offer.platform].capability),
             phase=SessionPhase.INITIAL,
             events=0,
             document=compose_session(demand, offer, plan, identities),

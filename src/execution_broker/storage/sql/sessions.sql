@@ -32,30 +32,33 @@ SELECT id, offerset_id, identity_id, phase FROM session WHERE uuid = :uuid;
 SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
        s.document, s.terms, s.name, s.description, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
        s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at, s.released_at,
-       s.is_promise_broken, i.username AS owner, o.plans
+       s.is_promise_broken, i.username AS owner, o.plans, p.capability
 FROM session AS s
 JOIN identity AS i ON i.id = s.identity_id
 JOIN offerset AS o ON o.id = s.offerset_id
+JOIN platform AS p ON p.id = s.platform_id
 WHERE s.uuid = :uuid;
 
 -- sessions_of_offersets: All offers of some answers, in the order they were offered.
 SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
        s.document, s.terms, s.name, s.description, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
        s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at, s.released_at,
-       s.is_promise_broken, i.username AS owner, o.plans
+       s.is_promise_broken, i.username AS owner, o.plans, p.capability
 FROM session AS s
 JOIN identity AS i ON i.id = s.identity_id
 JOIN offerset AS o ON o.id = s.offerset_id
+JOIN platform AS p ON p.id = s.platform_id
 WHERE s.offerset_id {among:offersets} ORDER BY s.id;
 
 -- session_by_id: A session by its key.
 SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
        s.document, s.terms, s.name, s.description, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
        s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at, s.released_at,
-       s.is_promise_broken, i.username AS owner, o.plans
+       s.is_promise_broken, i.username AS owner, o.plans, p.capability
 FROM session AS s
 JOIN identity AS i ON i.id = s.identity_id
 JOIN offerset AS o ON o.id = s.offerset_id
+JOIN platform AS p ON p.id = s.platform_id
 WHERE s.id = :id;
 
 -- lock_sessions: The locks that every change of a session takes before all later ones.
