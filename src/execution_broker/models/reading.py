@@ -13,6 +13,7 @@ from execution_broker.models.component import Cost, Metric
 from execution_broker.models.executable import Executable
 from execution_broker.models.execution import ExecutionRequest
 from execution_broker.models.extensions import Fault
+from execution_broker.models.faults import faults
 from execution_broker.models.resources import Compute, Data, Storage, Volume
 from execution_broker.models.schedule import RequestedSchedule
 from execution_broker.models.update import Update
@@ -127,9 +128,8 @@ class _Reader:
     def convert(self, value: object, place: str, type_: type[T]) -> T | None:
         try:
             return msgspec.convert(value, type=type_)
-        except msgspec.ValidationError as error:
-            text, _, path = str(error).partition(" - at `$")
-            self._fault(place + path.rstrip("`"), text)
+        except msgspec.ValidationError:
+            self.faults.extend(faults(value, type_, place))
             return None
 
     def _fault(self, place: str, fault: str) -> None:
