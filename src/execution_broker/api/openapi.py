@@ -133,7 +133,8 @@ def _response(
         problem = _content(Problem, schemas) if status >= HTTPStatus.BAD_REQUEST else {}
         response["content"] = _content(answer.body, schemas) | problem
         if status == HTTPStatus.OK:
-            response["content"] |= {format_.types[0]: {} for format_ in also}
+            text = {"schema": {"type": "string"}}
+            response["content"] |= {format_.types[0]: text for format_ in also}
     return response
 
 

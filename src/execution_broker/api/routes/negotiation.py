@@ -24,6 +24,9 @@ NEGOTIATION: Final = (
         body=ExecutionRequest,
         parameters=(IDEMPOTENCY_KEY,),
         answers={
+            HTTPStatus.OK: Answer(
+                "The offer set, to clients that follow the redirect.", OfferSetResponse
+            ),
             HTTPStatus.SEE_OTHER: Answer(
                 "The offer set: YES with offers, or NO with reasons.", OfferSetResponse, LOCATION
             ),
@@ -55,6 +58,9 @@ NEGOTIATION: Final = (
         body=ExecutionRequest,
         parameters=(IDEMPOTENCY_KEY,),
         answers={
+            HTTPStatus.OK: Answer(
+                "The accepted session, to clients that follow the redirect.", ExecutionSession
+            ),
             HTTPStatus.SEE_OTHER: Answer("The accepted session.", ExecutionSession, LOCATION),
             HTTPStatus.BAD_REQUEST: Answer(
                 "It cannot run: a failed session, not stored, whose messages say why. A body that "
