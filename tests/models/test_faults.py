@@ -74,6 +74,8 @@ def test_there_is_an_end_to_it() -> None:
     environment = {str(number): number for number in range(100_000)}
     body = {"executable": {"kind": kinds.DOCKER_CONTAINER, "environment": environment}}
     assert len(_places(body)) == MOST
+    assert len(_places({"data": [{}] * 100_000})) == MOST
+    assert len(read_request({"data": [{"kind": "urn:x"}] * 100_000}).unknown) == MOST
 
 
 _VALUES = st.recursive(

@@ -13,7 +13,7 @@ from execution_broker.models.component import Cost, Metric
 from execution_broker.models.executable import Executable
 from execution_broker.models.execution import ExecutionRequest
 from execution_broker.models.extensions import Fault
-from execution_broker.models.faults import faults
+from execution_broker.models.faults import MOST, faults
 from execution_broker.models.resources import Compute, Data, Storage, Volume
 from execution_broker.models.schedule import RequestedSchedule
 from execution_broker.models.update import Update
@@ -98,8 +98,14 @@ class _Reader:
         if not isinstance(values, list | tuple):
             self._fault(f"{place}.{key}", f"Expected a list, got {_name(values)}")
             return ()
-        found = (self.component(v, f"{place}.{key}[{i}]", union) for i, v in enumerate(values))
-        return tuple(component for component in found if component is not None)
+        found: list[Any] = []
+        for index, part in enumerate(values):
+            if len(self.faults) + len(self.unknown) >= MOST:
+                break
+            component = self.component(part, f"{place}.{key}[{index}]", union)
+            if component is not None:
+                found.append(component)
+        return tuple(found)
 
     def compute(self, body: Mapping[str, Any]) -> Compute | None:
         """Compute is read without its volumes, so that each of these reports for itself."""
