@@ -55,7 +55,7 @@ docs: $(PROJECT)  ## The documentation site, in site/
 
 .PHONY: generate
 generate: $(PROJECT)  ## Write again what is committed and generated
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 .PHONY: lock
 lock: .venv-lock/.installed  ## Pin the newest versions of everything, with hashes

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
+from docs import example_configuration
 from execution_broker import config
 from execution_broker.cli.plugins.doors import Door
 from execution_broker.cli.plugins.scaffold import project
@@ -57,6 +58,7 @@ def main() -> None:
     for path, text in example_wheel().items():
         (EXAMPLE_WHEEL / path).parent.mkdir(parents=True, exist_ok=True)
         (EXAMPLE_WHEEL / path).write_text(text, "utf-8")
+    example_configuration.FILE.write_text(example_configuration.document(), "utf-8")
     for name, text in pages().items():
         (REFERENCE / name).write_text(text, "utf-8")
     for name, module in _MODULES.items():

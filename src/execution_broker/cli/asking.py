@@ -29,6 +29,7 @@ File = Annotated[
 Notebook = Annotated[
     str | None, _flag("Notebook to run: a URL, or a file that is here.", metavar="URL")
 ]
+Image = Annotated[str | None, _flag("Container image to run instead.", metavar="IMAGE")]
 Mode = Annotated[
     Literal["INTERACTIVE", "BATCH"] | None,
     _flag("Use it in a browser, or let it run from top to bottom.", metavar="INTERACTIVE|BATCH"),
@@ -88,6 +89,7 @@ def asking(
 def _request(
     file: File = None,
     notebook: Notebook = None,
+    image: Image = None,
     mode: Mode = None,
     cores: Cores = None,
     memory: Memory = None,
@@ -102,6 +104,7 @@ def _request(
 
     flags = requests.Flags(
         notebook=notebook,
+        image=image,
         mode=mode,
         cores=cores,
         memory=memory,

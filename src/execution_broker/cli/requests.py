@@ -12,7 +12,7 @@ from execution_broker.domain.errors import BrokerError, MalformedBody
 from execution_broker.formats import JSON, YAML
 from execution_broker.models import kinds
 from execution_broker.models.component import Cost, Metadata
-from execution_broker.models.executable import Checks, JupyterNotebook, Mode
+from execution_broker.models.executable import Checks, DockerContainer, Image, JupyterNotebook, Mode
 from execution_broker.models.execution import ExecutionRequest
 from execution_broker.models.resources import (
     Range,
@@ -45,6 +45,7 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
     """The simple case as it was typed. `data`: `URL[,name=..,size=..,sha256=..]`."""
 
     notebook: str | None = None
+    image: str | None = None
     mode: Mode | None = None
     cores: str | None = None
     memory: str | None = None
@@ -84,19 +85,30 @@ def from_file(file: str) -> dict[str, Any]:
 
 def from_flags(flags: Flags) -> ExecutionRequest:
     """The request that the flags describe. BadRequest names the flag and how to write it."""
-    if not flags.notebook:
-        raise BadRequest(
-            "There is nothing to run.", "Name a request file, or a notebook with --notebook URL."
-        )
     storage = _storage(flags.storage)
     data = tuple(_data(text, bool(storage)) for text in flags.data)
     return ExecutionRequest(
-        executable=JupyterNotebook(location=_location(flags.notebook), mode=flags.mode),
+        executable=_executable(flags),
         compute=_compute(flags),
         storage=storage,
         data=data,
         schedule=_schedule(flags),
         costs=tuple(_cost(text) for text in flags.max_costs),
+    )
+
+
+def _executable(flags: Flags) -> JupyterNotebook | DockerContainer:
+    if flags.notebook and flags.image:
+        raise BadRequest("There are a notebook and an image to run.", "Give one of the two.")
+    if flags.image and flags.mode:
+        raise BadRequest("--mode is for notebooks, and an image has none.", "Leave it out.")
+    if flags.image:
+        return DockerContainer(image=Image(locations=(flags.image,)))
+    if flags.notebook:
+        return JupyterNotebook(location=_location(flags.notebook), mode=flags.mode)
+    raise BadRequest(
+        "There is nothing to run.",
+        "Name a request file, a notebook with --notebook URL, or an image with --image.",
     )
 
 
@@ -142,7 +154,7 @@ def _data(text: str, in_storage: bool) -> SimpleData:
         adler32=options.get("adler32"),
     )
     return SimpleData(
-        meta=Metadata(name=options.get("name") or _file_name(location)),
+        meta=Metadata(name=options.get("name") or file_name(location)),
         location=_location(location),
         storage=_STORAGE if in_storage else None,
         checks=checks if options.keys() - {"name"} else None,
@@ -194,6 +206,7 @@ def _location(text: str) -> str:
     return path.absolute().as_uri()
 
 
-def _file_name(location: str) -> str:
+def file_name(location: str) -> str:
+    """The last part of a path or a URL."""
     path = urlsplit(location).path if _URL.match(location) else location
     return unquote(path.rstrip("/").rsplit("/", 1)[-1]) or "data"

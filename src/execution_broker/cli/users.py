@@ -12,6 +12,7 @@ import typer
 from execution_broker.cli.asking import asking
 from execution_broker.cli.context import At, connected
 from execution_broker.cli.exits import Exit
+from execution_broker.cli.initial.command import init
 from execution_broker.cli.teaching import teach
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from execution_broker.client.requests import Request
     from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 
+_PANEL: Final = "For users"
 _EXAMPLE: Final = "4f1c5a9e-8d0b-4b5e-9a55-0c8f5b7f2d11"
 
 
@@ -53,6 +55,14 @@ Directory = Annotated[
 def add_commands(app: typer.Typer) -> None:
     """Register the commands with their examples."""
     add = partial(_add, app)
+    teach(
+        app,
+        _PANEL,
+        "init",
+        init,
+        "broker init fit.ipynb",
+        "broker init ghcr.io/astro/fit:1.2 --cores 4",
+    )
     flags = "--notebook https://example.org/fit.ipynb --mode BATCH"
     data = "--data https://example.org/cat.fits,size=1048576 --duration PT30M"
     add(
@@ -184,7 +194,7 @@ def run(at: At, wanted: "Request", interval: Interval = 0.5) -> Exit:
 
 
 def _add(app: typer.Typer, name: str, command: Callable[..., Exit], *lines: str) -> None:
-    teach(app, "For users", name, connected(command), *lines)
+    teach(app, _PANEL, name, connected(command), *lines)
 
 
 def _watch(at: At, uuid: str, interval: float) -> Exit:

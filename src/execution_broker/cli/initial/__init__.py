@@ -1,0 +1,1 @@
+"""`broker init`: the first request file, from a notebook, an image, or answers to questions."""

@@ -1,0 +1,110 @@
+"""What a notebook tells about the request that would run it. It is read, never run."""
+
+import ast
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from execution_broker.cli.requests import BadRequest
+
+_ADDRESS: Final = re.compile(r"(?:https?|ftp|s3|file)://[^\s'\"<>()\[\]{}\\,]+")
+_FILE: Final = re.compile(
+    r"\.(all|asdf|csv|dat|ecsv|fits?|fits\.fz|gz|h5|hdf5|json|npy|npz|parquet|tar|tsv|txt|vot|xml|zip)$",
+    re.IGNORECASE,
+)
+
+
+class Notebook(msgspec.Struct, frozen=True):
+    """`language` of its kernel. `parameters`: what a cell tagged so sets to plain values.
+    `addresses` of files that its code names. `modules` that it imports and Python has not."""
+
+    language: str
+    parameters: dict[str, Any]
+    addresses: tuple[str, ...]
+    modules: tuple[str, ...]
+
+
+def look(file: Path) -> Notebook:
+    """BadRequest when the file is no notebook."""
+    try:
+        document = json.loads(file.read_bytes())
+        cells = [cell for cell in document["cells"] if cell.get("cell_type") == "code"]
+        sources = ["".join(cell["source"]) for cell in cells]
+        tagged = [_is_tagged(cell) for cell in cells]
+        language = str(document.get("metadata", {}).get("kernelspec", {}).get("language", ""))
+    except OSError as error:
+        raise BadRequest(f"{file} cannot be read: {error.strerror}.", "Name a notebook.") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise BadRequest(
+            f"{file} is no Jupyter notebook of version 4.",
+            "Open it with Jupyter and save it again.",
+        ) from None
+    trees = [_parse(source) for source in sources]
+    parameters = dict[str, Any]()
+    for tree, is_parameters in zip(trees, tagged, strict=True):
+        if is_parameters:
+            parameters.update(_assigned(tree))
+    return Notebook(
+        language=language or "python",
+        parameters=parameters,
+        addresses=tuple(dict.fromkeys(a for source in sources for a in _addresses(source))),
+        modules=tuple(sorted({module for tree in trees for module in _imported(tree)})),
+    )
+
+
+def _is_tagged(cell: Any) -> bool:
+    return "parameters" in (cell.get("metadata", {}).get("tags") or [])
+
+
+def _parse(source: str) -> ast.Module:
+    """The code without the lines that are for IPython; nothing where it is no Python."""
+    lines = ["" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines()]
+    try:
+        return ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
+
+
+def _assigned(tree: ast.Module) -> Iterator[tuple[str, Any]]:
+    """Names that are set to text, numbers, truth values, and lists of these."""
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                pass
+            case _:
+                continue
+        try:
+            found = ast.literal_eval(value)
+        except ValueError:
+            continue
+        if isinstance(found, str | int | float | bool | list):
+            yield name, found
+
+
+def _addresses(source: str) -> Iterator[str]:
+    for found in _ADDRESS.finditer(source):
+        address = found[0].rstrip(".;:")
+        if _FILE.search(address.partition("?")[0]):
+            yield address
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                found = [alias.name for alias in names]
+            case ast.ImportFrom(module=str(module), level=0):
+                found = [module]
+            case _:
+                continue
+        for name in found:
+            top = name.partition(".")[0]
+            if top not in sys.stdlib_module_names:
+                yield top
