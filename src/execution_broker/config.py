@@ -7,7 +7,7 @@ environment.
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
@@ -16,6 +16,7 @@ import msgspec
 
 from execution_broker.domain.capability import SiteRules
 from execution_broker.domain.errors import ConfigurationError
+from execution_broker.domain.plan import StepKind
 from execution_broker.ports import registry
 
 _PREFIX: Final = "BROKER__"
@@ -71,15 +72,38 @@ class Negotiation(Section, frozen=True):
     budget: dict[str, Natural] = {}
 
 
+class PoolSection(Section, frozen=True):
+    """`kinds`: the kinds of step it takes, by their words; `concurrency`: so many at a time."""
+
+    kinds: tuple[str, ...]
+    concurrency: Positive = 8
+
+
+_POOLS: Final = {
+    "staging": PoolSection(kinds=("prepare-data", "prepare-executable", "collect")),
+    "probes": PoolSection(kinds=("probe",)),
+    "upkeep": PoolSection(kinds=("report", "reconcile", "purge"), concurrency=4),
+}
+
+
 class Worker(Section, frozen=True):
-    """Seconds. `attempts`: failures in a row until a step is FAILED; `lapses`: lost leases."""
+    """Seconds. `attempts`: failures in a row until a step is FAILED; `lapses`: lost leases.
+
+    `kinds`: all that it serves (none named: every kind). `pools`: kinds of step with places of
+    their own, so that nothing waits for them. What no pool takes shares `concurrency` places; of
+    what only writes to the database up to `batch` steps are done at a time. The words of the
+    kinds are in the explanation of steps.
+    """
 
     lease: Positive = 30
     renewal: Positive = 10
     poll: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     attempts: Positive = 5
     lapses: Positive = 10
+    kinds: tuple[str, ...] = ()
     concurrency: Positive = 8
+    batch: Positive = 100
+    pools: dict[str, PoolSection] = msgspec.field(default_factory=lambda: dict(_POOLS))
     drain: Natural = 20
 
 
@@ -92,6 +116,15 @@ class Upkeep(Section, frozen=True):
     prolong: Positive = 10
     purge: Positive = 3600
     retention: Positive = 7 * 86400
+
+
+class Metrics(Section, frozen=True):
+    """`/metrics` is for everybody where `http.listen` is an address of this machine alone and no
+    `http.public_url` is set; else for the administrator, and for whoever sends `token` as a bearer
+    token. `host` is where `broker worker --metrics-port` listens; there is no administrator."""
+
+    token: str | None = None
+    host: str = "127.0.0.1"
 
 
 class Log(Section, frozen=True):
@@ -138,6 +171,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     negotiation: Negotiation
     worker: Worker
     upkeep: Upkeep
+    metrics: Metrics
     log: Log
     platforms: dict[str, tuple[str, Any]]
     sites: dict[str, SiteRules]
@@ -157,6 +191,7 @@ class _File(Section, frozen=True):
     negotiation: Negotiation = Negotiation()
     worker: Worker = Worker()
     upkeep: Upkeep = Upkeep()
+    metrics: Metrics = Metrics()
     log: Log = Log()
     platforms: dict[str, dict[str, Any]] = msgspec.field(
         default_factory=lambda: {"local": {}, "simulated": {}}
@@ -187,6 +222,8 @@ def load_values(values: dict[str, Any]) -> Settings:
             f"{parsed.worker.lease} s.",
             "Make it less than half of worker.lease.",
         )
+    check_kinds("worker.kinds", parsed.worker.kinds)
+    _check_pools(parsed.worker.pools)
     return Settings(
         data_directory=Path(parsed.data_directory).absolute(),
         http=parsed.http,
@@ -195,12 +232,35 @@ def load_values(values: dict[str, Any]) -> Settings:
         negotiation=parsed.negotiation,
         worker=parsed.worker,
         upkeep=parsed.upkeep,
+        metrics=parsed.metrics,
         log=parsed.log,
         platforms={name: _platform(name, part) for name, part in parsed.platforms.items()},
         sites={name: _site(name, part) for name, part in parsed.platforms.items()},
         data_kinds=_plugin_sections("data_kinds", parsed.data_kinds),
         transfers=_plugin_sections("transfers", parsed.transfers),
     )
+
+
+def check_kinds(place: str, words: Sequence[str]) -> None:
+    """ConfigurationError for a word that is no kind of step."""
+    known = {kind.word for kind in StepKind}
+    for word in words:
+        if word not in known:
+            raise ConfigurationError(
+                f"{place}: {word} is no kind of step.", f"Known are: {', '.join(sorted(known))}."
+            )
+
+
+def _check_pools(pools: Mapping[str, PoolSection]) -> None:
+    taken: dict[str, str] = {}
+    for name, pool in pools.items():
+        check_kinds(f"worker.pools.{name}.kinds", pool.kinds)
+        for word in pool.kinds:
+            if taken.setdefault(word, name) != name:
+                raise ConfigurationError(
+                    f"worker.pools.{name}.kinds: {word} is taken by the pool {taken[word]}.",
+                    "Name it in one pool.",
+                )
 
 
 def _read_file(file: Path) -> dict[str, Any]:

@@ -312,6 +312,10 @@ class Status:
         self.world.enter()
         return self.world.statuses
 
+    async def poke(self) -> int:
+        self.world.enter()
+        return 3
+
 
 @dataclass(frozen=True)
 class Found:

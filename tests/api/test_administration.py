@@ -113,3 +113,11 @@ async def test_ready_when_every_check_passes(
     assert answer.json()["checks"][1] == {"name": "queue", "passed": False}
     told = (await admin.get("/readyz")).json()["checks"][1]
     assert told["fault"] == "db7.internal is stuck"
+
+
+async def test_the_administrator_alone_pokes(
+    admin: httpx.AsyncClient, ada: httpx.AsyncClient
+) -> None:
+    answer = await admin.post("/admin/poke")
+    assert (answer.status_code, answer.json()) == (HTTPStatus.OK, {"steps": 3})
+    assert (await ada.post("/admin/poke")).status_code == HTTPStatus.FORBIDDEN

@@ -17,6 +17,7 @@ import asyncpg
 from execution_broker import config, factory
 from execution_broker.domain.identity import Caller, Role
 from execution_broker.domain.plan import StepKind
+from execution_broker.metering import PrometheusMeter
 from execution_broker.models import kinds
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.phases import SessionPhase
@@ -146,6 +147,16 @@ class Broker:
             await connection.close()
         return [tuple(row) for row in found]
 
+    async def rows_changed(self, sql: str, *values: Any) -> None:
+        """Change rows behind the broker's back. Parameters are `?`."""
+        opened = self.opened[0]
+        if isinstance(opened, SqliteDatabase):
+            with closing(sqlite3.connect(opened.path)) as connection, connection:
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute(sql, values)
+            return
+        await self.rows(sql, *values)
+
     def is_marked(self, uuid: str, call: str) -> bool:
         """Whether a scripted platform has reached this call of the session."""
         return bool(list(self.settings.data_directory.glob(f"platforms/*/mark-{uuid}-*-{call}")))
@@ -172,7 +183,7 @@ async def broker(directory: Path, **sections: Any) -> AsyncIterator[Broker]:
     }
     values["data_directory"] = str(directory)
     settings = config.load_values(values)
-    plain = await factory.database_opener(settings)
+    plain = await factory.database_opener(settings, PrometheusMeter())
     opened: list[Any] = []
 
     def open_database() -> Database:
@@ -198,13 +209,11 @@ async def broker(directory: Path, **sections: Any) -> AsyncIterator[Broker]:
 @asynccontextmanager
 async def working(made: Broker) -> AsyncIterator[Worker]:
     """A worker that serves while the body runs."""
-    quick = Pool(uuid4(), made.work.quick, 8)
-    slow = Pool(uuid4(), made.work.slow, 8)
     worker = Worker(
         made.open_database,
         made.work.handlers,
         list(made.work.platforms),
-        [quick, slow],
+        [Pool(uuid4(), *plan) for plan in made.work.pools],
         made.settings.worker,
     )
     running = asyncio.create_task(worker.run(made.database))

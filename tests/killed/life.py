@@ -46,7 +46,7 @@ async def live(directory: Path, point: int) -> None:
     assert isinstance(work.platforms, dict)
     for key, platform in work.platforms.items():
         work.platforms[key] = MortalPlatform(platform, fate)
-    pools = [Pool(uuid4(), work.quick, 8), Pool(uuid4(), work.slow, 8)]
+    pools = [Pool(uuid4(), *plan) for plan in work.pools]
     worker = Worker(opener, work.handlers, list(work.platforms), pools, settings.worker)
     working = asyncio.create_task(worker.run(database))
     caller = await _caller(database)

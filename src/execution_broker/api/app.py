@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Route
 from structlog.typing import FilteringBoundLogger
 
 from execution_broker.api import problems, trace
@@ -17,6 +18,7 @@ from execution_broker.api.challenges import challenges
 from execution_broker.api.endpoint import paths
 from execution_broker.api.following import Waiting
 from execution_broker.api.media import negotiate
+from execution_broker.api.metrics import PATH, MetricsPage
 from execution_broker.api.needs import Services
 from execution_broker.api.openapi import written
 from execution_broker.api.routes import ROUTES
@@ -70,6 +72,7 @@ def create_app(
     http: Http,
     log: FilteringBoundLogger,
     *,
+    metrics: MetricsPage | None = None,
     body_seconds: float = 30,
     heartbeat: float = 15,
     new_request_id: Callable[[], str] = lambda: uuid4().hex,
@@ -92,8 +95,11 @@ def create_app(
         )
         return problems.respond(problem, _accept(request), trace.headers(request.scope))
 
+    routes = paths(ROUTES, services, http, body_seconds)
+    if metrics is not None:
+        routes.append(Route(PATH, metrics))
     app = Starlette(
-        routes=paths(ROUTES, services, http, body_seconds),
+        routes=routes,
         middleware=[Middleware(trace.Trace, log=log, new_request_id=new_request_id)],
         exception_handlers={
             **dict.fromkeys(STATUS, _answer_error),

@@ -17,6 +17,7 @@ from execution_broker.models.extensions import (
     Liveness,
     PlatformList,
     PlatformSummary,
+    Poked,
     Readiness,
     ReadinessCheck,
 )
@@ -98,6 +99,10 @@ async def list_platforms(call: Call) -> Response:
             )
         )
     )
+
+
+async def poke(call: Call) -> Response:
+    return call.answer(Poked(steps=await call.services.status.poke()))
 
 
 async def tell_liveness(call: Call) -> Response:

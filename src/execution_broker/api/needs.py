@@ -139,6 +139,9 @@ class Identities(Protocol):
 class Status(Protocol):
     async def ready(self) -> tuple[Check, ...]: ...
     async def platforms(self) -> tuple[PlatformStatus, ...]: ...
+    async def poke(self) -> int:
+        """Let every READY step look now whether it has something to do; how many there were."""
+        ...
 
 
 class Summaries(Protocol[S]):

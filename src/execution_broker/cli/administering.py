@@ -1,7 +1,8 @@
 """Commands that look after a running broker, on its database: `broker admin`."""
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
+from uuid import UUID
 
 import typer
 
@@ -13,12 +14,27 @@ from execution_broker.cli.teaching import teach
 if TYPE_CHECKING:
     from execution_broker.storage.auditing import Finding
 
+_SESSION: Final = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+
+Session = Annotated[UUID, typer.Argument(metavar="SESSION", help="Its uuid.")]
+Mend = Annotated[bool, typer.Option("--mend", help="Destroy and release what is found.")]
+
 administration: Final = typer.Typer(help="Look after a running broker.", no_args_is_help=True)
 
 
 def add_commands(app: typer.Typer, panel: str) -> None:
     """Register the commands with their examples."""
     teach(administration, panel, "audit", audit, "broker admin audit --config broker.toml")
+    teach(administration, panel, "poke", poke, "broker admin poke")
+    teach(administration, panel, "replay", replay, f"broker admin replay {_SESSION}")
+    teach(
+        administration,
+        panel,
+        "orphans",
+        orphans,
+        "broker admin orphans",
+        "broker admin orphans --mend",
+    )
     app.add_typer(administration, name="admin", rich_help_panel=panel)
 
 
@@ -42,6 +58,60 @@ def audit(config: ConfigFile = None, json: Json = False) -> None:
                 f"{found.bookings} bookings of {found.decisions} decisions: {number} found."
             )
         if found.findings:
+            raise typer.Exit(Exit.FAILED)
+
+
+def poke(config: ConfigFile = None, json: Json = False) -> None:
+    """Let everything that waits look now: retries, upkeep, timers. What is not due waits on."""
+    with guarded(json) as where:
+        from execution_broker.factory import operating
+
+        number = asyncio.run(operating.poke(load_settings(config)))
+        if json:
+            where.write_json({"poked": number})
+        else:
+            where.out.print(f"{number} steps look now whether they have something to do.")
+
+
+def replay(session: Session, config: ConfigFile = None, json: Json = False) -> None:
+    """Derive every transition of a session from its event log, and compare it with what is stored.
+
+    Says where the two differ: nothing, if all is well.
+    """
+    with guarded(json) as where:
+        from execution_broker.factory import operating
+
+        found = asyncio.run(operating.replay(load_settings(config), session))
+        if json:
+            where.write_json(found)
+        else:
+            for line in (*found.transitions, *found.differences):
+                where.out.print(line, soft_wrap=True)
+            number = len(found.differences) or "no"
+            where.out.print(f"{found.events} events lead to {found.phase}: {number} differences.")
+        if found.differences:
+            raise typer.Exit(Exit.FAILED)
+
+
+def orphans(config: ConfigFile = None, mend: Mend = False, json: Json = False) -> None:
+    """List what platforms hold and no live session owns, and what ended sessions never saw gone.
+
+    Run it where the platforms can be reached. A worker mends the same by itself, now and then.
+    """
+    with guarded(json) as where:
+        from execution_broker.factory import operating
+
+        settings = load_settings(config)
+        found = asyncio.run(operating.mend(settings) if mend else operating.orphans(settings))
+        if json:
+            where.write_json({"orphans": found})
+        else:
+            for one in found:
+                what = one.handle or f"an open receipt for {one.component}"
+                where.out.print(f"{one.platform}: {what} of session {one.session}")
+            left = "are left" if mend else "found"
+            where.out.print(f"{len(found) or 'No'} orphans {left}.")
+        if found:
             raise typer.Exit(Exit.FAILED)
 
 

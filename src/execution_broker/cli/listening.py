@@ -1,6 +1,7 @@
 """The socket that the API listens on."""
 
 import socket
+from ipaddress import ip_address
 
 from execution_broker.domain.errors import ConfigurationError
 
@@ -28,6 +29,15 @@ def url_of(listening: socket.socket) -> str:
     """The address that clients on this machine use."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    plain = host.strip("[]")
+    try:
+        return ip_address(plain).is_loopback
+    except ValueError:
+        return plain == "localhost"
 
 
 def _cannot_listen(address: str, error: Exception) -> ConfigurationError:

@@ -19,7 +19,7 @@ from execution_broker.cli.context import (
 from execution_broker.cli.doctor.command import doctor
 from execution_broker.cli.exits import Exit
 from execution_broker.cli.plugins import commands as plugins
-from execution_broker.cli.settings import ConfigFile, load_settings
+from execution_broker.cli.settings import ConfigFile, load_settings, narrowed
 from execution_broker.cli.teaching import teach
 
 if TYPE_CHECKING:
@@ -30,6 +30,23 @@ _PANEL: Final = "For operators"
 CheckedFile = Annotated[
     Path | None,
     typer.Argument(metavar="FILE", envvar="BROKER_CONFIG", help="Configuration in TOML."),
+]
+Kinds = Annotated[
+    str | None,
+    typer.Option(metavar="KIND,...", help="Take these kinds of step alone: prepare-data, watch."),
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="So many steps at a time, in each pool."),
+]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PORT",
+        min=0,
+        max=65535,
+        help="Answer /metrics there, on 127.0.0.1; port 0 takes a free one.",
+    ),
 ]
 Listen = Annotated[
     str | None,
@@ -56,7 +73,14 @@ def add_commands(app: typer.Typer) -> None:
         "broker serve --config broker.toml --listen 127.0.0.1:9000",
     )
     teach(app, _PANEL, "api", api, "broker api --config broker.toml")
-    teach(app, _PANEL, "worker", worker, "broker worker --config broker.toml")
+    teach(
+        app,
+        _PANEL,
+        "worker",
+        worker,
+        "broker worker --config broker.toml",
+        "broker worker --kinds prepare-data,probe --concurrency 16 --metrics-port 9101",
+    )
     teach(
         app, _PANEL, "doctor", doctor, "broker doctor", "broker doctor --config broker.toml --json"
     )
@@ -102,17 +126,23 @@ def api(config: ConfigFile = None, listen: Listen = None) -> None:
         serving.serve_api(settings)
 
 
-def worker(config: ConfigFile = None) -> None:
+def worker(
+    config: ConfigFile = None,
+    kinds: Kinds = None,
+    concurrency: Concurrency = None,
+    metrics_port: MetricsPort = None,
+) -> None:
     """Run a worker alone: it prepares, runs and releases what the API has promised.
 
-    Any number of them may run, also on many machines over one PostgreSQL. One that is stopped
-    lets what it does finish for a while; what is left another one takes over.
+    Any number of them may run, also on many machines over one PostgreSQL; each may take some
+    kinds of step alone. One that is stopped lets what it does finish for a while; what is left
+    another one takes over.
     """
     with guarded(json=False):
         settings = load_settings(config)
         from execution_broker.cli import serving
 
-        serving.serve_worker(settings)
+        serving.serve_worker(narrowed(settings, kinds, concurrency), metrics_port)
 
 
 def version(json: Json = False) -> None:

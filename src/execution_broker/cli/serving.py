@@ -15,11 +15,14 @@ import uvicorn
 from execution_broker import factory
 from execution_broker.api.app import create_app
 from execution_broker.api.following import leave
+from execution_broker.api.metrics import MetricsPage, metrics_app
 from execution_broker.cli import logs
-from execution_broker.cli.listening import listen, url_of
+from execution_broker.cli.listening import is_loopback, listen, url_of
 from execution_broker.config import Settings
 from execution_broker.domain.log_events import LogEvent
+from execution_broker.metering import PrometheusMeter
 from execution_broker.ports import registry
+from execution_broker.services.metrics import MetricsService
 from execution_broker.storage.database import Database
 from execution_broker.worker.worker import Pool, Worker
 
@@ -43,9 +46,15 @@ def serve_api(settings: Settings) -> None:
         _run(settings, lambda program: program.serve_api(listening))
 
 
-def serve_worker(settings: Settings) -> None:
+def serve_worker(settings: Settings, metrics_port: int | None = None) -> None:
     """A worker alone: as many as one likes, on any machine that reaches the database."""
-    _run(settings, lambda program: program.serve_worker())
+    if metrics_port is None:
+        _run(settings, lambda program: program.serve_worker())
+        return
+    host = settings.metrics.host
+    listening = listen(f"[{host}]:{metrics_port}" if ":" in host else f"{host}:{metrics_port}")
+    with listening:
+        _run(settings, lambda program: program.serve_worker(listening))
 
 
 def _run(settings: Settings, body: Callable[["_Program"], Coroutine[Any, Any, None]]) -> None:
@@ -53,11 +62,12 @@ def _run(settings: Settings, body: Callable[["_Program"], Coroutine[Any, Any, No
     _warn_of_plugins()
 
     async def run() -> None:
-        open_database = await factory.database_opener(settings)
+        meter = PrometheusMeter()
+        open_database = await factory.database_opener(settings, meter)
         database = open_database()
         try:
             instance = await factory.open_instance(database, settings)
-            await body(_Program(settings, open_database, database, instance))
+            await body(_Program(settings, open_database, database, instance, meter))
         finally:
             await database.close()
         _say("stopped")
@@ -87,11 +97,13 @@ class _Program:
         open_database: Callable[[], Database],
         database: Database,
         instance: factory.Instance,
+        meter: PrometheusMeter,
     ) -> None:
         self._settings = settings
         self._open = open_database
         self._database = database
         self._instance = instance
+        self._metrics = MetricsService(database, meter)
 
     async def serve(self, listening: socket.socket) -> None:
         async with self._server(listening) as server, self._working() as work:
@@ -106,12 +118,24 @@ class _Program:
             _on_signals(lambda: _stop(server))
             await server.serve(sockets=[listening])
 
-    async def serve_worker(self) -> None:
+    async def serve_worker(self, listening: socket.socket | None = None) -> None:
         async with self._working() as work:
             worker = self._worker(work)
-            _on_signals(worker.stop)
             _say(f"working for {', '.join(self._settings.platforms)}")
-            await worker.run(self._database)
+            if listening is None:
+                _on_signals(worker.stop)
+                await worker.run(self._database)
+                return
+            section = self._settings.metrics
+            page = MetricsPage(self._metrics, is_loopback(section.host), section.token)
+            server = _Server(_quiet(metrics_app(page)))
+            _say(f"metrics on {url_of(listening)}/metrics")
+            _on_signals(worker.stop)
+            async with asyncio.TaskGroup() as group:
+                serving = group.create_task(server.serve(sockets=[listening]))
+                await worker.run(self._database)
+                _stop(server)
+                await serving
 
     def _working(self) -> AbstractAsyncContextManager[factory.Work]:
         return factory.working(self._database, self._settings, self._instance)
@@ -124,15 +148,14 @@ class _Program:
         password = await factory.make_administrator(services, settings)
         _say(f"listening on {url}")
         _say(f"the password of {factory.ADMINISTRATOR} is in {password}")
-        config = uvicorn.Config(
-            create_app(services, settings.http, structlog.get_logger()),
-            log_config=None,
-            access_log=False,
-            server_header=False,
+        host = settings.http.listen.rpartition(":")[0]
+        public = is_loopback(host) and settings.http.public_url is None
+        page = MetricsPage(self._metrics, public, settings.metrics.token, services.identities)
+        config = _quiet(
+            create_app(services, settings.http, structlog.get_logger(), metrics=page),
             proxy_headers=bool(settings.http.trusted_proxies),
             forwarded_allow_ips=list(settings.http.trusted_proxies) or None,
             timeout_graceful_shutdown=max(1, settings.worker.drain),
-            lifespan="off",
         )
         try:
             yield _Server(config)
@@ -140,14 +163,20 @@ class _Program:
             await services.identities.close()
 
     def _worker(self, work: factory.Work) -> Worker:
-        concurrency = self._settings.worker.concurrency
         return Worker(
             self._open,
             work.handlers,
             list(work.platforms),
-            [Pool(uuid4(), work.quick, concurrency), Pool(uuid4(), work.slow, concurrency)],
+            [Pool(uuid4(), *plan) for plan in work.pools],
             self._settings.worker,
         )
+
+
+def _quiet(app: Any, **options: Any) -> uvicorn.Config:
+    """How we serve: our own logs, and nothing that tells what runs here."""
+    return uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, lifespan="off", **options
+    )
 
 
 class _Server(uvicorn.Server):

@@ -6,8 +6,10 @@ from enum import StrEnum
 class LogEvent(StrEnum):
     """The name of every event that a log line can have."""
 
+    BATCH_DIVIDED = "batch-divided"
     BELL_LOST = "bell-lost"
     CLAIM_FAILED = "claim-failed"
+    DATABASE_FULL = "database-full"
     ISSUER_UNREACHABLE = "issuer-unreachable"
     LEASE_LOST = "lease-lost"
     PLUGIN_UNUSABLE = "plugin-unusable"

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
 import structlog
 
-from execution_broker.config import Identity, Negotiation, Settings
+from execution_broker.config import Identity, Negotiation, Settings, Worker
 from execution_broker.config import Issuer as IssuerSection
 from execution_broker.domain.identity import Role
+from execution_broker.domain.measures import Meter
 from execution_broker.domain.negotiation import Rules
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.resolve import Defaults
@@ -54,10 +55,8 @@ from execution_broker.storage.database import Connection, Database
 ADMINISTRATOR: Final = "admin"
 PASSWORD_FILE: Final = "admin-password"  # noqa: S105 - the name of the file
 
-_SLOW: Final = frozenset(
-    {StepKind.PREPARE_DATA, StepKind.PREPARE_EXECUTABLE, StepKind.COLLECT, StepKind.PROBE}
-)
-"""Kinds that may take long: they have places of their own, so that nothing waits for them (S8)."""
+_BRIEF: Final = frozenset({StepKind.BEGIN, StepKind.END, StepKind.FINISH})
+"""Kinds of a session's steps that do nothing outside: many are done in one transaction (S3)."""
 
 
 @dataclass(frozen=True)
@@ -68,35 +67,41 @@ class Instance:
     secret: bytes
 
 
+class PoolPlan(NamedTuple):
+    """What one pool takes; with `batch` its kinds are brief, and so many are done together."""
+
+    kinds: frozenset[StepKind]
+    concurrency: int
+    batch: int = 0
+
+
 @dataclass(frozen=True)
 class Work:
-    """What a worker serves: handlers, the platforms by key, and what each pool takes."""
+    """What a worker serves: handlers, the platforms by key, and the pools (S8)."""
 
     handlers: Mapping[StepKind, Handler]
-    platforms: Mapping[int, Platform]
-    transfers: Mapping[str, Transfer]
-    quick: frozenset[StepKind]
-    slow: frozenset[StepKind]
+    outside: "Outside"
+    pools: tuple[PoolPlan, ...]
+
+    @property
+    def platforms(self) -> Mapping[int, Platform]:
+        return self.outside.platforms
 
     async def close(self) -> None:
-        """Give back what platforms and transfers hold."""
-        for platform in self.platforms.values():
-            await platform.close()
-        for transfer in self.transfers.values():
-            await transfer.close()
+        await self.outside.close()
 
 
 _FOR_ALL: Final = (StepKind.SWEEP, StepKind.PROLONG, StepKind.PURGE)
 _FOR_EACH: Final = (StepKind.REPORT, StepKind.RECONCILE)
 
 
-async def database_opener(settings: Settings) -> Callable[[], Database]:
+async def database_opener(settings: Settings, meter: Meter | None = None) -> Callable[[], Database]:
     """Opens the configured database as often as it is called.
 
     The data directory is made first. ConfigurationError says what cannot be had.
     """
     make_directory(settings.data_directory)
-    return await opening.opener(settings.database.url, settings.data_directory)
+    return await opening.opener(settings.database.url, settings.data_directory, meter)
 
 
 async def open_instance(database: Database, settings: Settings) -> Instance:
@@ -137,8 +142,24 @@ def make_services(
     )
 
 
-async def make_work(database: Database, settings: Settings, instance: Instance) -> Work:
-    """Everything that works, with the upkeep steps in place."""
+@dataclass(frozen=True)
+class Outside:
+    """The plugins that touch the outside world, platforms by key."""
+
+    platforms: Mapping[int, Platform]
+    transfers: Mapping[str, Transfer]
+    data_kinds: Mapping[str, DataKind]
+
+    async def close(self) -> None:
+        """Give back what platforms and transfers hold."""
+        for platform in self.platforms.values():
+            await platform.close()
+        for transfer in self.transfers.values():
+            await transfer.close()
+
+
+async def make_outside(database: Database, settings: Settings, instance: Instance) -> Outside:
+    """The configured plugins, made. Whoever makes them closes them."""
     data_kinds: dict[str, DataKind] = make_plugins("data_kinds", settings.data_kinds)
     transfers: dict[str, Transfer] = make_plugins("transfers", settings.transfers)
     keys = {one.name: one.id for one in await database.read(bookings.platforms)}
@@ -149,13 +170,32 @@ async def make_work(database: Database, settings: Settings, instance: Instance) 
         platforms[keys[name]] = make_platform(
             settings, name, instance.uuid, directory, data_kinds=data_kinds, transfers=transfers
         )
-    stage = Staging(transfers, settings.data_directory / "cache")
-    sites = {keys[name]: rules for name, rules in settings.sites.items()}
-    world = World(database, platforms, sites, stage, instance.uuid, settings.retention)
-    table = handlers(world, _intervals(settings), data_kinds, transfers)
-    await database.write(partial(_add_upkeep, {keys[name]: name for name in settings.platforms}))
-    slow = frozenset(table) & _SLOW
-    return Work(table, platforms, transfers, frozenset(table) - slow, slow)
+    return Outside(platforms, transfers, data_kinds)
+
+
+async def make_work(database: Database, settings: Settings, instance: Instance) -> Work:
+    """Everything that works, with the upkeep steps in place."""
+    outside = await make_outside(database, settings, instance)
+    stage = Staging(outside.transfers, settings.data_directory / "cache")
+    names = dict(zip(outside.platforms, settings.platforms, strict=True))
+    sites = {key: settings.sites[name] for key, name in names.items()}
+    world = World(database, outside.platforms, sites, stage, instance.uuid, settings.retention)
+    table = handlers(world, _intervals(settings), outside.data_kinds, outside.transfers)
+    await database.write(partial(_add_upkeep, names))
+    return Work(table, outside, plan_pools(settings.worker, frozenset(table)))
+
+
+def plan_pools(section: Worker, kinds: frozenset[StepKind]) -> tuple[PoolPlan, ...]:
+    """The configured pools, one of what is brief, and one of all other kinds."""
+    words = {kind.word: kind for kind in kinds if not section.kinds or kind.word in section.kinds}
+    pools = [
+        PoolPlan(frozenset(words[word] for word in pool.kinds if word in words), pool.concurrency)
+        for pool in section.pools.values()
+    ]
+    rest = frozenset(words.values()).difference(*(pool.kinds for pool in pools))
+    pools.append(PoolPlan(rest & _BRIEF, section.concurrency, section.batch))
+    pools.append(PoolPlan(rest - _BRIEF, section.concurrency))
+    return tuple(pool for pool in pools if pool.kinds)
 
 
 @asynccontextmanager

@@ -75,6 +75,12 @@ class PlatformList(Wire, frozen=True):
     platforms: tuple[PlatformSummary, ...] = ()
 
 
+class Poked(Wire, frozen=True):
+    """How many steps were told to look now whether they have something to do."""
+
+    steps: int
+
+
 class Liveness(Wire, frozen=True):
     """The process answers; whether it can do anything is said by `Readiness`."""
 

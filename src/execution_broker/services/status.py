@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from execution_broker.storage import bookings
+from execution_broker.storage import bookings, steps
 from execution_broker.storage.database import Connection, Database
 
 
@@ -51,6 +51,10 @@ class StatusService:
             )
 
         return await self._database.read(work)
+
+    async def poke(self) -> int:
+        """Let every READY step look now whether it has something to do; how many there were."""
+        return await self._database.write(steps.poke)
 
     async def _ready(self, connection: Connection) -> tuple[Check, ...]:
         now = await connection.clock()

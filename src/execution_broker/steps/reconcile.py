@@ -2,29 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import msgspec
 
 from execution_broker.domain.plan import StepKind
 from execution_broker.ports.platform import Holding
 from execution_broker.steps.base import Applied, PutBack
-from execution_broker.steps.release import end_bookings
+from execution_broker.steps.orphans import finish_abandoned, mend
 from execution_broker.steps.upkeep import Upkeep
-from execution_broker.storage import outside, retention, sessions
+from execution_broker.storage import retention
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.retention import Forgettable
-from execution_broker.transitions import ending
 
 _BATCH = 100
 
 
 class Reconcile(Upkeep):
-    """Destroys what a platform holds under our label and no live session owns.
-
-    Lists first and reads the rows after: what appears between is in the rows.
-    """
+    """Destroys what a platform holds under our label and no live session owns."""
 
     kind = StepKind.RECONCILE
 
@@ -33,15 +28,9 @@ class Reconcile(Upkeep):
         return step.platform
 
     async def act(self, loaded: int) -> Sequence[Holding]:
-        """What was destroyed."""
+        """Destroys orphans; what is held afterwards."""
         platform = self.world.platforms[loaded]
-        holdings = await platform.holdings()
-        owned = await self.world.database.read(
-            lambda connection: sessions.owned(connection, {one.session for one in holdings})
-        )
-        orphans = [one for one in holdings if one.session not in owned]
-        for orphan in orphans:
-            await platform.destroy(orphan)
+        await mend(self.world.database, platform)
         return await platform.holdings()
 
     async def apply(
@@ -53,15 +42,7 @@ class Reconcile(Upkeep):
         now: datetime,
     ) -> Applied:
         """Sessions whose release had failed are released now, if nothing of them is left."""
-        left: set[UUID] = {one.session for one in result}
-        for id_ in await sessions.abandoned(connection, loaded):
-            session = await sessions.locked(connection, id_)
-            if session is not None and session.uuid not in left:
-                for receipt in await outside.receipts(connection, id_):
-                    await outside.gone(connection, id_, receipt.component, now)
-                await end_bookings(connection, session, now)
-                ending.finish(session, now)
-                await sessions.save(connection, session, now)
+        await finish_abandoned(connection, loaded, {one.session for one in result}, now)
         return PutBack(now + self.interval)
 
 

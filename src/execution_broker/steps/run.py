@@ -7,6 +7,7 @@ from execution_broker.domain import messages
 from execution_broker.domain.demand import COMPUTE, EXECUTABLE
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.iso8601 import write_duration, write_instant
+from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
@@ -78,6 +79,8 @@ class Start:
         take(session, result, key, now)
         if session.ended is None:
             _begin_running(session, loaded, now)
+            if session.is_promise_broken:
+                connection.measure(Measure.PROMISES_BROKEN)
             assert session.ends is not None
             await steps.set_due(connection, session.id, StepKind.END, session.ends)
         await sessions.save(connection, session, now)

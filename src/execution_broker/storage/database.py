@@ -7,11 +7,21 @@ deadlock: it must have no effect but its statements.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from execution_broker.domain.measures import Measure, Meter
 
 T = TypeVar("T")
 Row = dict[str, Any]
 """One row by column name. Columns named `..._at` are aware datetimes, `...uuid` are UUIDs."""
+
+
+class Measured(NamedTuple):
+    """What a transaction measured, until it is committed."""
+
+    what: Measure
+    value: float
+    labels: tuple[str, ...]
 
 
 class Connection(Protocol):
@@ -43,11 +53,20 @@ class Connection(Protocol):
         """Wake waiting workers once this transaction is committed."""
         ...
 
+    def measure(self, what: Measure, *labels: str, value: float = 1) -> None:
+        """Count something, or note a time, once this transaction is committed."""
+        ...
+
 
 Work = Callable[[Connection], Awaitable[T]]
 
 
 class Database(Protocol):
+    @property
+    def meter(self) -> Meter:
+        """Where what is measured outside of transactions goes, too."""
+        ...
+
     async def read(self, work: Work[T]) -> T:
         """Run work that only reads. It sees one consistent state."""
         ...

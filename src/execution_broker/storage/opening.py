@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from execution_broker.domain.errors import ConfigurationError
+from execution_broker.domain.measures import Meter
 from execution_broker.storage import revision
 from execution_broker.storage.database import Database
 from execution_broker.storage.health import (
@@ -31,10 +32,13 @@ class State(NamedTuple):
         return self.revision == self.needed
 
 
-async def opener(url: str, data_directory: Path) -> Callable[[], Database]:
+async def opener(
+    url: str, data_directory: Path, meter: Meter | None = None
+) -> Callable[[], Database]:
     """Opens the database as often as it is called.
 
-    `url`: `sqlite` (in the data directory), `sqlite:///path`, `postgresql://...`. SQLite's tables
+    `url`: `sqlite` (in the data directory), `sqlite:///path`, `postgresql://...`; behind a SQLite
+    address `?max_page_count=N` bounds the file. What is measured goes to `meter`. SQLite's tables
     are made or upgraded first; PostgreSQL's are left to the operator. ConfigurationError names
     what is wrong, and never a password.
     """
@@ -43,7 +47,7 @@ async def opener(url: str, data_directory: Path) -> Callable[[], Database]:
     if path is not None:
         if not now.is_current:
             await upgrade(url, data_directory)
-        return partial(SqliteDatabase, path)
+        return partial(SqliteDatabase, path, meter, _pages(url))
     if not now.is_current:
         raise ConfigurationError(
             f"The tables of the database are at revision {now.revision}, not {now.needed}.",
@@ -51,7 +55,7 @@ async def opener(url: str, data_directory: Path) -> Callable[[], Database]:
         )
     from execution_broker.storage.postgres import PostgresDatabase
 
-    return partial(PostgresDatabase, url)
+    return partial(PostgresDatabase, url, meter)
 
 
 async def state(url: str, data_directory: Path) -> State:
@@ -107,15 +111,30 @@ async def drift(url: str, data_directory: Path) -> list[str]:
 
 def _path(url: str, data_directory: Path) -> Path | None:
     """The file of a SQLite address; None for a server."""
-    if url == "sqlite":
+    plain = url.partition("?")[0]
+    if plain == "sqlite":
         return data_directory / "broker.sqlite"
-    if url.startswith("sqlite:///"):
-        return Path(url.removeprefix("sqlite:///"))
+    if plain.startswith("sqlite:///"):
+        return Path(plain.removeprefix("sqlite:///"))
     if url.startswith(("postgresql://", "postgres://")):
         return None
     raise ConfigurationError(
         f"database.url is {url.partition(':')[0]}:..., which this version cannot open.",
         "Use sqlite, sqlite:///path/to/file, or postgresql://host/database.",
+    )
+
+
+def _pages(url: str) -> int | None:
+    """How many pages a SQLite file may have at most, if its address says so."""
+    asked = url.partition("?")[2]
+    if not asked:
+        return None
+    name, _, number = asked.partition("=")
+    if name == "max_page_count" and number.isdecimal() and int(number) > 0:
+        return int(number)
+    raise ConfigurationError(
+        f"database.url: {asked!r} behind the address is not understood.",
+        "Use ?max_page_count=N, or nothing.",
     )
 
 

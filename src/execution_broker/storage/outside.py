@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from execution_broker.storage.database import Connection
 
@@ -25,6 +26,13 @@ class Receipt(NamedTuple):
     intended: datetime
     made: datetime | None
     gone: datetime | None
+
+
+class Lost(NamedTuple):
+    """A receipt that is open though nothing will ever close it but reconciliation."""
+
+    session: UUID
+    component: str
 
 
 async def intend(
@@ -58,6 +66,12 @@ async def receipts(connection: Connection, session: int) -> list[Receipt]:
         )
         for row in await connection.rows("receipts", session=session)
     ]
+
+
+async def lost(connection: Connection, platform: int) -> list[Lost]:
+    """What ended sessions without steps to do have never seen gone."""
+    rows = await connection.rows("lost_things", platform=platform)
+    return [Lost(row["uuid"], row["component"]) for row in rows]
 
 
 async def seen(connection: Connection, session: int) -> dict[str, int]:

@@ -19,7 +19,8 @@ import structlog
 
 from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
-from execution_broker.storage.database import Row, Work
+from execution_broker.domain.measures import Measure, Meter, NoMeter
+from execution_broker.storage.database import Measured, Row, Work
 from execution_broker.storage.statements import render, statements
 
 T = TypeVar("T")
@@ -52,7 +53,8 @@ class PostgresDatabase:
     loop that first uses it.
     """
 
-    def __init__(self, url: str, connections: int = 10) -> None:
+    def __init__(self, url: str, meter: Meter | None = None, connections: int = 10) -> None:
+        self.meter = meter or NoMeter()
         self.shift = timedelta()
         self.rings = 0
         self._url = url
@@ -97,6 +99,7 @@ class PostgresDatabase:
                 _log.info(
                     LogEvent.TRANSACTION_RETRIED, reason=type(error).__name__, attempt=attempt
                 )
+                self.meter.measure(Measure.RETRIES, 1)
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter
             except _AWAY as error:
                 raise _unavailable(error) from error
@@ -107,6 +110,8 @@ class PostgresDatabase:
         async with pool.acquire() as connection, connection.transaction(**options):
             transaction = PostgresConnection(connection, self.shift)
             result = await work(transaction)
+        for one in transaction.measured:
+            self.meter.measure(one.what, one.value, *one.labels)
         if transaction.rung:
             self._ring()
             self._bell.ring()
@@ -142,6 +147,7 @@ class PostgresConnection:
         self._connection = connection
         self._shift = shift
         self.rung = False
+        self.measured: list[Measured] = []
 
     async def rows(self, statement: str, /, **values: Any) -> list[Row]:
         sql, names = _dialect(statement)
@@ -178,6 +184,9 @@ class PostgresConnection:
 
     def ring(self) -> None:
         self.rung = True
+
+    def measure(self, what: Measure, *labels: str, value: float = 1) -> None:
+        self.measured.append(Measured(what, value, labels))
 
 
 class _Bell:

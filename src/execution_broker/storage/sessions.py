@@ -203,19 +203,45 @@ async def events_after(connection: Connection, session: int, number: int) -> lis
     ]
 
 
+async def numbered_events(connection: Connection, session: int) -> list[tuple[int, NewEvent]]:
+    """The whole log of a session, with the numbers as they are stored."""
+    return [
+        (
+            row["number"],
+            NewEvent(row["type"], row["component"], decode(row["body"], dict), row["happened_at"]),
+        )
+        for row in await connection.rows("events", session=session, after=0)
+    ]
+
+
 async def add_event(connection: Connection, session: int, event: NewEvent) -> None:
     """Append one event to the log of a locked session that is not loaded."""
-    row = await connection.row("count_event", session=session, now=event.time)
-    assert row is not None
-    await connection.execute(
-        "add_event",
-        session=session,
-        number=row["events"],
-        type=event.type,
-        component=event.component,
-        body=encode(event.body),
-        now=event.time,
-    )
+    await add_events(connection, [(session, event)], event.time)
+
+
+async def add_events(
+    connection: Connection, events: Sequence[tuple[int, NewEvent]], now: datetime
+) -> None:
+    """Append events to the logs of locked sessions that are not loaded, in few statements."""
+    left = list(events)
+    while left:
+        first = dict(reversed(left))
+        rows = await connection.rows("count_events", sessions=sorted(first), now=now)
+        await connection.many(
+            "add_event",
+            [
+                {
+                    "session": row["id"],
+                    "number": row["events"],
+                    "type": first[row["id"]].type,
+                    "component": first[row["id"]].component,
+                    "body": encode(first[row["id"]].body),
+                    "now": first[row["id"]].time,
+                }
+                for row in rows
+            ],
+        )
+        left = [(session, event) for session, event in left if first[session] is not event]
 
 
 async def owned(connection: Connection, uuids: Iterable[UUID]) -> set[UUID]:

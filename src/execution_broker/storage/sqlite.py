@@ -12,12 +12,17 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from execution_broker.domain.errors import Unavailable
-from execution_broker.storage.database import Row, Work
+from execution_broker.domain.log_events import LogEvent
+from execution_broker.domain.measures import Measure, Meter, NoMeter
+from execution_broker.storage.database import Measured, Row, Work
 from execution_broker.storage.statements import render, statements
 
 T = TypeVar("T")
+
+_log = structlog.get_logger()
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -30,8 +35,11 @@ class SqliteDatabase:
     `shift` is added to the clock: with it a test moves time without waiting.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, meter: Meter | None = None, pages: int | None = None) -> None:
+        """`pages`: the most the file may have, for a disk that is not ours alone."""
         self.path = path
+        self.meter = meter or NoMeter()
+        self._pages = pages
         self.shift = timedelta()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="sqlite-reader")
@@ -40,6 +48,7 @@ class SqliteDatabase:
         self._bell = asyncio.Event()
         self.rings = 0
         self._version = 0
+        self._looked = 0.0
 
     async def read(self, work: Work[T]) -> T:
         result, _ = await self._submit(self._readers, work, "BEGIN")
@@ -59,6 +68,9 @@ class SqliteDatabase:
                 async with asyncio.timeout(min(left, _LOOK)):
                     await self._bell.wait()
             except TimeoutError:
+                if loop.time() - self._looked < _LOOK / 2:
+                    continue  # somebody else who waits has just looked
+                self._looked = loop.time()
                 if await self._changed_elsewhere():
                     self._ring()
 
@@ -92,6 +104,8 @@ class SqliteDatabase:
                 raise
         except sqlite3.OperationalError as error:
             raise _unavailable(error, self.path) from error
+        for one in transaction.measured:
+            self.meter.measure(one.what, one.value, *one.labels)
         return result, transaction.rung
 
     def _connection(self) -> sqlite3.Connection:
@@ -103,6 +117,8 @@ class SqliteDatabase:
             connection.row_factory = sqlite3.Row
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                 connection.execute(f"PRAGMA {pragma}")
+            if self._pages is not None:
+                connection.execute(f"PRAGMA max_page_count = {self._pages:d}")
             self._local.connection = connection
             self._opened.append(connection)
         return connection
@@ -125,6 +141,7 @@ class SqliteConnection:
         self._connection = connection
         self._shift = shift
         self.rung = False
+        self.measured: list[Measured] = []
 
     async def rows(self, statement: str, /, **values: Any) -> list[Row]:
         found = self._connection.execute(_dialect(statement), _adapt(values))
@@ -149,6 +166,9 @@ class SqliteConnection:
 
     def ring(self) -> None:
         self.rung = True
+
+    def measure(self, what: Measure, *labels: str, value: float = 1) -> None:
+        self.measured.append(Measured(what, value, labels))
 
 
 def _finish(work: Any) -> Any:
@@ -203,6 +223,7 @@ def _read(name: str, value: Any) -> Any:
 
 def _unavailable(error: sqlite3.OperationalError, path: Path) -> Unavailable:
     if "full" in str(error):
+        _log.error(LogEvent.DATABASE_FULL, path=str(path))
         return Unavailable(
             f"The database {path} cannot grow: {error}.",
             "Nothing was changed. Free some disk space and try again.",

@@ -1,11 +1,13 @@
 """The queue: steps, what they wait for, and who has leased them (S1-S7)."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from execution_broker.domain.lifecycle import StepPhase, move_step
+from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import RELEASES, StepKind
 from execution_broker.storage.database import Connection, Row
 from execution_broker.storage.documents import decode, encode
@@ -127,7 +129,11 @@ async def claim(connection: Connection, lease: Lease) -> list[LeasedStep]:
         now=lease.now,
         until=lease.until,
     )
-    return sorted((_step(row) for row in rows), key=lambda step: (step.due, step.id))
+    claimed = sorted((_step(row) for row in rows), key=lambda step: (step.due, step.id))
+    for step in claimed:
+        waited = (lease.now - step.due).total_seconds()
+        connection.measure(Measure.CLAIM_LATENCY, step.kind.word, value=waited)
+    return claimed
 
 
 async def next_free(
@@ -157,6 +163,16 @@ async def still_leased(
     return None if row is None else _step(row)
 
 
+async def still_leased_of(
+    connection: Connection, leased: Sequence[LeasedStep], processor: UUID
+) -> list[LeasedStep]:
+    """Of these steps, locked, those that this attempt has not lost."""
+    ids = sorted(step.id for step in leased)
+    rows = await connection.rows("lock_leased_steps", ids=ids, processor=processor)
+    held = {(row["id"], row["attempt"]) for row in rows}
+    return [step for step in leased if (step.id, step.attempt) in held]
+
+
 async def end(
     connection: Connection,
     step: LeasedStep,
@@ -167,8 +183,23 @@ async def end(
     """Give a running step its end phase and make READY what waited only for it (S7)."""
     phase = move_step(StepPhase.RUNNING, phase)
     await connection.execute("end_step", id=step.id, phase=phase, result=encode(result), now=now)
+    connection.measure(Measure.STEPS_ENDED, step.kind.word, phase)
     if step.session is not None:
-        await _wake(connection, step.session)
+        await _wake(connection, [step.session])
+
+
+async def end_many(
+    connection: Connection, ended: Sequence[LeasedStep], phase: StepPhase, now: datetime
+) -> None:
+    """As `end`, for many running steps without a result, in a few statements for all of them."""
+    phase = move_step(StepPhase.RUNNING, phase)
+    ids = sorted(step.id for step in ended)
+    await connection.execute("end_steps", ids=ids, phase=phase, now=now)
+    for kind, number in Counter(step.kind.word for step in ended).items():
+        connection.measure(Measure.STEPS_ENDED, kind, phase, value=number)
+    sessions = {step.session for step in ended if step.session is not None}
+    if sessions:
+        await _wake(connection, sorted(sessions))
 
 
 async def put_back(
@@ -188,13 +219,21 @@ async def put_back(
         delays=delays,
         payload=encode(step.payload if payload is None else payload),
     )
+    connection.measure(Measure.STEPS_PUT_BACK, step.kind.word)
     connection.ring()
+
+
+async def poke(connection: Connection) -> int:
+    """Let every READY step look now whether it has something to do; how many there were."""
+    number = await connection.execute("poke", now=await connection.clock())
+    connection.ring()
+    return number
 
 
 async def wake_dormant(connection: Connection, session: int, kinds: Collection[StepKind]) -> None:
     """Let dormant steps wait for their turn, and make READY those that wait for nothing."""
     await connection.execute("wake_dormant", session=session, kinds=list(kinds))
-    await _wake(connection, session)
+    await _wake(connection, [session])
 
 
 async def set_due(connection: Connection, session: int, kind: StepKind, due: datetime) -> None:
@@ -220,9 +259,9 @@ async def revive(connection: Connection, key: str, now: datetime) -> None:
     connection.ring()
 
 
-async def _wake(connection: Connection, session: int) -> None:
-    await connection.rows("lock_waiting", session=session)
-    if await connection.execute("wake_ready", session=session):
+async def _wake(connection: Connection, sessions: Sequence[int]) -> None:
+    await connection.rows("lock_waiting", sessions=sessions)
+    if await connection.execute("wake_ready", sessions=sessions):
         connection.ring()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from execution_broker.domain.measures import Measure
 from execution_broker.models.phases import SessionPhase
 from execution_broker.storage import bookings, sessions
 from execution_broker.storage.database import Connection
@@ -18,6 +19,7 @@ async def expire(connection: Connection, offersets: Iterable[int], now: datetime
     over = [o for o in offers if o.phase is SessionPhase.OFFERED and o.expires <= now]
     for offer in over:
         refuse(offer, SessionPhase.EXPIRED, offer.expires)
+        connection.measure(Measure.OFFERS, "expired")
     await sessions.save_all(connection, over)
     open_ = {offer.offerset for offer in offers if offer.phase is SessionPhase.OFFERED}
     held = await bookings.held_of(connection, set(ids) - open_)

@@ -1,8 +1,9 @@
-"""Carries one leased step from load over act to apply (S1)."""
+"""Carries one leased step from load over act to apply (S1), or many brief ones together."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 from uuid import UUID
 
 import structlog
@@ -12,6 +13,7 @@ from execution_broker.domain import messages
 from execution_broker.domain.errors import OutsideError, Permanent, Transient, Unavailable
 from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.log_events import LogEvent
+from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
 from execution_broker.steps.base import (
     Applied,
@@ -28,6 +30,9 @@ from execution_broker.storage.records import LeasedStep, NewEvent
 from execution_broker.transitions.living import STEP_END
 
 _log = structlog.get_logger()
+
+_FIRST_WAIT: Final = 0.2
+_LONGEST_WAIT: Final = 3.0
 
 
 class Carrier:
@@ -62,19 +67,76 @@ class Carrier:
             told = messages.STEP_FAILED(step=step.kind.word, reason=type(error).__name__)
             await self._failed(step, Transient(told))
 
+    async def carry_together(self, leased: Sequence[LeasedStep]) -> None:
+        """Load, act and apply steps that do nothing outside, all in one transaction.
+
+        Where one of them cannot, each is carried on its own: what is poisonous fails alone.
+        """
+        if len(leased) > 1 and all(step.lapses <= self._settings.lapses for step in leased):
+            try:
+                await self._write(lambda c: self._together(c, leased))
+            except Exception as error:  # one poisonous step must not stop the others
+                _log.info(LogEvent.BATCH_DIVIDED, reason=type(error).__name__)
+            else:
+                return
+        for step in leased:
+            await self.carry(step)
+
     async def drop(self, step: LeasedStep) -> None:
         """Its session has ended while it acted: the step is not needed any more."""
-        await self._database.write(lambda c: self._conclude_leased(c, step, Cancelled()))
+        await self._write(lambda c: self._conclude_leased(c, step, Cancelled()))
 
     async def give_back(self, step: LeasedStep) -> None:
         """This worker stops: let another one have the step now."""
         await self._database.write(lambda c: self._give_back(c, step))
 
     async def _carry(self, step: LeasedStep, handler: Handler) -> None:
-        loaded = await self._database.write(lambda c: self._load(c, handler, step))
+        loaded = await self._write(lambda c: self._load(c, handler, step))
         if not isinstance(loaded, _Nothing | Applied):
             result = await handler.act(loaded)
-            await self._database.write(lambda c: self._apply(c, handler, step, loaded, result))
+            await self._write(lambda c: self._apply(c, handler, step, loaded, result))
+
+    async def _write(self, work: Callable[[Connection], Awaitable[Any]]) -> Any:
+        """Write, and while the database is away, again: who renews the lease says when to stop."""
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                return await self._database.write(work)
+            except Unavailable as error:
+                _log.warning(LogEvent.STEP_UNFINISHED, reason=str(error))
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+
+    async def _together(self, connection: Connection, leased: Sequence[LeasedStep]) -> None:
+        """Locks all sessions first, in their order, then the steps."""
+        of_sessions = {step.session for step in leased if step.session is not None}
+        if of_sessions:
+            await sessions.lock(connection, of_sessions)
+        ours = await steps.still_leased_of(connection, leased, self._processor)
+        now = await connection.clock()
+        ended: dict[StepPhase, list[LeasedStep]] = {}
+        for step in ours:
+            applied = await self._at_once(connection, step, now)
+            phase = _PHASES.get(type(applied))
+            if phase is None or getattr(applied, "result", None) is not None:
+                await self._conclude(connection, step, applied, now)
+            else:
+                ended.setdefault(phase, []).append(step)
+        for phase, group in ended.items():
+            await steps.end_many(connection, group, phase, now)
+            await sessions.add_events(
+                connection,
+                [(step.session, _ended(step, phase, now)) for step in group if step.session],
+                now,
+            )
+
+    async def _at_once(self, connection: Connection, step: LeasedStep, now: datetime) -> Applied:
+        handler = self._handlers[step.kind]
+        loaded = await handler.load(connection, step, now)
+        if isinstance(loaded, Applied):
+            return loaded
+        result = await handler.act(loaded)
+        return await handler.apply(connection, step, loaded, result, now)
 
     async def _load(self, connection: Connection, handler: Handler, step: LeasedStep) -> Any:
         if not await self._is_ours(connection, step):
@@ -90,6 +152,7 @@ class Carrier:
     ) -> None:
         if not await self._is_ours(connection, step):
             _log.warning(LogEvent.LEASE_LOST)
+            connection.measure(Measure.STALE_APPLIES, step.kind.word)
             return
         now = await connection.clock()
         applied = await handler.apply(connection, step, loaded, result, now)
@@ -106,7 +169,7 @@ class Carrier:
             await self._give_up(step, Permanent(told))
         else:
             _log.info(LogEvent.STEP_FAILED, failures=failures)
-            await self._database.write(lambda c: self._try_again(c, step, failures))
+            await self._write(lambda c: self._try_again(c, step, failures))
 
     async def _give_up(self, step: LeasedStep, error: OutsideError) -> None:
         handler = self._handlers[step.kind]
@@ -118,11 +181,12 @@ class Carrier:
                 await self._conclude(connection, step, applied, now)
 
         _log.info(LogEvent.STEP_GAVE_UP, reason=str(error))
-        await self._database.write(fail)
+        await self._write(fail)
 
     async def _try_again(self, connection: Connection, step: LeasedStep, failures: int) -> None:
         if await self._is_ours(connection, step):
             due = await connection.clock() + growing(failures, first=0.5, most=60)
+            connection.measure(Measure.STEP_FAILURES, step.kind.word)
             await steps.put_back(connection, step, due, failures=failures, delays=step.delays)
 
     async def _give_back(self, connection: Connection, step: LeasedStep) -> None:
@@ -174,10 +238,18 @@ class Carrier:
     ) -> None:
         await steps.end(connection, step, phase, result, now)
         if step.session is not None:
-            body = {"step": step.key, "phase": phase.value}
-            await sessions.add_event(
-                connection, step.session, NewEvent(STEP_END, step.component, body, now)
-            )
+            await sessions.add_event(connection, step.session, _ended(step, phase, now))
+
+
+_PHASES: Final[Mapping[type[Applied], StepPhase]] = {
+    Completed: StepPhase.COMPLETED,
+    Failed: StepPhase.FAILED,
+    Cancelled: StepPhase.CANCELLED,
+}
+
+
+def _ended(step: LeasedStep, phase: StepPhase, now: datetime) -> NewEvent:
+    return NewEvent(STEP_END, step.component, {"step": step.key, "phase": phase.value}, now)
 
 
 class _Nothing:

@@ -13,6 +13,7 @@ import structlog
 
 from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
+from execution_broker.domain.measures import Measure
 from execution_broker.storage import steps
 from execution_broker.storage.database import Connection, Database
 
@@ -68,18 +69,17 @@ class Renewer:
 
     async def _renew_for_ever(self) -> None:
         database = self._open()
-        lost_since: float | None = None
         clock = asyncio.get_running_loop().time
+        renewed = clock()
         try:
             while not self._stopping.wait(self._interval.total_seconds()):
                 try:
                     await self._renew(database)
-                    lost_since = None
+                    renewed = clock()
                 except Unavailable as error:
-                    lost_since = lost_since or clock()
                     _log.warning(LogEvent.RENEWAL_FAILED, reason=str(error))
-                    if clock() - lost_since > (self._lease - self._interval).total_seconds():
-                        self._stop_all(Loss.LAPSED)
+                    if clock() - renewed >= (self._lease - self._interval).total_seconds():
+                        self._stop_all(Loss.LAPSED, database)
         finally:
             await database.close()
 
@@ -93,6 +93,7 @@ class Renewer:
                 if step in overtaken:
                     held[step].stop(Loss.OVERTAKEN)
                 elif step not in kept and step in self._held:
+                    database.meter.measure(Measure.LEASES_LOST, 1)
                     held[step].stop(Loss.LAPSED)
 
     async def _write(
@@ -101,8 +102,9 @@ class Renewer:
         until = await connection.clock() + self._lease
         return await steps.renew(connection, processor, ids, until)
 
-    def _stop_all(self, loss: Loss) -> None:
+    def _stop_all(self, loss: Loss, database: Database) -> None:
         with self._lock:
             held = list(self._held.values())
+        database.meter.measure(Measure.LEASES_LOST, len(held))
         for one in held:
             one.stop(loss)

@@ -23,14 +23,21 @@ from execution_broker.worker.renewing import Held, Loss, Renewer
 _log = structlog.get_logger()
 
 _LONGEST_WAIT: Final = 5.0
+_UNTIL_IT_IS_BACK: Final = 1.0
+_FIRST_BATCH: Final = 8
+_LONG_BATCH: Final = 1.0
 
 
 class Pool(NamedTuple):
-    """One processor: it serves these kinds, and carries out so many steps at the same time."""
+    """One processor: it serves these kinds, and carries out so many steps at the same time.
+
+    With `batch`, all of its kinds are brief: as many as that are claimed and carried together.
+    """
 
     processor: UUID
     kinds: Collection[StepKind]
     concurrency: int
+    batch: int = 0
 
 
 class Worker:
@@ -59,7 +66,8 @@ class Worker:
         try:
             async with asyncio.TaskGroup() as group:
                 for pool in self._pools:
-                    group.create_task(self._serve(pool, database, renewer))
+                    serve = self._serve_batches if pool.batch else self._serve
+                    group.create_task(serve(pool, database, renewer))
         finally:
             await asyncio.to_thread(renewer.stop)
 
@@ -68,26 +76,45 @@ class Worker:
         self._stopping.set()
 
     async def _serve(self, pool: Pool, database: Database, renewer: Renewer) -> None:
+        """Never claims more than it can begin at once: what waits is there for other workers."""
         carrier = Carrier(database, self._handlers, self._settings, pool.processor)
         active: set[asyncio.Task[None]] = set()
         while not self._stopping.is_set():
-            try:
-                heard = database.rings
-                leased, wait = await self._claim(pool, database, pool.concurrency - len(active))
-            except Unavailable as error:
-                _log.warning(LogEvent.CLAIM_FAILED, reason=str(error))
-                leased, wait = [], _LONGEST_WAIT
+            heard = database.rings
+            leased, wait = await self._claim(pool, database, pool.concurrency - len(active))
             for step in leased:
                 active.add(asyncio.create_task(self._carry(carrier, step, pool, renewer)))
             if not leased:
-                await self._pause(database, active, pool, wait, heard)
+                has_room = len(active) < pool.concurrency
+                await self._pause(database, active, wait, heard if has_room else None)
             active = {carrying for carrying in active if not carrying.done()}
         await self._drain(active)
+
+    async def _serve_batches(self, pool: Pool, database: Database, renewer: Renewer) -> None:
+        """Claims more while there is more and it goes quickly, less when it takes long."""
+        carrier = Carrier(database, self._handlers, self._settings, pool.processor)
+        clock = asyncio.get_running_loop().time
+        size = _FIRST_BATCH
+        while not self._stopping.is_set():
+            heard = database.rings
+            leased, wait = await self._claim(pool, database, min(size, pool.batch))
+            if not leased:
+                await self._pause(database, set(), wait, heard)
+                continue
+            begun = clock()
+            await self._carry_together(carrier, leased, pool, renewer)
+            if clock() - begun > _LONG_BATCH:
+                size = max(_FIRST_BATCH, size // 2)
+            elif len(leased) >= size:
+                size = min(2 * size, pool.batch)
 
     async def _claim(
         self, pool: Pool, database: Database, free: int
     ) -> tuple[list[LeasedStep], float]:
-        """The steps that were leased, and how long to wait when there are none."""
+        """The steps that were leased, and how long to wait when there are none.
+
+        A database that is away is waited for.
+        """
         if free <= 0:
             return [], _LONGEST_WAIT
 
@@ -102,19 +129,22 @@ class Worker:
             wait = (due - now).total_seconds() if due else self._settings.poll
             return [], min(max(wait, 0.01), self._settings.poll)
 
-        return await database.write(claim)
+        try:
+            return await database.write(claim)
+        except Unavailable as error:
+            _log.warning(LogEvent.CLAIM_FAILED, reason=str(error))
+            return [], _UNTIL_IT_IS_BACK
 
     async def _pause(
         self,
         database: Database,
         active: set[asyncio.Task[None]],
-        pool: Pool,
         wait: float,
-        heard: int,
+        heard: int | None,
     ) -> None:
-        """Until a bell, a free place, the next due step, or the end."""
+        """Until a bell, a free place, the next due step, or the end. None hears no bell."""
         waits: set[asyncio.Task[Any]] = {asyncio.create_task(self._stopping.wait())}
-        if len(active) < pool.concurrency:
+        if heard is not None:
             waits.add(asyncio.create_task(database.wait(wait, heard)))
         done, _ = await asyncio.wait(
             waits | active, timeout=wait, return_when=asyncio.FIRST_COMPLETED
@@ -147,14 +177,45 @@ class Worker:
         except asyncio.CancelledError:
             acting.cancel()
             await asyncio.wait([acting])
-            if Loss.OVERTAKEN in losses:
-                await carrier.drop(step)
-            elif not losses:
-                await carrier.give_back(step)
+            await self._leave(carrier, step, losses)
         except Unavailable as error:
             _log.warning(LogEvent.STEP_UNFINISHED, reason=str(error))
         finally:
             renewer.release(step.id)
+
+    async def _leave(self, carrier: Carrier, step: LeasedStep, losses: list[Loss]) -> None:
+        """What it was doing is cut off. A database that is away lets the lease lapse instead."""
+        try:
+            async with asyncio.timeout(self._settings.lease):
+                if Loss.OVERTAKEN in losses:
+                    await carrier.drop(step)
+                elif not losses:
+                    await carrier.give_back(step)
+        except (Unavailable, TimeoutError) as error:
+            _log.warning(LogEvent.STEP_UNFINISHED, reason=str(error))
+
+    async def _carry_together(
+        self, carrier: Carrier, leased: list[LeasedStep], pool: Pool, renewer: Renewer
+    ) -> None:
+        structlog.contextvars.bind_contextvars(processor=str(pool.processor))
+        carrying = asyncio.create_task(carrier.carry_together(leased))
+        loop = asyncio.get_running_loop()
+
+        def stop(loss: Loss) -> None:
+            if loss is Loss.LAPSED:
+                loop.call_soon_threadsafe(carrying.cancel)
+
+        for step in leased:
+            renewer.hold(step.id, Held(pool.processor, stop))
+        try:
+            await asyncio.wait([carrying])
+            if not carrying.cancelled() and (error := carrying.exception()) is not None:
+                if not isinstance(error, Unavailable):
+                    raise error
+                _log.warning(LogEvent.STEP_UNFINISHED, reason=str(error))
+        finally:
+            for step in leased:
+                renewer.release(step.id)
 
     async def _drain(self, active: set[asyncio.Task[None]]) -> None:
         if not active:

@@ -7,9 +7,21 @@ from execution_broker.api import handlers
 from execution_broker.api.identity import Access
 from execution_broker.api.routes.base import Answer, Route
 from execution_broker.formats import JSON, YAML
-from execution_broker.models.extensions import Liveness, PlatformList, Readiness
+from execution_broker.models.extensions import Liveness, PlatformList, Poked, Problem, Readiness
 
 ADMINISTRATION: Final = (
+    Route(
+        method="POST",
+        path="/admin/poke",
+        handler=handlers.poke,
+        access=Access.ADMINISTRATOR,
+        operation_id="Poke",
+        summary="Let everything that waits look now whether it has something to do.",
+        answers={
+            HTTPStatus.OK: Answer("How many steps look.", Poked),
+            HTTPStatus.FORBIDDEN: Answer("Only the administrator may.", Problem),
+        },
+    ),
     Route(
         method="GET",
         path="/platforms",

@@ -13,6 +13,7 @@ from execution_broker.domain.calendar import envelope
 from execution_broker.domain.composition import component_keys, compose_session
 from execution_broker.domain.demand import COMPUTE, EXECUTABLE, SESSION
 from execution_broker.domain.identity import Caller
+from execution_broker.domain.measures import Measure
 from execution_broker.domain.offer import No, Offer, Yes
 from execution_broker.domain.reserving import bookings as bookings_of
 from execution_broker.models.component import Metadata
@@ -156,6 +157,7 @@ class _Answer:
             enter(offer, SessionPhase.OFFERED, scene.now)
             note_schedule(offer, scene.now)
         scene.answer(Answered(offerset=answer, sessions=offers, taken=holds(offers)))
+        scene.measure(Measure.OFFERS, "made", value=len(offers))
         self._count(scene, yes)
         return _stored(answer, offers, answer.uuid)
 
@@ -170,6 +172,8 @@ class _Answer:
             expires=None,
         )
         scene.answer(Answered(offerset=answer, sessions=[], taken=[]))
+        for kind in sorted({message.kind for message in why}):
+            scene.measure(Measure.REFUSALS, kind.rpartition(":")[2])
         return _stored(answer, [], answer.uuid)
 
     def _over_budget(self, scene: Scene, yes: Yes) -> Message | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from execution_broker.domain import messages
+from execution_broker.domain.measures import Measure
 from execution_broker.domain.reserving import bookings as bookings_of
 from execution_broker.models.phases import SessionPhase
 from execution_broker.services.booking.scene import Scene
@@ -54,6 +55,7 @@ class Accept(Choice):
                 refuse(other, SessionPhase.REJECTED, scene.now)
                 say(other, messages.SIBLING_ACCEPTED(), scene.now)
                 scene.save(other)
+        scene.measure(Measure.OFFERS, "accepted")
         scene.begin(chosen, begin(chosen, scene.now))
         scene.confirm(chosen, bookings_of(chosen.terms))
         scene.save(chosen)
@@ -76,6 +78,7 @@ class TurnDown(Choice):
             return chosen
         check_offered(chosen, scene.now)
         refuse(chosen, self._phase, scene.now)
+        scene.measure(Measure.OFFERS, "rejected")
         scene.save(chosen)
         scene.let_go(self.offerset)
         rest = [o for o in others if o.phase is SessionPhase.OFFERED and scene.now < o.expires]

@@ -12,11 +12,12 @@ import msgspec
 
 from execution_broker.domain.amounts import Booking
 from execution_broker.domain.calendar import Calendar, envelope
+from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.reserving import bookings as bookings_of
 from execution_broker.storage import bookings, sessions, steps
 from execution_broker.storage.bookings import NewBooking, Owner
-from execution_broker.storage.database import Connection
+from execution_broker.storage.database import Connection, Measured
 from execution_broker.storage.records import (
     NewOfferSet,
     StoredBooking,
@@ -52,6 +53,7 @@ class Part(msgspec.Struct):
     taken: list[tuple[Owner, Taken]] = []
     begun: list[tuple[StoredSession, Sequence[NewStep]]] = []
     due: list[tuple[int, StepKind, datetime]] = []
+    measured: list[Measured] = []
 
 
 class Scene:
@@ -125,6 +127,10 @@ class Scene:
     def set_due(self, session: StoredSession, kind: StepKind, due: datetime) -> None:
         self._part.due.append((session.id, kind, due))
 
+    def measure(self, what: Measure, *labels: str, value: float = 1) -> None:
+        """Count something, once it is written."""
+        self._part.measured.append(Measured(what, value, labels))
+
     def keep(self) -> None:
         """What was decided since the last time is to be written."""
         self._parts.append(self._part)
@@ -143,6 +149,8 @@ class Scene:
     async def write(self, connection: Connection) -> None:
         """Write everything in few statements, in the order in which rows need each other."""
         parts, now = self._parts, self.now
+        for measured in (one for part in parts for one in part.measured):
+            connection.measure(measured.what, *measured.labels, value=measured.value)
         versions = {id_: one.version + 1 for id_, one in self.platforms.items()}
         answers = [answered for part in parts for answered in part.answers]
         ids = await sessions.add_offersets(connection, [one.offerset for one in answers])

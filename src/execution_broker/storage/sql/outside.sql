@@ -15,6 +15,16 @@ WHERE session_id = :session AND component = :component AND gone_at IS NULL;
 SELECT component, name, handle, intended_at, made_at, gone_at
 FROM receipt WHERE session_id = :session ORDER BY id;
 
+-- lost_things: Open receipts on a platform, of sessions that have nothing to do any more.
+SELECT DISTINCT s.uuid, r.component
+FROM receipt AS r JOIN session AS s ON s.id = r.session_id
+WHERE r.platform_id = :platform AND r.gone_at IS NULL AND s.ended_at IS NOT NULL
+  AND NOT EXISTS (
+    SELECT 1 FROM step
+    WHERE step.session_id = s.id AND step.phase IN ('DORMANT', 'WAITING', 'READY', 'RUNNING')
+)
+ORDER BY s.uuid, r.component;
+
 -- stream_totals: How many bytes of each stream are known.
 SELECT name, total FROM stream WHERE session_id = :session;
 

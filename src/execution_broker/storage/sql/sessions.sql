@@ -115,9 +115,9 @@ DELETE FROM booking
 WHERE (ended_at IS NOT NULL AND ended_at < :before)
    OR (expires_at IS NOT NULL AND expires_at < :before);
 
--- count_event: The next number in the log of a locked session.
-UPDATE session SET events = events + 1, modified_at = :now WHERE id = :session
-RETURNING events;
+-- count_events: The next number in the log of each of some locked sessions.
+UPDATE session SET events = events + 1, modified_at = :now WHERE id {among:sessions}
+RETURNING id, events;
 
 -- owned_sessions: Of these sessions, those that still have steps to do.
 SELECT s.uuid FROM session AS s

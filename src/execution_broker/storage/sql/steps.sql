@@ -50,6 +50,34 @@ FROM step
 WHERE id = :id AND phase = 'RUNNING' AND processor_uuid = :processor AND attempt = :attempt
 {for_update};
 
+-- lock_leased_steps: Of these steps, those that one processor holds, with the attempt (S1).
+SELECT id, attempt FROM step
+WHERE id {among:ids} AND phase = 'RUNNING' AND processor_uuid = :processor
+ORDER BY id {for_update};
+
+-- end_steps: Give many steps the same end phase.
+UPDATE step SET phase = :phase, ended_at = :now, processor_uuid = NULL, free_at = NULL
+WHERE id {among:ids};
+
+-- lock_waiting: The waiting steps of some sessions, in id order.
+SELECT id FROM step
+WHERE session_id {among:sessions} AND phase = 'WAITING' ORDER BY id {for_update};
+
+-- wake_ready: Make READY what waits for nothing any more, in some sessions (S7).
+UPDATE step SET phase = 'READY'
+WHERE session_id {among:sessions} AND phase = 'WAITING' AND NOT EXISTS (
+    SELECT 1 FROM edge JOIN step AS needed ON needed.id = edge.needs_id
+    WHERE edge.step_id = step.id
+      AND NOT (
+          needed.phase = 'COMPLETED'
+          OR (edge.is_any_end = 1 AND needed.phase IN ('FAILED', 'CANCELLED'))
+      )
+);
+
+-- poke: Let what is put back, and what comes later, look now whether it is due.
+UPDATE step SET due_at = :now, free_at = :now
+WHERE phase = 'READY' AND free_at > :now;
+
 -- end_step: Give a step its end phase.
 UPDATE step
 SET phase = :phase, result = :result, ended_at = :now, processor_uuid = NULL, free_at = NULL
@@ -58,22 +86,9 @@ WHERE id = :id;
 -- put_back: Return a step to the queue (S5).
 UPDATE step
 SET phase = 'READY', due_at = :due, free_at = :due, failures = :failures, delays = :delays,
-    payload = :payload, processor_uuid = NULL
+    payload = :payload, processor_uuid = NULL,
+    lapses = CASE WHEN :failures = 0 THEN 0 ELSE lapses END
 WHERE id = :id;
-
--- lock_waiting: The waiting steps of a session, in id order.
-SELECT id FROM step WHERE session_id = :session AND phase = 'WAITING' ORDER BY id {for_update};
-
--- wake_ready: Make READY what waits for nothing any more (S7).
-UPDATE step SET phase = 'READY'
-WHERE session_id = :session AND phase = 'WAITING' AND NOT EXISTS (
-    SELECT 1 FROM edge JOIN step AS needed ON needed.id = edge.needs_id
-    WHERE edge.step_id = step.id
-      AND NOT (
-          needed.phase = 'COMPLETED'
-          OR (edge.is_any_end = 1 AND needed.phase IN ('FAILED', 'CANCELLED'))
-      )
-);
 
 -- wake_dormant: Let the dormant steps of some kinds wait for their turn.
 UPDATE step SET phase = 'WAITING'

@@ -1,0 +1,61 @@
+"""How the queue and the platforms are now, in numbers."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from execution_broker.domain.lifecycle import SESSION_ENDS
+from execution_broker.domain.plan import StepKind
+from execution_broker.models.phases import SessionPhase
+from execution_broker.storage import bookings
+from execution_broker.storage.database import Connection
+
+
+class Booked(NamedTuple):
+    """One amount of one platform at this instant."""
+
+    platform: str
+    name: str
+    held: int
+    confirmed: int
+    capacity: int
+
+
+class Numbers(NamedTuple):
+    """`steps` by kind and phase (READY, RUNNING); `age`: seconds that the oldest waits."""
+
+    steps: dict[tuple[str, str], int]
+    age: float
+    sessions: dict[str, int]
+    booked: list[Booked]
+
+
+async def numbers(connection: Connection) -> Numbers:
+    now = await connection.clock()
+    steps = {
+        (StepKind(row["kind"]).word, row["phase"]): int(row["number"])
+        for row in await connection.rows("count_claimable")
+    }
+    oldest = await connection.row("oldest_due")
+    since = oldest["free_at"] if oldest else None
+    live = [phase.value for phase in SessionPhase if phase not in SESSION_ENDS]
+    sessions = dict.fromkeys(live, 0)
+    for row in await connection.rows("count_sessions", phases=live):
+        sessions[row["phase"]] = int(row["number"])
+    return Numbers(
+        steps,
+        max(0.0, (now - since).total_seconds()) if since else 0.0,
+        sessions,
+        await _booked(connection, now),
+    )
+
+
+async def _booked(connection: Connection, now: datetime) -> list[Booked]:
+    rows = await connection.rows("booked_now", now=now, now_second=int(now.timestamp()))
+    used = {(row["platform"], row["amount_name"]): row for row in rows}
+    found: list[Booked] = []
+    for platform in await bookings.platforms(connection):
+        for name, capacity in sorted(platform.capacity.items()):
+            row = used.get((platform.name, name))
+            held, confirmed = (int(row["held"]), int(row["confirmed"])) if row else (0, 0)
+            found.append(Booked(platform.name, name, held, confirmed, capacity))
+    return found

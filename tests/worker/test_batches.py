@@ -1,0 +1,142 @@
+"""Brief steps are carried together, in one transaction, and a poisonous one fails alone."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from execution_broker.domain.errors import OutsideError
+from execution_broker.domain.lifecycle import StepPhase
+from execution_broker.domain.plan import StepKind
+from execution_broker.steps.base import Applied, Completed, Failed
+from execution_broker.storage import steps
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import LeasedStep
+from execution_broker.storage.steps import Lease, NewStep
+from execution_broker.worker.carrying import Carrier
+from tests.harness.broker import Broker, broker, request
+
+
+class Brief:
+    """A kind of step that does nothing outside; one that is named poison cannot be applied."""
+
+    kind = StepKind.END
+
+    def __init__(self) -> None:
+        self.applied: list[str] = []
+
+    async def load(self, connection: Connection, step: LeasedStep, now: Any) -> None:
+        return None
+
+    async def act(self, loaded: None) -> None:
+        return None
+
+    async def apply(
+        self, connection: Connection, step: LeasedStep, loaded: None, result: None, now: Any
+    ) -> Applied:
+        if step.key == "poison":
+            raise ZeroDivisionError
+        self.applied.append(step.key)
+        return Completed()
+
+    async def fail(
+        self, connection: Connection, step: LeasedStep, error: OutsideError, now: Any
+    ) -> Applied:
+        return Failed()
+
+
+async def test_what_is_carried_together_ends_together_and_wakes_what_waited(
+    tmp_path: Path,
+) -> None:
+    async with broker(tmp_path) as made:
+        sessions = [await _session(made) for _ in range(3)]
+        for session in sessions:
+            await _add(made, session, ["one", "two"], then="last")
+        leased, processor = await _claim(made, 6)
+        handler = Brief()
+        await _carrier(made, handler, processor).carry_together(leased)
+        assert sorted(handler.applied) == ["one"] * 3 + ["two"] * 3
+        ready = await made.rows("SELECT key FROM step WHERE phase = 'READY' AND kind LIKE '%:end'")
+        assert ready == [("last",)] * 3
+        for session in sessions:
+            await _is_gapless(made, session, ends=2)
+
+
+async def test_a_poisonous_step_fails_alone(tmp_path: Path) -> None:
+    async with broker(tmp_path, worker={"attempts": 1}) as made:
+        session = await _session(made)
+        await _add(made, session, ["one", "poison", "two"])
+        leased, processor = await _claim(made, 3)
+        handler = Brief()
+        await _carrier(made, handler, processor).carry_together(leased)
+        found = await made.rows(
+            "SELECT key, phase FROM step WHERE session_id = ? AND kind LIKE '%:end' "
+            "AND ended_at IS NOT NULL ORDER BY key",
+            session,
+        )
+        assert found == [("one", "COMPLETED"), ("poison", "FAILED"), ("two", "COMPLETED")]
+        await _is_gapless(made, session, ends=3)
+
+
+async def test_a_batch_leaves_alone_what_it_has_lost(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        session = await _session(made)
+        await _add(made, session, ["one", "two"])
+        stale, processor = await _claim(made, 2)
+        made.shift(timedelta(minutes=1))
+        (taken,), _ = await _claim(made, 1)
+        handler = Brief()
+        await _carrier(made, handler, processor).carry_together(stale)
+        assert handler.applied == [step.key for step in stale if step.id != taken.id]
+
+
+async def _session(made: Broker) -> int:
+    alice = await made.caller("alice")
+    uuid = await made.run(alice, request(cores=1, duration="PT1M"))
+    rows = await made.rows("SELECT id FROM session WHERE uuid = ?", uuid)
+    await made.rows_changed("DELETE FROM step WHERE session_id = ?", rows[0][0])
+    return int(rows[0][0])
+
+
+async def _add(made: Broker, session: int, keys: Sequence[str], then: str | None = None) -> None:
+    async def work(connection: Connection) -> None:
+        now = await connection.clock()
+        new = [
+            NewStep(uuid4(), StepKind.END, key, None, StepPhase.READY, now - timedelta(hours=1))
+            for key in keys
+        ]
+        if then:
+            new.append(
+                NewStep(uuid4(), StepKind.END, then, None, StepPhase.WAITING, now, tuple(keys))
+            )
+        (platform,) = made.work.platforms
+        await steps.add(connection, session, platform, new, now)
+
+    await made.database.write(work)
+
+
+async def _claim(made: Broker, number: int) -> tuple[list[LeasedStep], UUID]:
+    processor = uuid4()
+
+    async def work(connection: Connection) -> list[LeasedStep]:
+        now = await connection.clock()
+        until = now + timedelta(seconds=30)
+        lease = Lease(processor, [StepKind.END], list(made.work.platforms), number, now, until)
+        return await steps.claim(connection, lease)
+
+    return await made.database.write(work), processor
+
+
+def _carrier(made: Broker, handler: Brief, processor: UUID) -> Carrier:
+    return Carrier(made.database, {handler.kind: handler}, made.settings.worker, processor)
+
+
+async def _is_gapless(made: Broker, session: int, ends: int) -> None:
+    rows = await made.rows(
+        "SELECT number, type FROM event WHERE session_id = ? ORDER BY number", session
+    )
+    assert [number for number, _ in rows] == list(range(1, len(rows) + 1))
+    assert [kind for _, kind in rows].count("step-end") == ends
+    ((counted,),) = await made.rows("SELECT events FROM session WHERE id = ?", session)
+    assert counted == len(rows)
