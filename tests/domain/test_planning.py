@@ -269,3 +269,14 @@ def test_sizes_by_component() -> None:
     assert known_sizes(demand, lookups) == {"executable": 3, "data/0": 5, "data/2": 4}
     capability = builders.capability(staged=frozenset({SHA}))
     assert bytes_to_stage(demand, capability, lookups) == {"executable": 3, "data/2": 4}
+
+
+@pytest.mark.parametrize(
+    ("images", "cost"), [(None, 5), ((), 300), (("example.com/*",), 300), (("example.org/a:*",), 5)]
+)
+def test_a_container_is_ready_sooner_where_its_image_is_here(
+    images: tuple[str, ...] | None, cost: int
+) -> None:
+    capability = builders.capability(images=images, timings=Timings())
+    plan, _ = make_plan(builders.demand(builders.body(executable=DOCKER)), capability, {})
+    assert plan.component_cost("executable") == cost

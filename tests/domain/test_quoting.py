@@ -94,6 +94,7 @@ prices_of_any_kind = st.builds(
     per_storage_hour=amounts,
     per_gib_staged=amounts,
     uncertainty=st.floats(0, 2),
+    by_hour=st.just(()) | st.lists(amounts, min_size=24, max_size=24).map(tuple),
 )
 qualities_of_any_kind = st.builds(
     Quality,
