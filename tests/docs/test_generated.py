@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from docs import example_configuration
 from docs.generate import EXAMPLE_WHEEL, REFERENCE, example_wheel, pages
 
 _MADE_BY_TOOLS = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
@@ -14,6 +15,11 @@ _MADE_BY_TOOLS = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 def test_a_reference_is_what_would_be_made_now(name: str) -> None:
     kept = (REFERENCE / name).read_text("utf-8")
     assert kept == pages()[name], "it is out of date; run: make generate"
+
+
+def test_the_example_configuration_is_what_would_be_made_now() -> None:
+    kept = example_configuration.FILE.read_text("utf-8")
+    assert kept == example_configuration.document(), "it is out of date; run: make generate"
 
 
 def test_the_example_wheel_is_what_would_be_made_now() -> None:

@@ -33,4 +33,4 @@ operators.add_commands(app)
 
 def run() -> None:
     """The entry point of the command."""
-    app()
+    app(prog_name="broker")
