@@ -53,7 +53,7 @@ def test_a_good_configuration_is_shown(run: Broker, tmp_path: Path) -> None:
     assert "postgresql://db.example/broker" in ended.out
     assert "hidden" not in ended.out
     shown = json.loads(run("config", "check", str(file), "--json").out)
-    assert shown["platforms"] == "local (local)"
+    assert shown["platforms"] == "local (local), simulated (simulated)"
 
 
 @pytest.mark.parametrize(

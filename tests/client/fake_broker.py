@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import uuid4
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import msgspec
 import uvicorn
@@ -24,19 +24,31 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from execution_broker.domain import messages
-from execution_broker.domain.iso8601 import write_interval
 from execution_broker.domain.lifecycle import SESSION_ENDS, session_may
-from execution_broker.models import kinds
-from execution_broker.models.component import Cost, Metadata, Metric
-from execution_broker.models.executable import JupyterNotebook
+from execution_broker.models.component import Metadata
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
-from execution_broker.models.extensions import Account, Problem, ResultFile, ResultList
-from execution_broker.models.message import Message
-from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.models.extensions import (
+    Account,
+    Identity,
+    IdentityChange,
+    IdentityList,
+    ResultFile,
+    ResultList,
+)
+from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
-from execution_broker.models.resources import Range, SimpleCompute, SimpleData
-from execution_broker.models.schedule import IntervalSpan, Schedule
 from execution_broker.models.update import EnumUpdate, Update
+from tests.client.fake_answers import (
+    in_phase,
+    no,
+    not_found,
+    offer,
+    problem,
+    unauthenticated,
+    wire,
+)
+
+__all__ = ["CORES", "LIFE", "Call", "FakeBroker", "Host", "free_address", "hosting", "no", "offer"]
 
 CORES = 4
 LIFE = (
@@ -82,6 +94,7 @@ class FakeBroker:
     """Says in its description that it does, and does what a key stands for once."""
     has_events: bool = False
     """Then each change of a session is an event; every event stream breaks off after three."""
+    disabled: set[str] = field(default_factory=set)
     tokens: dict[str, str] = field(default_factory=dict)
     """Whose a bearer token is."""
     has_etags: bool = True
@@ -108,6 +121,10 @@ class FakeBroker:
             Route("/sessions/{uuid}/results/{path:path}", self._result),
             Route("/streams/{uuid}/{name}", self._stream),
             Route("/admin/identities", self._identity, methods=["POST"]),
+            Route("/admin/identities", self._identities),
+            Route("/admin/identities/{uuid}", self._change_identity, methods=["POST"]),
+            Route("/identity", self._own_identity),
+            Route("/identity/password", self._own_password, methods=["POST"]),
             Route("/readyz", self._ready),
             Route("/openapi.json", self._description),
         ]
@@ -274,6 +291,44 @@ class FakeBroker:
         self.accounts[account.username] = wanted["password"]
         return wire(account, 201)
 
+    def _someone(self, name: str) -> Identity:
+        role: Literal["user", "administrator"] = "administrator" if name == "admin" else "user"
+        disabled = datetime.now(UTC) if name in self.disabled else None
+        uuid = str(uuid5(NAMESPACE_URL, name))
+        return Identity(uuid=uuid, username=name, role=role, disabled=disabled)
+
+    async def _identities(self, request: Request) -> Response:
+        """One on a page."""
+        if self._caller(request) != "admin":
+            return problem(403, "Not you.")
+        names = list(self.accounts)
+        at = int(request.query_params.get("after", "0"))
+        more = str(at + 1) if at + 1 < len(names) else None
+        return wire(IdentityList(identities=(self._someone(names[at]),), next=more))
+
+    async def _change_identity(self, request: Request) -> Response:
+        if self._caller(request) != "admin":
+            return problem(403, "Not you.")
+        change = msgspec.json.decode(await request.body(), type=IdentityChange)
+        for name in self.accounts:
+            if self._someone(name).uuid == request.path_params["uuid"]:
+                if change.disabled is not None:
+                    (self.disabled.add if change.disabled else self.disabled.discard)(name)
+                self.accounts[name] = change.password or self.accounts[name]
+                return wire(self._someone(name))
+        return not_found("identity")
+
+    async def _own_identity(self, request: Request) -> Response:
+        name = self._caller(request)
+        return unauthenticated() if name is None else wire(self._someone(name))
+
+    async def _own_password(self, request: Request) -> Response:
+        name = self._caller(request)
+        if name is None:
+            return unauthenticated()
+        self.accounts[name] = msgspec.json.decode(await request.body())["password"]
+        return wire(self._someone(name))
+
     async def _events(self, request: Request) -> Response:
         uuid = request.path_params["uuid"]
         if not self.has_events or uuid not in self.sessions:
@@ -367,84 +422,6 @@ def free_address() -> str:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-def offer(executable: Any, cores: int, hour: int, phase: SessionPhase) -> ExecutionSession:
-    """An offer that starts in so many hours, or an accepted session."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    start = now + timedelta(hours=hour)
-    notebook = executable or JupyterNotebook(location="https://example.org/fit.ipynb")
-    window = write_interval(start, start + timedelta(minutes=30))
-    return ExecutionSession(
-        meta=Metadata(uuid=str(uuid4()), created=now, modified=now),
-        phase=phase,
-        expires=now + timedelta(minutes=5) if phase is SessionPhase.OFFERED else None,
-        executable=msgspec.structs.replace(notebook, phase=ComponentPhase.INITIALIZING),
-        compute=SimpleCompute(
-            phase=ComponentPhase.INITIALIZING,
-            cores=Range(min=cores, max=cores),
-            memory=Range(min=1),
-        ),
-        data=(SimpleData(meta=Metadata(name="cat.fits"), phase=ComponentPhase.INITIALIZING),),
-        schedule=Schedule(available=IntervalSpan(start=window, duration="PT2H")),
-        costs=(Cost(type=kinds.COST_MONETARY, min=0.1, max=0.12),),
-        metrics=(Metric(type=kinds.METRIC_COMPUTE, min=2.0, max=2.0),),
-    )
-
-
-def in_phase(session: ExecutionSession, phase: SessionPhase) -> ExecutionSession:
-    """The session in this phase, its components along with it; data with progress."""
-    names = {p.value for p in ComponentPhase}
-    part = ComponentPhase(phase.value) if phase.value in names else ComponentPhase.WAITING
-    said: tuple[Message, ...] = ()
-    if phase is SessionPhase.PREPARING:
-        said = (messages.PROGRESS(done=1024, total=4096, units="bytes"),)
-    if phase is SessionPhase.FAILED:
-        said = (messages.SOURCE_FAILED(location="https://example.org/cat.fits", reason="gone"),)
-    data = tuple(
-        msgspec.structs.replace(
-            d, phase=part, meta=msgspec.structs.replace(d.meta or Metadata(), messages=said)
-        )
-        for d in session.data
-    )
-    assert session.executable is not None
-    assert session.compute is not None
-    return msgspec.structs.replace(
-        session,
-        phase=phase,
-        data=data,
-        executable=msgspec.structs.replace(session.executable, phase=part),
-        compute=msgspec.structs.replace(session.compute, phase=part),
-    )
-
-
-def no(*reasons: Message) -> OfferSetResponse:
-    return OfferSetResponse(meta=Metadata(uuid=str(uuid4()), messages=reasons), result="NO")
-
-
-def wire(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
-
-
-def problem(
-    status: int,
-    detail: str,
-    remedy: str | None = None,
-    headers: dict[str, str] | None = None,
-    faults: Any = (),
-) -> Response:
-    made = Problem(type="about:blank", title="Problem", status=status, detail=detail, remedy=remedy)
-    values = {**msgspec.to_builtins(made), "faults": list(faults)}
-    return JSONResponse(values, status, headers, media_type="application/problem+json")
-
-
-def unauthenticated() -> Response:
-    challenge = {"WWW-Authenticate": 'Basic realm="broker"'}
-    return problem(401, "User name or password are not right.", headers=challenge)
-
-
-def not_found(what: str) -> Response:
-    return problem(404, f"There is no such {what}.")
 
 
 async def _broken_off() -> Any:

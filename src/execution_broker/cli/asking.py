@@ -3,17 +3,18 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import typer
 
-from execution_broker.cli.context import At
+from execution_broker.cli.context import Output
 from execution_broker.cli.exits import Exit
 
 if TYPE_CHECKING:
     from execution_broker.client.requests import Request
 
 P = ParamSpec("P")
+W = TypeVar("W", bound=Output)
 
 _PANEL = "Request by flags"
 
@@ -69,20 +70,19 @@ MaxCost = Annotated[
 
 
 def asking(
-    command: Callable[Concatenate[At, "Request", P], Exit],
-) -> Callable[Concatenate[At, P], Exit]:
+    command: Callable[Concatenate[W, "Request", P], Exit],
+) -> Callable[Concatenate[W, P], Exit]:
     """A command that is given a request, made from a file or from flags."""
     options = inspect.signature(_request).parameters
 
-    def run(at: At, /, *args: Any, **given: Any) -> Exit:
+    def run(at: W, /, *args: Any, **given: Any) -> Exit:
         request = _request(**{name: given.pop(name) for name in options})
         return command(at, request, *args, **given)
 
     functools.update_wrapper(run, command)
     first, _, *own = inspect.signature(command).parameters.values()
-    parameters = [first, *options.values(), *own]
-    named = [p.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for p in parameters]
-    run.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+    named = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*options.values(), *own)]
+    run.__signature__ = inspect.Signature([first, *named])  # type: ignore[attr-defined]
     return run
 
 

@@ -130,6 +130,21 @@ def connected_as_administrator(
     return _command(command, _administrator_connection)
 
 
+def unconnected(command: Callable[Concatenate[Output, P], Exit]) -> Callable[..., None]:
+    """A command that asks no broker by itself. It answers with its exit code."""
+
+    def run(json: Json = False, **given: Any) -> None:
+        with guarded(json) as where:
+            code = command(where, **given)  # type: ignore[call-arg]
+        if code is not Exit.DONE:
+            raise typer.Exit(code)
+
+    functools.update_wrapper(run, command)
+    own = list(inspect.signature(command).parameters.values())[1:]
+    _sign(run, [*own, inspect.signature(_json).parameters["json"]])
+    return run
+
+
 def read_password(file: Path) -> str:
     """The password in a file, without the end of its line."""
     from execution_broker.cli.requests import BadRequest
@@ -196,6 +211,10 @@ def _administrator_connection(
     json: Json = False,
 ) -> tuple[str, str | None, str | None, bool]:
     return _connection(url, user, admin_password_file, password, data_directory, data_home, json)
+
+
+def _json(json: Json = False) -> bool:
+    return json
 
 
 def _named(user: str | None, password_file: Path) -> str:

@@ -6,18 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from execution_broker.cli import administering, databases
-from execution_broker.cli.context import (
-    At,
-    Json,
-    Output,
-    ask_new_password,
-    connected_as_administrator,
-    guarded,
-    read_password,
-)
-from execution_broker.cli.doctor.command import doctor
-from execution_broker.cli.exits import Exit
+from execution_broker.cli import administering, databases, identities
+from execution_broker.cli.context import Json, Output, guarded
 from execution_broker.cli.plugins import commands as plugins
 from execution_broker.cli.settings import ConfigFile, load_settings, narrowed
 from execution_broker.cli.teaching import teach
@@ -52,13 +42,7 @@ Listen = Annotated[
     str | None,
     typer.Option(metavar="HOST:PORT", help="Listen here instead; port 0 takes a free one."),
 ]
-NewPassword = Annotated[
-    Path | None,
-    typer.Option("--password-file", metavar="FILE", help="File with the new password."),
-]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the new account.")]
 
-identities = typer.Typer(help="Accounts of a broker.", no_args_is_help=True)
 configuration = typer.Typer(help="The configuration of a server.", no_args_is_help=True)
 
 
@@ -86,18 +70,10 @@ def add_commands(app: typer.Typer) -> None:
     )
     plugins.add_commands(app, _PANEL)
     teach(app, _PANEL, "version", version, "broker version")
-    teach(
-        identities,
-        _PANEL,
-        "add",
-        connected_as_administrator(add_identity),
-        "broker identity add dave",
-        "broker identity add dave --password-file dave.txt",
-    )
     teach(configuration, _PANEL, "check", check, "broker config check broker.toml")
     databases.add_commands(app, _PANEL)
     administering.add_commands(app, _PANEL)
-    app.add_typer(identities, name="identity", rich_help_panel=_PANEL)
+    identities.add_commands(app, _PANEL)
     app.add_typer(configuration, name="config", rich_help_panel=_PANEL)
 
 
@@ -154,24 +130,6 @@ def version(json: Json = False) -> None:
             where.write_json({"version": __version__, "python": platform.python_version()})
         else:
             where.out.print(f"execution-broker {__version__} (Python {platform.python_version()})")
-
-
-def add_identity(at: At, name: Name, new_password_file: NewPassword = None) -> Exit:
-    """Add an account. Asks for its password, unless a file has it.
-
-    The administrator adds accounts: on the machine of a default server nothing else is needed,
-    elsewhere give --user and --admin-password-file.
-    """
-    if new_password_file is None:
-        password = ask_new_password(f"password of {name}")
-    else:
-        password = read_password(new_password_file)
-    account = at.client.create_identity(name, password)
-    if at.json:
-        at.write_json(account)
-    else:
-        at.out.print(f"Added {account.username} ({account.uuid}).")
-    return Exit.DONE
 
 
 def check(file: CheckedFile = None, json: Json = False) -> None:
