@@ -8,6 +8,7 @@ import typer
 
 from execution_broker.cli import administering, databases, identities
 from execution_broker.cli.context import Json, Output, guarded
+from execution_broker.cli.doctor.command import doctor
 from execution_broker.cli.plugins import commands as plugins
 from execution_broker.cli.settings import ConfigFile, load_settings, narrowed
 from execution_broker.cli.teaching import teach

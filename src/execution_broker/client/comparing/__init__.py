@@ -6,8 +6,8 @@ offers what was not asked for is named and left out, and delays nobody beyond it
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from threading import Thread
 from typing import Any, TypeVar
 
 from execution_broker.client.comparing.asking import (
@@ -68,21 +68,13 @@ def _blocking(work: Coroutine[Any, Any, T]) -> T:
 
     What a lookup of a name still does in another thread is not waited for.
     """
-    ended: list[T] = []
-    failed: list[BaseException] = []
 
-    def run() -> None:
+    def run() -> T:
         loop = asyncio.new_event_loop()
         try:
-            ended.append(loop.run_until_complete(work))
-        except BaseException as error:
-            failed.append(error)
+            return loop.run_until_complete(work)
         finally:
             loop.close()
 
-    thread = Thread(target=run, name="compare", daemon=True)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return ended[0]
+    with ThreadPoolExecutor(1, "compare") as pool:
+        return pool.submit(run).result()
