@@ -1,6 +1,8 @@
 """Where CI=true every component that a test needs is there: a test that skips has failed.
 
 Not so one that skips because it asks for what cannot be here: its reason begins so.
+
+A planted secret (tests/harness/secrecy.py) in what any test wrote or logged has failed it too.
 """
 
 import os
@@ -12,6 +14,7 @@ import pytest
 from tests.harness.databases import postgres
 from tests.harness.kernel import kernel_python
 from tests.harness.packages import packages
+from tests.harness.secrecy import leaked
 
 __all__ = ["kernel_python", "packages", "postgres"]
 
@@ -27,7 +30,7 @@ _MUST_RUN = os.environ.get("CI", "").lower() == "true"
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    return _failed_if_skipped((yield), item.nodeid)
+    return _failed_if_leaked(_failed_if_skipped((yield), item.nodeid))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -35,6 +38,15 @@ def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     return _failed_if_skipped((yield), collector.nodeid)
+
+
+def _failed_if_leaked(report: pytest.TestReport) -> pytest.TestReport:
+    """What a test wrote and logged, here and in its processes, never has a planted secret."""
+    found = leaked("".join(text for _, text in report.sections))
+    if found and report.passed:
+        report.outcome = "failed"
+        report.longrepr = f"{len(found)} planted secrets are in what this test wrote or logged"
+    return report
 
 
 def _failed_if_skipped(report: Report, where: str) -> Report:

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from tests.harness.secrecy import leaked, plant
+
 PHASE = {"kind": "uri:enum-value-update", "path": "phase"}
 _PLUGINS = Path(__file__).parent.parent / "plugin"
 _LISTENING = re.compile(r"listening on (http://\S+)")
@@ -40,7 +42,7 @@ class Server:
     def client(self) -> httpx.Client:
         """Signed in as the administrator."""
         url = self.url
-        password = (self.directory / "admin-password").read_text().strip()
+        password = plant((self.directory / "admin-password").read_text().strip())
         return httpx.Client(base_url=url, auth=("admin", password), timeout=20)
 
     def ready(self) -> None:
@@ -101,6 +103,7 @@ def server(
         assert process.stderr is not None
         made._reader.join(5)
         process.stderr.close()
+        assert leaked("".join(made.log)) == [], "a secret is in the log of the server"
 
 
 def set_phase(client: httpx.Client, uuid: str, phase: str) -> dict[str, Any]:

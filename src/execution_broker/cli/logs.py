@@ -1,4 +1,4 @@
-"""How the broker logs: one line an event, for people or for machines."""
+"""How the broker logs: one line an event, for people or for machines, without secrets."""
 
 import logging
 import sys
@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from execution_broker.cli.redacting import RedactingFormatter, redact
 from execution_broker.config import Log
 
 _QUIET: Final = ("httpx", "httpcore", "alembic", "uvicorn.access", "asyncio")
@@ -15,7 +16,9 @@ _QUIET: Final = ("httpx", "httpcore", "alembic", "uvicorn.access", "asyncio")
 def configure(settings: Log) -> None:
     """Send structlog and the standard library's logging to stderr."""
     level = logging.getLevelNamesMapping().get(settings.level.upper(), logging.INFO)
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(message)s", force=True)
+    plain = logging.StreamHandler(sys.stderr)
+    plain.setFormatter(RedactingFormatter("%(message)s"))
+    logging.basicConfig(handlers=[plain], level=level, force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     renderer: structlog.typing.Processor
@@ -29,6 +32,7 @@ def configure(settings: Log) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            redact,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
