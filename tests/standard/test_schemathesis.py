@@ -1,0 +1,111 @@
+"""What our document allows, and what it does not, sent to a real server: by schemathesis.
+
+No 5xx, no status that the document does not list, no answer that breaks its schema; one call after
+another as the answers lead on (the state machine), on both databases.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http import HTTPStatus
+from typing import Any, Final
+
+import anyio
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from execution_broker.api.routes import ROUTES
+from tests.harness.postgres import postgres_server
+from tests.harness.serving import Server, server
+
+SETTINGS: Final = {
+    "PLATFORMS__HERE__PLUGIN": "scripted",
+    "NEGOTIATION__REQUESTS_PER_MINUTE": "1000000",
+    "NEGOTIATION__PROBE_WAIT": "0",
+}
+EVERYWHERE: Final = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.NOT_ACCEPTABLE,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+"""What the `default` answer of every operation stands for."""
+
+ANSWERS: Final = {
+    (route.method, re.sub(r":\w+\}", "}", route.path)): EVERYWHERE | set(route.answers)
+    for route in ROUTES
+}
+UNTOUCHED: Final = "/identity/password"
+"""Whoever changes their password can't go on."""
+
+schemathesis.checks.load_all_checks()
+CHECKS: Final = schemathesis.checks.CHECKS.get_by_names(
+    [
+        "not_a_server_error",
+        "content_type_conformance",
+        "response_headers_conformance",
+        "response_schema_conformance",
+    ]
+)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def broker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    chosen = dict(SETTINGS)
+    with ExitStack() as stack:
+        if request.param == "postgres":
+            postgres = stack.enter_context(postgres_server())
+            chosen["DATABASE__URL"] = anyio.run(postgres.new_database)
+        made = stack.enter_context(server(tmp_path_factory.mktemp("broker"), chosen))
+        made.ready()
+        yield made
+
+
+def test_whatever_the_document_allows(broker: Server) -> None:
+    _run(broker, examples=8, steps=8)
+
+
+@pytest.mark.soak
+def test_whatever_the_document_allows_for_long(broker: Server) -> None:
+    _run(broker, examples=150, steps=20)
+
+
+def _run(broker: Server, examples: int, steps: int) -> None:
+    password = (broker.directory / "admin-password").read_text().strip()
+    schema = schemathesis.openapi.from_url(f"{broker.url}/openapi.json").exclude(path=UNTOUCHED)
+
+    class Life(schema.as_state_machine()):  # type: ignore[misc]  # made from the document
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            return {"auth": ("admin", password), "timeout": 60}
+
+        def validate_response(self, response: Any, case: Any, **kwargs: Any) -> None:
+            _check_listed(case, response)
+            case.validate_response(response, checks=CHECKS)
+
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )
+
+
+def _check_listed(case: Any, response: Any) -> None:
+    method = "GET" if case.method.upper() == "HEAD" else case.method.upper()
+    listed = ANSWERS.get((method, case.path))
+    if listed is None:
+        assert response.status_code in (404, 405), (method, case.path, response.status_code)
+    else:
+        assert response.status_code in listed, (method, case.path, response.status_code)
