@@ -110,6 +110,7 @@ def create_app(
     )
     app.router.redirect_slashes = False
     app.state.document = written
+    app.state.public_url = http.public_url
     app.state.waiting = Waiting(heartbeat)
     app.state.discovery_urls = services.identities.discovery_urls
     return app

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
-from execution_broker.api import handlers
+from execution_broker.api import handlers, vosi
 from execution_broker.api.identity import Access
 from execution_broker.api.routes.base import Answer, Route
 from execution_broker.formats import JSON, YAML
@@ -51,6 +51,24 @@ ADMINISTRATION: Final = (
             HTTPStatus.OK: Answer("They can.", Readiness),
             HTTPStatus.SERVICE_UNAVAILABLE: Answer("They can't; the checks say why.", Readiness),
         },
+    ),
+    Route(
+        method="GET",
+        path="/capabilities",
+        handler=vosi.capabilities,
+        access=Access.PUBLIC,
+        operation_id="Capabilities",
+        summary="Read where the interfaces of this service are (IVOA VOSI 1.1).",
+        answers={HTTPStatus.OK: Answer("The VOSI capabilities.", vosi.MEDIA_TYPE)},
+    ),
+    Route(
+        method="GET",
+        path="/availability",
+        handler=vosi.availability,
+        access=Access.PUBLIC,
+        operation_id="Availability",
+        summary="Ask whether requests can be served (IVOA VOSI 1.1).",
+        answers={HTTPStatus.OK: Answer("The VOSI availability.", vosi.MEDIA_TYPE)},
     ),
     *(
         Route(
