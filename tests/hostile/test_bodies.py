@@ -14,7 +14,7 @@ import structlog
 from execution_broker.api.app import create_app
 from execution_broker.domain.identity import Role
 from tests.harness.broker import broker
-from tests.standard.hostile_bodies import Hostile, bodies
+from tests.hostile.bodies import Hostile, bodies
 
 SECONDS: Final = 5.0
 MEMORY: Final = 96 << 20
