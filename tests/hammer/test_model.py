@@ -1,0 +1,272 @@
+"""Booking against a naive model that knows only what clients were told.
+
+The model keeps every offer as its answer described it, and says of each whether it may still be
+accepted, and how much of a platform all that was promised needs at any instant. It never looks
+into the database.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from execution_broker.domain.amounts import CORES
+from execution_broker.domain.errors import Conflict
+from execution_broker.domain.iso8601 import read_interval
+from execution_broker.models.execution import ExecutionSession
+from execution_broker.models.phases import SessionPhase
+from execution_broker.models.update import DeltaUpdate
+from execution_broker.steps.upkeep import store_report
+from execution_broker.storage import auditing, sessions
+from execution_broker.storage.database import Connection
+from execution_broker.transitions.expiring import expire
+from tests.hammer.striking import end
+from tests.harness.broker import USED, Broker, broker, request, uuid_of
+from tests.harness.postgres import PostgresServer
+
+T = TypeVar("T")
+
+CAPACITY = 4
+_CLOSE = timedelta(seconds=10)
+_LENGTHS = {"PT10M": 600, "PT1H": 3600}
+
+
+@dataclass
+class Offer:
+    """What a client knows of one offer. `answer` is that of its set."""
+
+    uuid: str
+    answer: int
+    start: datetime
+    latest: datetime
+    seconds: int
+    cores: int
+    expires: datetime
+    phase: SessionPhase = SessionPhase.OFFERED
+
+    def needs(self, instant: datetime) -> int:
+        last = self.latest + timedelta(seconds=self.seconds)
+        return self.cores if self.start <= instant < last else 0
+
+    def is_open(self, now: datetime) -> bool:
+        return self.phase is SessionPhase.OFFERED and now < self.expires
+
+
+@dataclass
+class Model:
+    offers: list[Offer] = field(default_factory=list)
+    was_cut: bool = False
+
+    def used(self, instant: datetime, now: datetime) -> int:
+        accepted = (o for o in self.offers if o.phase is SessionPhase.ACCEPTED)
+        held: dict[int, int] = {}
+        for offer in self.offers:
+            if offer.is_open(now):
+                held[offer.answer] = max(held.get(offer.answer, 0), offer.needs(instant))
+        return sum(o.needs(instant) for o in accepted) + sum(held.values())
+
+
+class Booking(RuleBasedStateMachine):
+    """Every example has a database of its own: on `server`, or SQLite where that is None."""
+
+    server: PostgresServer | None = None
+
+    @initialize()
+    def begin(self) -> None:
+        self.runner = asyncio.Runner()
+        USED.url = self.run(self.server.new_database()) if self.server else "sqlite"
+        self.stack = AsyncExitStack()
+        self.directory = tempfile.TemporaryDirectory()
+        self.model = Model()
+        self.answers = 0
+        platforms = {"here": {"plugin": "scripted", "cores": CAPACITY}}
+        directory = Path(self.directory.name)
+        self.made: Broker = self.run(
+            self.stack.enter_async_context(broker(directory, platforms=platforms))
+        )
+        self.alice = self.run(self.made.caller("alice"))
+
+    @rule(cores=st.integers(1, 3), length=st.sampled_from(sorted(_LENGTHS)))
+    def make(self, cores: int, length: str) -> None:
+        answer = self.run(self.made.ask(self.alice, request(cores=cores, duration=length)))
+        self.answers += 1
+        for session in answer.offers:
+            assert session.expires is not None
+            start, latest = _starts(session)
+            self.model.offers.append(
+                Offer(
+                    uuid_of(session),
+                    self.answers,
+                    start,
+                    latest,
+                    _LENGTHS[length],
+                    cores,
+                    session.expires,
+                )
+            )
+
+    @rule(data=st.data())
+    def accept(self, data: st.DataObject) -> None:
+        for offer in self._one(data):
+            siblings = [o for o in self.model.offers if o.answer == offer.answer and o is not offer]
+            may = offer.is_open(self.now()) or offer.phase is SessionPhase.ACCEPTED
+            assert self._told(offer, "ACCEPTED") == may
+            if may and offer.phase is not SessionPhase.ACCEPTED:
+                session = self.run(self.made.session(self.alice, offer.uuid))
+                offer.phase = SessionPhase.ACCEPTED
+                offer.start, offer.latest = _starts(session)
+                for other in siblings:
+                    if other.phase is SessionPhase.OFFERED:
+                        other.phase = SessionPhase.REJECTED
+
+    @rule(data=st.data())
+    def reject(self, data: st.DataObject) -> None:
+        for offer in self._one(data):
+            may = offer.is_open(self.now()) or offer.phase is SessionPhase.REJECTED
+            assert self._told(offer, "REJECTED") == may
+            if may:
+                offer.phase = SessionPhase.REJECTED
+
+    @rule(data=st.data())
+    def end_early(self, data: st.DataObject) -> None:
+        for offer in self._one(data):
+            if offer.phase is SessionPhase.ACCEPTED:
+                self.run(self.made.database.write(partial(end, uuid=UUID(offer.uuid))))
+                offer.phase = SessionPhase.CANCELLED
+
+    @rule(data=st.data(), minutes=st.sampled_from([-5, 5, 60]))
+    def extend(self, data: st.DataObject, minutes: int) -> None:
+        for offer in self._one(data):
+            update = DeltaUpdate("schedule.available.duration", minutes, "min")
+            try:
+                uuid = UUID(offer.uuid)
+                self.run(self.made.services.sessions.update(uuid, self.alice, update))
+            except Conflict:
+                continue
+            assert offer.is_open(self.now()) or offer.phase is SessionPhase.ACCEPTED
+            offer.seconds += 60 * minutes
+
+    @rule(cores=st.sampled_from([2, CAPACITY]))
+    def cut(self, cores: int) -> None:
+        """What is booked stays, so that the model cannot bound it any more."""
+        ((key, platform),) = self.made.work.platforms.items()
+        reported = self.run(platform.report())
+        capacity = {**reported.capacity, CORES: cores}
+        report = msgspec.structs.replace(reported, capacity=capacity)
+
+        async def store(connection: Connection) -> None:
+            await store_report(connection, key, report, await connection.clock())
+
+        self.run(self.made.database.write(store))
+        self.model.was_cut |= cores < CAPACITY
+
+    @rule(seconds=st.sampled_from([20, 200, 400]))
+    def wait(self, seconds: int) -> None:
+        self.made.shift(timedelta(seconds=seconds))
+        if not self.model.was_cut:
+            self.run(self.made.report())
+
+    @rule()
+    def sweep(self) -> None:
+        async def work(connection: Connection) -> None:
+            now = await connection.clock()
+            await expire(connection, await sessions.expired_offersets(connection, now, 100), now)
+
+        self.run(self.made.database.write(work))
+
+    @invariant()
+    def nothing_is_promised_twice(self) -> None:
+        if not hasattr(self, "made") or self.model.was_cut:
+            return
+        now = self.now()
+        for instant in {offer.start for offer in self.model.offers}:
+            assert self.model.used(instant, now) <= CAPACITY
+
+    def teardown(self) -> None:
+        if hasattr(self, "made"):
+            found = self.run(self.made.database.read(auditing.audit))
+            assert found.findings == ()
+            self.run(self.stack.aclose())
+            self.runner.close()
+            self.directory.cleanup()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    def now(self) -> datetime:
+        return self.run(self.made.database.read(lambda connection: connection.clock()))
+
+    def _one(self, data: st.DataObject) -> Iterator[Offer]:
+        """Any offer, but none whose expiry is so near that the model cannot know."""
+        now = self.now()
+        known = [o for o in self.model.offers if abs(o.expires - now) > _CLOSE]
+        if known:
+            yield data.draw(st.sampled_from(known))
+
+    def _told(self, offer: Offer, phase: str) -> bool:
+        """Whether the broker let it be."""
+        try:
+            self.run(self.made.set_phase(self.alice, offer.uuid, phase))
+        except Conflict:
+            return False
+        return True
+
+
+def _starts(session: ExecutionSession) -> tuple[datetime, datetime]:
+    """The first and the last instant at which it may start."""
+    assert session.schedule is not None
+    assert session.schedule.available is not None
+    assert session.schedule.available.start is not None
+    start, close = read_interval(session.schedule.available.start, datetime.now(UTC))
+    assert close is not None
+    return start, close - timedelta(seconds=1)
+
+
+FEW = settings(
+    max_examples=4,
+    stateful_step_count=15,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+MANY = settings(FEW, max_examples=200, stateful_step_count=40)
+
+
+def run_on(server: PostgresServer | None, how_much: settings) -> None:
+    """On a database for each example, of this server or of none."""
+    machine = type("Machine", (Booking,), {"server": server})
+    try:
+        run_state_machine_as_test(machine, settings=how_much)
+    finally:
+        USED.url = "sqlite"
+
+
+def test_booking_keeps_what_it_told_on_sqlite() -> None:
+    run_on(None, FEW)
+
+
+def test_booking_keeps_what_it_told_on_postgres(postgres: PostgresServer) -> None:
+    run_on(postgres, FEW)
+
+
+@pytest.mark.soak
+def test_booking_keeps_what_it_told_for_long(postgres: PostgresServer) -> None:
+    run_on(None, MANY)
+    run_on(postgres, MANY)
