@@ -80,12 +80,16 @@ class Calendar:
 def envelope(offers: Sequence[Sequence[Booking]]) -> list[Booking]:
     """At each instant the most that any one of the offers books (B2): they exclude each other."""
     cuts = sorted({edge for offer in offers for b in offer for edge in (b.start, b.end)})
+    spans = [(min(b.start for b in o), max(b.end for b in o), o) for o in offers if o]
     segments: list[Booking] = []
     for start, end in itertools.pairwise(cuts):
         most: dict[str, int] = {}
-        for offer in offers:
+        for first, last, offer in spans:
+            if not first <= start < last:
+                continue
             for name, amount in _sum_at(offer, start).items():
-                most[name] = max(most.get(name, 0), amount)
+                if amount > most.get(name, 0):
+                    most[name] = amount
         if not most:
             continue
         if segments and segments[-1].end == start and segments[-1].amounts == most:

@@ -4,6 +4,7 @@ whose text says what to write instead."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 
 _DURATION: Final = re.compile(
@@ -51,6 +52,7 @@ def write_duration(length: timedelta) -> str:
     return text + (f"{seconds}S" if rest or text == "PT" else "")
 
 
+@lru_cache(maxsize=4096)
 def write_seconds(seconds: int) -> str:
     """A duration of whole seconds: `PT1M30S`."""
     return write_duration(timedelta(seconds=seconds))
@@ -100,6 +102,7 @@ def write_interval(start: datetime, end: datetime) -> str:
     return f"{write_instant(start)}/{write_instant(end)}"
 
 
+@lru_cache(maxsize=4096)
 def write_epoch(epoch: int) -> str:
     """The instant of whole epoch seconds: `2026-01-31T12:00:00Z`."""
     return write_instant(from_epoch(epoch))
