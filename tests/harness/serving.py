@@ -86,7 +86,7 @@ def server(
     }
     environment["PYTHONPATH"] = str(plugins)
     process = subprocess.Popen(
-        [sys.executable, "-m", "execution_broker.cli", command],
+        [sys.executable, "-m", "execution_broker.cli", *command.split()],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.plan import StepKind
+from execution_broker.metering import PrometheusMeter
 from execution_broker.models.phases import SessionPhase
 from execution_broker.steps.base import Applied, Completed
 from execution_broker.storage import sessions, steps
@@ -191,6 +192,9 @@ async def test_a_result_that_comes_after_the_lease_was_lost_is_thrown_away(tmp_p
         handler.go.set()
         await carrying
         assert handler.applied == 0
+        meter = made.database.meter
+        assert isinstance(meter, PrometheusMeter)
+        assert b'broker_stale_applies_total{kind="begin"} 1.0' in meter.text()
         await _carrier(made, handler, second).carry(leased)
         assert handler.applied == 1
 
