@@ -118,6 +118,14 @@ async def test_a_lost_answer_is_asked_for_again_under_its_key(tmp_path: Path) ->
         assert answer.result == "YES"
         phases = {(await client.session(uuid_of(o))).phase for o in answer.offers}
         assert phases == {SessionPhase.OFFERED}
+        assert len((await client.offersets()).offersets) == 1
+        first, *_ = answer.offers
+        await client.cancel(uuid_of(first))
+        listed = await client.sessions([SessionPhase.CANCELLED])
+        assert [one.uuid for one in listed.sessions] == [uuid_of(first)]
+        assert len((await client.events(uuid_of(first))).events) >= 1
+        seen = [one.phase async for one in client.watch(uuid_of(first))]
+        assert seen == [SessionPhase.CANCELLED]
 
 
 @asynccontextmanager

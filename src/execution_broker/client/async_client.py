@@ -1,7 +1,7 @@
 """The asynchronous client: the methods of the blocking one, to be awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Self
 from uuid import UUID, uuid4
@@ -30,6 +30,7 @@ from execution_broker.models.extensions import (
     ResultFile,
     ResultList,
 )
+from execution_broker.models.listing import EventList, OfferSetList, SessionList
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import Update
 
@@ -128,6 +129,17 @@ class AsyncBrokerClient:
         self, uuid: UUID | str, name: StreamName, interval: float = 0.5
     ) -> AsyncIterator[bytes]:
         return self._shell.walk(follow(self._peer, self._notice, uuid, name, interval))
+
+    async def sessions(
+        self, phases: Sequence[SessionPhase] = (), page: str | None = None
+    ) -> SessionList:
+        return await self._shell.hold(requests.sessions(self._peer, phases, page))
+
+    async def offersets(self, page: str | None = None) -> OfferSetList:
+        return await self._shell.hold(requests.offersets(self._peer, page))
+
+    async def events(self, uuid: UUID | str, page: str | None = None) -> EventList:
+        return await self._shell.hold(requests.events(self._peer, uuid, page))
 
     async def platforms(self) -> PlatformList:
         return await self._shell.hold(requests.platforms(self._peer))

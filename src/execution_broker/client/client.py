@@ -1,7 +1,7 @@
 """The blocking client: one typed method for each thing that a broker can be asked."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 from uuid import UUID, uuid4
@@ -27,6 +27,7 @@ from execution_broker.models.extensions import (
     ResultFile,
     ResultList,
 )
+from execution_broker.models.listing import EventList, OfferSetList, SessionList
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import Update
 
@@ -153,6 +154,18 @@ class BrokerClient:
     def follow(self, uuid: UUID | str, name: StreamName, interval: float = 0.5) -> Iterator[bytes]:
         """What a session writes, as it comes, until it has ended."""
         return self._shell.walk(follow(self._peer, self._notice, uuid, name, interval))
+
+    def sessions(self, phases: Sequence[SessionPhase] = (), page: str | None = None) -> SessionList:
+        """One's sessions, the newest first, a page at a time: its `next` is the `page` to give."""
+        return self._shell.hold(requests.sessions(self._peer, phases, page))
+
+    def offersets(self, page: str | None = None) -> OfferSetList:
+        """One's offer sets, in the same way."""
+        return self._shell.hold(requests.offersets(self._peer, page))
+
+    def events(self, uuid: UUID | str, page: str | None = None) -> EventList:
+        """What has happened to a session, the oldest first, in the same way."""
+        return self._shell.hold(requests.events(self._peer, uuid, page))
 
     def platforms(self) -> PlatformList:
         """The places that can run sessions."""

@@ -1,6 +1,6 @@
 """Everything that a broker can be asked, each once, for every shell."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -31,6 +31,7 @@ from execution_broker.models.extensions import (
     ResultFile,
     ResultList,
 )
+from execution_broker.models.listing import EventList, OfferSetList, SessionList
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import DeltaUpdate, EnumUpdate, Update
 
@@ -113,6 +114,21 @@ def result(peer: Peer, uuid: UUID | str, path: str) -> Conversation[ResultFile]:
     raise NotFound(f"The session {uuid} has no result {path}.", "List them with `broker results`.")
 
 
+def sessions(
+    peer: Peer, phases: Sequence[SessionPhase], page: str | None
+) -> Conversation[SessionList]:
+    """A page of one's sessions; the first of those in these phases, or the one at `page`."""
+    return _read(peer, page or f"sessions{_query(phase=phases)}", SessionList)
+
+
+def offersets(peer: Peer, page: str | None) -> Conversation[OfferSetList]:
+    return _read(peer, page or "offersets", OfferSetList)
+
+
+def events(peer: Peer, uuid: UUID | str, page: str | None) -> Conversation[EventList]:
+    return _read(peer, page or f"sessions/{name(uuid)}/events", EventList)
+
+
 def platforms(peer: Peer) -> Conversation[PlatformList]:
     return _read(peer, "platforms", PlatformList)
 
@@ -168,6 +184,10 @@ def ready(peer: Peer) -> Conversation[bool]:
 def name(uuid: UUID | str) -> str:
     """A UUID, or what a user takes for one, as a part of a path."""
     return quote(str(uuid), safe="")
+
+
+def _query(**values: Sequence[str]) -> str:
+    return f"?{urlencode(values, doseq=True)}" if any(values.values()) else ""
 
 
 def _read(peer: Peer, place: str, type_: type[T]) -> Conversation[T]:
