@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from docs import example_configuration
+from docs import example_configuration, interface
 from execution_broker import config
 from execution_broker.cli.plugins.doors import Door
 from execution_broker.cli.plugins.scaffold import project
@@ -77,6 +77,8 @@ def pages() -> dict[str, str]:
     return {
         "configuration.md": "\n".join(_configuration()),
         "messages.md": "\n".join(_messages()),
+        "interface.md": interface.interface(),
+        "differences.md": interface.differences(),
     }
 
 
