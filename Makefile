@@ -15,11 +15,13 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.1
 	&& echo $$name && break; done)
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 UV_VERSION := 0.13.9
 
 BIN := .venv/bin
 PROJECT := .venv/.installed
 KERNEL := .venv-kernel/.installed
+BENCH := .venv-bench/.installed
 
 .PHONY: help
 help:  ## This list
@@ -36,6 +38,10 @@ test: $(PROJECT) $(KERNEL)  ## The tests; PYTEST_ARGS="..." is handed to pytest
 .PHONY: soak
 soak: $(PROJECT) $(KERNEL)  ## The long forms of the tests that have one; takes PYTEST_ARGS too
 	$(BIN)/python -m pytest -m soak --capture=no $(PYTEST_ARGS)
+
+.PHONY: bench
+bench: $(BENCH)  ## Measure beside the peers and the limits; BENCH_ARGS="queue_drain" for one, --quick
+	.venv-bench/bin/python -m benchmarks $(BENCH_ARGS)
 
 .PHONY: coverage
 coverage: $(PROJECT)  ## Branch coverage of the rules, 95 % at least
@@ -63,12 +69,14 @@ lock: .venv-lock/.installed  ## Pin the newest versions of everything, with hash
 		pyproject.toml --all-extras --group dev --group docs
 	.venv-lock/bin/uv pip compile $(LOCK_OPTIONS) --output-file requirements/kernel.txt \
 		requirements/kernel.in
+	.venv-lock/bin/uv pip compile $(LOCK_OPTIONS) --output-file requirements/bench.txt \
+		pyproject.toml requirements/bench.in --extra postgres --constraint requirements/dev.txt
 
 .PHONY: clean
 clean:  ## Remove everything that make made
-	rm -rf .venv .venv-kernel .venv-lock .node .demo site build dist .coverage .hypothesis \
+	rm -rf .venv .venv-bench .venv-kernel .venv-lock .node .demo site build dist .coverage .hypothesis \
 		.mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	find src tests examples docs -name __pycache__ -prune -exec rm -rf {} +
+	find src tests examples docs benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock"
@@ -84,6 +92,13 @@ $(PROJECT): .venv/.dependencies pyproject.toml
 
 $(KERNEL): requirements/kernel.txt
 	$(call virtual_environment,.venv-kernel,--require-hashes --requirement $<)
+
+$(BENCH): .venv-bench/.dependencies pyproject.toml
+	@.venv-bench/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-bench/.dependencies: requirements/bench.txt
+	$(call virtual_environment,.venv-bench,--require-hashes --requirement $<)
 
 .venv-lock/.installed:
 	$(call virtual_environment,.venv-lock,uv==$(UV_VERSION))

@@ -57,6 +57,9 @@ class MortalDatabase:
             self._fate.point("after a commit")
         return result
 
+    async def write_soon(self, work: Work[T]) -> T:
+        return await self.write(work)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
 

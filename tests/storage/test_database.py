@@ -133,3 +133,40 @@ async def test_the_migrations_make_the_same_tables_on_postgresql(postgres: Postg
     await migrate_postgres.upgrade(url)
     assert await migrate_postgres.drift_of(url) == []
     assert await revision.of_postgres(url) == revision.HEAD
+
+
+async def test_what_is_written_soon_is_seen_at_once_and_only_whole(database: Any) -> None:
+    await database.write_soon(lambda c: identities.setting(c, "name", "value"))
+    assert await database.write(lambda c: identities.setting(c, "name", "new")) == "value"
+
+    async def broken(connection: Connection) -> None:
+        await identities.setting(connection, "other", "value")
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        await database.write_soon(broken)
+    assert await database.write(lambda c: identities.setting(c, "other", "new")) == "new"
+
+
+async def test_a_lock_without_a_change_keeps_others_waiting_until_it_ends(database: Any) -> None:
+    """What only looked is rolled back, and its locks have held until then."""
+    rows = await a_session(database)
+    order: list[str] = []
+
+    async def look(connection: Connection) -> None:
+        await sessions.lock(connection, [rows.session.id])
+        await connection.clock()
+        order.append("looked")
+
+    async def change(connection: Connection) -> None:
+        await sessions.lock(connection, [rows.session.id])
+        await sessions.add_event(
+            connection, rows.session.id, NewEvent("test", None, {}, await connection.clock())
+        )
+        order.append("changed")
+
+    await asyncio.gather(database.write(look), database.write(change), database.write(look))
+    assert sorted(order) == ["changed", "looked", "looked"]
+    stored = await database.read(lambda c: sessions.by_id(c, rows.session.id))
+    assert stored is not None
+    assert stored.events == 1

@@ -75,6 +75,11 @@ class Database(Protocol):
         """Run work and commit, or change nothing. Unavailable when the database is not there."""
         ...
 
+    async def write_soon(self, work: Work[T]) -> T:
+        """Like `write`, but a crash of the server may undo the last of these: for what is found
+        out again by itself, as a lost lease is. A later `write` makes all earlier ones last."""
+        ...
+
     @property
     def rings(self) -> int:
         """How often the bell was heard so far: by this process's own writes, or another's."""

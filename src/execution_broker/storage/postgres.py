@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import asyncpg
 import structlog
@@ -27,8 +27,12 @@ T = TypeVar("T")
 
 _CHANNEL: Final = "execution_broker_steps"
 _DEBOUNCE: Final = 0.01
+_READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_WRITE: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_WRITE_SOON: Final = f"{_WRITE}; SET LOCAL synchronous_commit TO off"
 _RETRIES: Final = 10
 _PARAMETER: Final = re.compile(r"(?<!:):([a-z_]\w*)")
+_CHANGES: Final = re.compile(r"^\s*(INSERT|UPDATE|DELETE)\b", re.MULTILINE)
 _AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _AWAY: Final = (
     OSError,
@@ -67,10 +71,13 @@ class PostgresDatabase:
         self._woken = asyncio.Event()
 
     async def read(self, work: Work[T]) -> T:
-        return await self._retry(work, isolation="repeatable_read", readonly=True)
+        return await self._retry(work, _READ)
 
     async def write(self, work: Work[T]) -> T:
-        return await self._retry(work, isolation="read_committed", readonly=False)
+        return await self._retry(work, _WRITE)
+
+    async def write_soon(self, work: Work[T]) -> T:
+        return await self._retry(work, _WRITE_SOON)
 
     async def wait(self, seconds: float, heard: int) -> None:
         self._bell.listen()
@@ -92,11 +99,11 @@ class PostgresDatabase:
         self._woken.set()
         self._woken.clear()
 
-    async def _retry(self, work: Work[T], **options: Any) -> T:
+    async def _retry(self, work: Work[T], begin: str) -> T:
         """Run it, again after a deadlock: the work has no effect but its statements."""
         for attempt in range(_RETRIES):
             try:
-                return await self._run(work, options)
+                return await self._run(work, begin)
             except _AGAIN as error:
                 _log.info(
                     LogEvent.TRANSACTION_RETRIED, reason=type(error).__name__, attempt=attempt
@@ -107,11 +114,19 @@ class PostgresDatabase:
                 raise _unavailable(error) from error
         raise Unavailable("The database could not order this change among others.")
 
-    async def _run(self, work: Work[T], options: Mapping[str, Any]) -> T:
+    async def _run(self, work: Work[T], begin: str) -> T:
+        """What has changed nothing is rolled back, as that waits for no disk: locks alone would."""
         pool = await self._open()
-        async with pool.acquire() as connection, connection.transaction(**options):
+        async with pool.acquire() as connection:
+            await connection.execute(begin)
             transaction = PostgresConnection(connection, self.shift)
-            result = await work(transaction)
+            try:
+                result = await work(transaction)
+            except BaseException:
+                await connection.execute("ROLLBACK")
+                raise
+            is_idle = begin is not _READ and not transaction.has_changed
+            await connection.execute("ROLLBACK" if is_idle else "COMMIT")
         for one in transaction.measured:
             self.meter.measure(one.what, one.value, *one.labels)
         if transaction.rung:
@@ -149,10 +164,11 @@ class PostgresConnection:
         self._connection = connection
         self._shift = shift
         self.rung = False
+        self.has_changed = False
         self.measured: list[Measured] = []
 
     async def rows(self, statement: str, /, **values: Any) -> list[Row]:
-        sql, names = _dialect(statement)
+        sql, names = self._prepare(statement)
         found = await self._connection.fetch(sql, *(values[name] for name in names))
         return [dict(row) for row in found]
 
@@ -161,20 +177,20 @@ class PostgresConnection:
         return found[0] if found else None
 
     async def execute(self, statement: str, /, **values: Any) -> int:
-        sql, names = _dialect(statement)
+        sql, names = self._prepare(statement)
         status: str = await self._connection.execute(sql, *(values[name] for name in names))
         return int(status.rsplit(" ", 1)[-1])
 
     async def many(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> None:
         if not values:
             return
-        sql, names = _dialect(statement)
+        sql, names = self._prepare(statement)
         await self._connection.executemany(sql, [[one[name] for name in names] for one in values])
 
     async def each(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> list[Row]:
         if not values:
             return []
-        sql, names = _dialect(statement)
+        sql, names = self._prepare(statement)
         found = await self._connection.fetchmany(
             sql, [[one[name] for name in names] for one in values]
         )
@@ -189,6 +205,11 @@ class PostgresConnection:
 
     def measure(self, what: Measure, *labels: str, value: float = 1) -> None:
         self.measured.append(Measured(what, value, labels))
+
+    def _prepare(self, statement: str) -> tuple[str, tuple[str, ...]]:
+        dialect = _dialect(statement)
+        self.has_changed |= dialect.changes
+        return dialect.sql, dialect.names
 
 
 class _Bell:
@@ -242,9 +263,16 @@ class _Bell:
         self._heard()
 
 
+class _Dialect(NamedTuple):
+    """A statement with numbered parameters, and their names in that order."""
+
+    sql: str
+    names: tuple[str, ...]
+    changes: bool
+
+
 @cache
-def _dialect(statement: str) -> tuple[str, tuple[str, ...]]:
-    """The statement with numbered parameters, and their names in that order."""
+def _dialect(statement: str) -> _Dialect:
     text = render(
         statements()[statement],
         {
@@ -263,7 +291,8 @@ def _dialect(statement: str) -> tuple[str, tuple[str, ...]]:
             names.append(found[1])
         return f"${names.index(found[1]) + 1}"
 
-    return _PARAMETER.sub(number, body), tuple(names)
+    sql = _PARAMETER.sub(number, body)
+    return _Dialect(sql, tuple(names), _CHANGES.search(sql) is not None)
 
 
 def _unavailable(error: BaseException) -> Unavailable:

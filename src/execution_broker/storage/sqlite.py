@@ -60,6 +60,9 @@ class SqliteDatabase:
             self._ring()
         return result
 
+    async def write_soon(self, work: Work[T]) -> T:
+        return await self.write(work)
+
     async def wait(self, seconds: float, heard: int) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds

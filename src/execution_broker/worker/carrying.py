@@ -72,7 +72,7 @@ class Carrier:
 
         Where one of them cannot, each is carried on its own: what is poisonous fails alone.
         """
-        if len(leased) > 1 and all(step.lapses <= self._settings.lapses for step in leased):
+        if all(step.lapses <= self._settings.lapses for step in leased):
             try:
                 await self._write(lambda c: self._together(c, leased))
             except Exception as error:  # one poisonous step must not stop the others
@@ -108,14 +108,15 @@ class Carrier:
                 wait = min(2 * wait, _LONGEST_WAIT)
 
     async def _together(self, connection: Connection, leased: Sequence[LeasedStep]) -> None:
-        """Locks all sessions first, in their order, then the steps."""
+        """Locks all sessions first, in their order, then the steps; then platform by platform, as
+        their capacity is locked in that order (B4)."""
         of_sessions = {step.session for step in leased if step.session is not None}
         if of_sessions:
             await sessions.lock(connection, of_sessions)
         ours = await steps.still_leased_of(connection, leased, self._processor)
         now = await connection.clock()
         ended: dict[StepPhase, list[LeasedStep]] = {}
-        for step in ours:
+        for step in sorted(ours, key=lambda step: (step.platform or 0, step.id)):
             applied = await self._at_once(connection, step, now)
             phase = _PHASES.get(type(applied))
             if phase is None or getattr(applied, "result", None) is not None:

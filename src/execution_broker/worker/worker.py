@@ -26,6 +26,8 @@ _LONGEST_WAIT: Final = 5.0
 _UNTIL_IT_IS_BACK: Final = 1.0
 _FIRST_BATCH: Final = 8
 _LONG_BATCH: Final = 1.0
+_ABREAST: Final = 2
+"""While one batch waits for the disk, another one is claimed and carried."""
 
 
 class Pool(NamedTuple):
@@ -66,8 +68,11 @@ class Worker:
         try:
             async with asyncio.TaskGroup() as group:
                 for pool in self._pools:
-                    serve = self._serve_batches if pool.batch else self._serve
-                    group.create_task(serve(pool, database, renewer))
+                    if pool.batch:
+                        for _ in range(_ABREAST):
+                            group.create_task(self._serve_batches(pool, database, renewer))
+                    else:
+                        group.create_task(self._serve(pool, database, renewer))
         finally:
             await asyncio.to_thread(renewer.stop)
 
@@ -130,7 +135,7 @@ class Worker:
             return [], min(max(wait, 0.01), self._settings.poll)
 
         try:
-            return await database.write(claim)
+            return await database.write_soon(claim)
         except Unavailable as error:
             _log.warning(LogEvent.CLAIM_FAILED, reason=str(error))
             return [], _UNTIL_IT_IS_BACK

@@ -1,0 +1,44 @@
+"""One of our workers among others, until nothing is left of the queue."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+
+from benchmarks.ours import noop
+from benchmarks.running import program
+from execution_broker.config import Worker as WorkerSettings
+from execution_broker.storage.postgres import PostgresDatabase
+from execution_broker.worker.worker import Pool, Worker
+
+
+async def prepare(
+    *, url: str, platform: int, batch: int, count: int
+) -> Callable[[], Awaitable[dict[str, Any]]]:
+    database = PostgresDatabase(url)
+    connection = await asyncpg.connect(url)
+
+    async def drain() -> dict[str, Any]:
+        worker = Worker(
+            lambda: PostgresDatabase(url, connections=2),
+            {noop.KIND: noop.Noop()},
+            [platform],
+            [Pool(uuid4(), [noop.KIND], batch, batch)],
+            WorkerSettings(poll=0.2),
+        )
+        running = asyncio.create_task(worker.run(database))
+        while await connection.fetchval(_LEFT):
+            await asyncio.sleep(0.02)
+        worker.stop()
+        await running
+        return {"operations": count}
+
+    return drain
+
+
+_LEFT = "SELECT EXISTS (SELECT 1 FROM step WHERE phase IN ('WAITING', 'READY', 'RUNNING'))"
+
+if __name__ == "__main__":
+    program(prepare)

@@ -1,0 +1,88 @@
+"""session_lifecycle: sessions on a simulated platform without delays, from request to release."""
+
+import asyncio
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from benchmarks import brokers, loading
+from benchmarks.brokers import Process, Site
+from benchmarks.figures import Cpu, Figure, Limit
+from benchmarks.running import Bench, run
+
+_TARGET: Final = 100
+_CLIENTS: Final = 8
+_OK: Final = 200
+_RELEASED: Final = "SELECT count(*) FROM session WHERE phase = 'COMPLETED'"
+_STEPS: Final = "SELECT count(*) FROM step WHERE session_id IS NOT NULL"
+
+
+async def measure(bench: Bench) -> list[Figure]:
+    """The sessions are accepted first; the time is the worker's, from its start to the last
+    release. One worker process, as its defaults are."""
+    count = bench.size(1000, 10)
+    with tempfile.TemporaryDirectory(prefix="bench") as directory:
+        async with brokers.site(bench, Path(directory) / "site") as site:
+            async with brokers.process(
+                "execution_broker.cli", "api", "--config", str(site.file)
+            ) as api:
+                await accept(site, api, count)
+            steps = int((await site.rows(_STEPS))[0][0])
+            updates = await run(
+                bench.server,
+                "benchmarks.limits.updates",
+                url=site.url,
+                count=bench.size(400, 20),
+                clients=4,
+            )
+            database, start = bench.server.cpu, time.monotonic()
+            async with brokers.process(
+                "execution_broker.cli", "worker", "--config", str(site.file)
+            ) as worker:
+                await completed(site, count)
+                seconds = time.monotonic() - start
+                used = worker.cpu / count * 1e6
+                database = (bench.server.cpu - database) / count * 1e6
+    rate = count / seconds
+    return [
+        Figure(
+            name="session_lifecycle",
+            case=f"{count} sessions of {steps // count} steps, 1 worker",
+            figure=rate,
+            unit="sessions/s",
+            cpu=Cpu(used, database),
+            limit=Limit("1-row updates/s by 4 ÷ steps", updates.rate / (steps / count)),
+            target=f"≥ {_TARGET}/s",
+            met=rate >= _TARGET,
+            note=f"{rate * steps / count:.0f} steps/s",
+        )
+    ]
+
+
+async def accept(site: Site, api: Process, count: int) -> None:
+    """Ask for so many sessions, and accept the first offer of each answer."""
+    request = loading.post("/requests", site.authorization, brokers.body(run="0"))
+    update = json.dumps(
+        {"update": {"kind": "uri:enum-value-update", "path": "phase", "value": "ACCEPTED"}}
+    ).encode()
+    numbers = iter(range(count))
+
+    async def client() -> None:
+        for _ in numbers:
+            answer = await loading.ask(api.url, 1, 1, request)
+            uuid = json.loads(answer.body)["offers"][0]["meta"]["uuid"]
+            accepting = loading.post(f"/sessions/{uuid}", site.authorization, update)
+            done = await loading.ask(api.url, 1, 1, accepting)
+            if set(done.statuses) != {_OK}:
+                raise RuntimeError(f"an offer was not accepted: {done.body!r}")
+
+    await asyncio.gather(*(client() for _ in range(_CLIENTS)))
+
+
+async def completed(site: Site, count: int, seconds: float = 200) -> None:
+    """Wait until so many sessions are COMPLETED."""
+    async with asyncio.timeout(seconds):
+        while int((await site.rows(_RELEASED))[0][0]) < count:
+            await asyncio.sleep(0.05)
