@@ -1,0 +1,146 @@
+"""The desk: many errands in one transaction, lagging replicas, differing clocks, cuts (B4-B7)."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from execution_broker.domain.amounts import CORES
+from execution_broker.domain.errors import Conflict
+from execution_broker.models.phases import SessionPhase
+from execution_broker.services.booking.calendars import Calendars
+from execution_broker.services.booking.choosing import Accept
+from execution_broker.services.booking.desk import Desk
+from execution_broker.services.booking.scene import Scene
+from execution_broker.steps.upkeep import store_report
+from execution_broker.storage import auditing, sessions
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import Located, StoredSession
+from tests.harness.broker import Broker, broker, request, uuid_of
+
+ONE = {"offers": 1}
+SCARCE = {"here": {"plugin": "scripted", "cores": 1}}
+
+
+class Poison:
+    """An errand with a fault of ours in it."""
+
+    offerset = None
+    identity = None
+    repetition = None
+    platforms: frozenset[int] = frozenset()
+
+    def decide(self, scene: Scene) -> None:
+        raise ZeroDivisionError
+
+
+def unguarded(session: StoredSession, now: Any) -> None:
+    """Nothing is expected of the session."""
+
+
+async def located(made: Broker, uuid: str) -> Located:
+    found = await made.database.read(lambda c: sessions.locate(c, UUID(uuid)))
+    assert found is not None
+    return found
+
+
+async def test_who_waits_is_served_by_one_transaction(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation=ONE, platforms=SCARCE) as made:
+        users = [await made.caller(f"user{number}") for number in range(8)]
+        answers = await asyncio.gather(
+            *(made.ask(user, request(duration="PT10M")) for user in users)
+        )
+        assert all(answer.result == "YES" for answer in answers)
+        (decisions,) = await made.rows("SELECT count(DISTINCT made_at) FROM booking")
+        assert decisions[0] <= 3
+        assert (await made.database.read(auditing.audit)).findings == ()
+
+
+async def test_what_breaks_breaks_nobody_else(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation=ONE) as made:
+        alice = await made.caller("alice")
+        offers = [uuid_of((await made.ask(alice, request())).offers[0]) for _ in range(3)]
+        found = [await located(made, offer) for offer in offers]
+        desk = Desk(made.database, Calendars())
+        good = [Accept(one.offerset, one.uuid, unguarded) for one in found]
+        outcomes = await asyncio.gather(
+            desk.do(good[0]), desk.do(Poison()), desk.do(good[1]), return_exceptions=True
+        )
+        assert isinstance(outcomes[1], ZeroDivisionError)
+        for one in (outcomes[0], outcomes[2]):
+            assert isinstance(one, StoredSession)
+            assert one.phase is SessionPhase.ACCEPTED
+        assert (await made.session(alice, offers[2])).phase is SessionPhase.OFFERED
+
+
+async def test_two_about_the_same_answer_take_turns(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation={"offers": 2}) as made:
+        alice = await made.caller("alice")
+        first, second = [uuid_of(one) for one in (await made.ask(alice, request())).offers]
+        outcomes = await asyncio.gather(
+            made.set_phase(alice, first, "ACCEPTED"),
+            made.set_phase(alice, second, "ACCEPTED"),
+            return_exceptions=True,
+        )
+        assert sorted(isinstance(one, Conflict) for one in outcomes) == [False, True]
+
+
+async def test_replicas_that_lag_never_sell_twice(tmp_path: Path) -> None:
+    async with (
+        broker(tmp_path, negotiation=ONE, platforms=SCARCE) as one,
+        broker(tmp_path, negotiation=ONE, platforms=SCARCE) as other,
+    ):
+        alice = await one.caller("alice")
+        await one.ask(alice, request(duration="PT10M"))
+        for _ in range(4):
+            answers = await asyncio.gather(
+                *(made.ask(alice, request(duration="PT10M")) for made in (one, other, one, other))
+            )
+            assert all(answer.result == "YES" for answer in answers)
+        assert (await one.database.read(auditing.audit)).findings == ()
+
+
+async def test_what_expired_for_one_clock_has_expired_for_all(tmp_path: Path) -> None:
+    async with (
+        broker(tmp_path, negotiation=ONE, platforms=SCARCE) as one,
+        broker(tmp_path, negotiation=ONE, platforms=SCARCE) as ahead,
+    ):
+        alice = await one.caller("alice")
+        offer = uuid_of((await one.ask(alice, request(duration="PT1H"))).offers[0])
+        await ahead.later(minutes=6)
+        await ahead.run(alice, request(duration="PT1H"))
+        with pytest.raises(Conflict, match="EXPIRED"):
+            await one.set_phase(alice, offer, "ACCEPTED")
+        assert (await one.database.read(auditing.audit)).findings == ()
+
+
+async def test_a_cut_blocks_offers_and_cancels_nothing(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation=ONE) as made:
+        alice = await made.caller("alice")
+        running = await made.run(alice, request(cores=2))
+        offer = uuid_of((await made.ask(alice, request(cores=2))).offers[0])
+        await _has(made, cores=1)
+        (recorded,) = await made.rows("SELECT overcommitted FROM platform")
+        assert msgspec.json.decode(recorded[0]) == {CORES: 3}
+        assert (await made.ask(alice, request(cores=1))).result == "NO"
+        accepted = await made.set_phase(alice, offer, "ACCEPTED")
+        assert accepted.phase is SessionPhase.ACCEPTED
+        assert (await made.session(alice, running)).phase is SessionPhase.ACCEPTED
+        await _has(made, cores=5)
+        assert (await made.ask(alice, request(cores=1))).result == "YES"
+        assert (await made.database.read(auditing.audit)).findings == ()
+
+
+async def _has(made: Broker, cores: int) -> None:
+    """The platform reports so many cores from now on."""
+    ((key, platform),) = made.work.platforms.items()
+    reported = await platform.report()
+    cut = msgspec.structs.replace(reported, capacity={**reported.capacity, CORES: cores})
+
+    async def store(connection: Connection) -> None:
+        await store_report(connection, key, cut, await connection.clock())
+
+    await made.database.write(store)
