@@ -127,6 +127,13 @@ class Metrics(Section, frozen=True):
     host: str = "127.0.0.1"
 
 
+class Cache(Section, frozen=True):
+    """`size`: MiB of verified content that is kept for other sessions. What was used least recently
+    goes first, but nothing that a session is still to be given."""
+
+    size: Natural = 20480
+
+
 class Log(Section, frozen=True):
     """`format` is `text` for people or `json` for machines."""
 
@@ -172,6 +179,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker: Worker
     upkeep: Upkeep
     metrics: Metrics
+    cache: Cache
     log: Log
     platforms: dict[str, tuple[str, Any]]
     sites: dict[str, SiteRules]
@@ -192,6 +200,7 @@ class _File(Section, frozen=True):
     worker: Worker = Worker()
     upkeep: Upkeep = Upkeep()
     metrics: Metrics = Metrics()
+    cache: Cache = Cache()
     log: Log = Log()
     platforms: dict[str, dict[str, Any]] = msgspec.field(
         default_factory=lambda: {"local": {}, "simulated": {}}
@@ -233,6 +242,7 @@ def load_values(values: dict[str, Any]) -> Settings:
         worker=parsed.worker,
         upkeep=parsed.upkeep,
         metrics=parsed.metrics,
+        cache=parsed.cache,
         log=parsed.log,
         platforms={name: _platform(name, part) for name, part in parsed.platforms.items()},
         sites={name: _site(name, part) for name, part in parsed.platforms.items()},

@@ -173,6 +173,12 @@ class Permanent(OutsideError):
     code = "permanent"
 
 
+class Underway(OutsideError):
+    """Somebody else is at just this now: asked again, it may be done. That is no failure."""
+
+    code = "underway"
+
+
 class Transient(OutsideError):
     """Trying again may help: the step is put back until its attempts are used up."""
 

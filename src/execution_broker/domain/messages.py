@@ -207,6 +207,9 @@ REUSED = Template(
     "reused", "INFO", "{file}: the content with sha256 {sha256} was here already and is reused."
 )
 PROGRESS = Template("progress", "INFO", "{done} of {total} {units}.")
+FETCHED_ELSEWHERE = Template(
+    "fetched-elsewhere", "INFO", "{file}: another session is fetching the same content: it waits."
+)
 CHECKSUM_MISMATCH = Template(
     "checksum-mismatch", "ERROR", "{file}: expected {algorithm} {expected}, found {found}."
 )

@@ -176,7 +176,8 @@ async def make_outside(database: Database, settings: Settings, instance: Instanc
 async def make_work(database: Database, settings: Settings, instance: Instance) -> Work:
     """Everything that works, with the upkeep steps in place."""
     outside = await make_outside(database, settings, instance)
-    stage = Staging(outside.transfers, settings.data_directory / "cache")
+    limit = settings.cache.size << 20
+    stage = Staging(outside.transfers, settings.data_directory / "cache", limit=limit)
     names = dict(zip(outside.platforms, settings.platforms, strict=True))
     sites = {key: settings.sites[name] for key, name in names.items()}
     world = World(database, outside.platforms, sites, stage, instance.uuid, settings.retention)

@@ -123,6 +123,7 @@ class Stage(Protocol):
         Written under a temporary name beside it, size and digests checked, then renamed. Present
         already: the same content passes; other content is Permanent unless `present` is REPLACE.
         `access` says whether a hard link to the cache will do. Content known by sha256 comes from
-        the cache, without asking the source. Repeatable at any point.
+        the cache, without asking the source. Underway while somebody else fetches that: ask again.
+        Repeatable at any point.
         """
         ...

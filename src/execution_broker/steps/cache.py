@@ -7,8 +7,8 @@ content from it verifies it, and removes an entry that is not what its name says
 import errno
 import os
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from execution_broker.ports.data import Access
 from execution_broker.steps import files
 
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
-_PART: Final = re.compile(r"\.[0-9a-f]{64}\.[0-9a-f]{16}\.part")
+_PART: Final = re.compile(r"\.[0-9a-f]{64}\.(?:[0-9a-f]{16}\.part|fetching)")
 
 
 class Entry(msgspec.Struct, frozen=True, order=True):
@@ -54,8 +54,7 @@ class ContentCache:
         writes the file changes the entry. OSError when it cannot be kept.
         """
         path = self._path(sha256)
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # entries are of all users
-        path.parent.mkdir(exist_ok=True)
+        self._make_place(path)
         try:
             if access is Access.READ_WRITE or not files.linked(fd, path):
                 yield from self._copy(fd, sha256)
@@ -73,18 +72,41 @@ class ContentCache:
         latest = sorted(self._entries(), reverse=True)[:count]
         return frozenset(entry.path.name for entry in latest)
 
-    def trim(self, limit: int) -> int:
-        """Remove the least recently used until at most `limit` bytes are left, and what cut-off
-        attempts have left behind. The answer is how many bytes of entries were removed."""
+    @contextmanager
+    def fetching(self, sha256: str) -> Iterator[bool]:
+        """Whether nobody else fetches this content; then nobody will until the end. Where there
+        are no locks, everybody may."""
+        path = self._path(sha256).with_name(f".{sha256}.fetching")
+        try:
+            self._make_place(path)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            yield True
+            return
+        is_ours = files.is_alone(fd, path)
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                path.unlink(missing_ok=True)
+            os.close(fd)
+
+    def size(self) -> int:
+        """Bytes of all entries. What cut-off attempts have left behind is removed."""
         for path in self._names(_PART):
             files.remove_abandoned(path)
-        entries = sorted(self._entries())
-        kept = total = sum(entry.size for entry in entries)
-        for entry in entries:
+        return sum(entry.size for entry in self._entries())
+
+    def trim(self, limit: int, wanted: Container[str]) -> int:
+        """Remove the least recently used until at most `limit` bytes are left, or only what is
+        wanted by its sha256. The answer is how many bytes of entries were removed."""
+        kept = total = self.size()
+        for entry in sorted(self._entries()):
             if kept <= limit:
                 break
-            entry.path.unlink(missing_ok=True)
-            kept -= entry.size
+            if entry.path.name not in wanted:
+                entry.path.unlink(missing_ok=True)
+                kept -= entry.size
         return total - kept
 
     def _copy(self, fd: int, sha256: str) -> files.Work[None]:
@@ -99,6 +121,10 @@ class ContentCache:
                 raise OSError(errno.EIO, "the content has changed")
             part.seal(files.READ_ONLY_MODE)
             files.place(part.path, path)
+
+    def _make_place(self, path: Path) -> None:
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # entries are of all users
+        path.parent.mkdir(exist_ok=True)
 
     def _path(self, sha256: str) -> Path:
         return self._directory / sha256[:2] / sha256

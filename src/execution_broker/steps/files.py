@@ -258,6 +258,16 @@ def remove_abandoned(path: Path) -> None:
             path.unlink()
 
 
+def is_alone(fd: int, path: Path) -> bool:
+    """Whether an open file is locked for us now, and still the one of this name."""
+    if _is_locked(fd):
+        return False
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 def free_bytes(directory: Path) -> int:
     """What may still be written to the file system of a directory."""
     found = os.statvfs(directory)

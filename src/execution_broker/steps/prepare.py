@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from execution_broker.domain.errors import OutsideError
+from execution_broker.domain.errors import OutsideError, Underway
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.phases import ComponentPhase
 from execution_broker.ports.platform import Done, NotYet, Order, Outcome, Platform
@@ -56,7 +56,10 @@ class Prepare:
 
     async def act(self, loaded: Loaded) -> Outcome:
         async with loaded.progress.storing():
-            return await self._call(loaded.platform, loaded.order)
+            try:
+                return await self._call(loaded.platform, loaded.order)
+            except Underway as error:
+                return NotYet((error.message,))
 
     async def apply(
         self,

@@ -3,14 +3,14 @@
 import os
 import stat
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Container, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, assert_never
 
 from execution_broker.domain import messages
-from execution_broker.domain.errors import OutsideError, Permanent, Transient
+from execution_broker.domain.errors import OutsideError, Permanent, Transient, Underway
 from execution_broker.domain.iso8601 import write_duration
 from execution_broker.models.message import Message
 from execution_broker.ports.data import Access, Present, Progress, Source, Staged, Transfer
@@ -21,6 +21,7 @@ from execution_broker.steps.placement import Difference, Placement, placement, w
 
 _BATCH: Final = 1 << 20
 _RESERVE: Final = 256 << 20
+_LIMIT: Final = 20 << 30
 _LISTED: Final = 10_000
 
 
@@ -37,12 +38,14 @@ class Staging:
         cache_directory: Path,
         *,
         reserve: int = _RESERVE,
+        limit: int = _LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`clock` counts seconds, for the messages."""
+        """`limit`: bytes that may be cached. `clock` counts seconds, for the messages."""
         self._transfers = {s: transfer for transfer in transfers.values() for s in transfer.schemes}
         self._cache = ContentCache(cache_directory, reserve)
         self._reserve = reserve
+        self._limit = limit
         self._clock = clock
 
     async def put(
@@ -62,7 +65,7 @@ class Staging:
             return (
                 await self._already_there(wanted)
                 or await self._from_cache(wanted)
-                or await self._from_source(wanted)
+                or await self._first_to_fetch(wanted)
             )
 
     def cached(self) -> frozenset[str]:
@@ -72,10 +75,15 @@ class Staging:
     def holds(self, sha256: str) -> bool:
         return self._cache.holds(sha256.lower())
 
-    def trim(self, limit_bytes: int) -> int:
-        """Remove the least recently used content until at most `limit_bytes` are cached; the
-        answer is the bytes removed. Files in place stay. Reads and changes directories."""
-        return self._cache.trim(limit_bytes)
+    def is_over(self) -> bool:
+        """Whether more is cached than may be. Reads directories, and tidies them up."""
+        return self._cache.size() > self._limit
+
+    def trim(self, wanted: Container[str] = frozenset()) -> int:
+        """Remove the least recently used content until no more is cached than may be; the answer
+        is the bytes removed. What is `wanted`, by its sha256, stays, and so do files in place.
+        Reads and changes directories."""
+        return self._cache.trim(self._limit, wanted)
 
     async def _already_there(self, wanted: Placement) -> Staged | None:
         """None when nothing is in the place, something to be replaced, or content that only the
@@ -148,6 +156,17 @@ class Staging:
                 await in_thread(part.seal, wanted.mode)
                 await self._settle(wanted, part.path, content)
             return content
+
+    async def _first_to_fetch(self, wanted: Placement) -> Staged:
+        """From the source; content that is known by sha256 is fetched once for all who want it at
+        the same time, and the others find it in the cache."""
+        sha256 = wanted.digests.get("sha256")
+        if sha256 is None:
+            return await self._from_source(wanted)
+        with self._cache.fetching(sha256) as is_ours:
+            if not is_ours:
+                raise Underway(messages.FETCHED_ELSEWHERE(file=wanted.source.name))
+            return await self._from_cache(wanted) or await self._from_source(wanted)
 
     async def _from_source(self, wanted: Placement) -> Staged:
         began = self._clock()

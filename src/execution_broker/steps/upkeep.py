@@ -63,7 +63,10 @@ class Sweep(Upkeep):
 
 
 class Report(Upkeep):
-    """Asks a platform what it can do now. What its operator says goes over the answer."""
+    """Asks a platform what it can do now. What its operator says goes over the answer.
+
+    What is cached is part of that, so the cache is trimmed first, where it is: beside its worker.
+    """
 
     kind = StepKind.REPORT
 
@@ -72,6 +75,7 @@ class Report(Upkeep):
         return step.platform
 
     async def act(self, loaded: int) -> Capability:
+        await self._trim()
         reported = await self.world.platforms[loaded].report()
         staged = reported.staged | await asyncio.to_thread(self.world.stage.cached)
         return self.world.sites[loaded].over(msgspec.structs.replace(reported, staged=staged))
@@ -86,6 +90,13 @@ class Report(Upkeep):
     ) -> Applied:
         await store_report(connection, loaded, result, now)
         return PutBack(now + self.interval)
+
+    async def _trim(self) -> None:
+        """What an offer or a session is still to get stays: its estimate has counted on it."""
+        stage = self.world.stage
+        if await asyncio.to_thread(stage.is_over):
+            wanted = await self.world.database.read(sessions.wanted_content)
+            await asyncio.to_thread(stage.trim, wanted)
 
 
 class Prolong(Upkeep):

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import stat
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -114,6 +114,13 @@ class Desk:
         assert str(self.target.parent) not in str(caught.value)
         return caught.value
 
+    def trim(self, limit: int, wanted: Container[str] = frozenset()) -> int:
+        """Trim the cache to so many bytes; the bytes removed."""
+        staging = Staging({"shelf": self.shelf}, self.cache, limit=limit)
+        removed = staging.trim(wanted)
+        assert staging.is_over() == bool(wanted)
+        return removed
+
     def already(self, content: bytes) -> None:
         """Something is in the place."""
         self.target.parent.mkdir(parents=True)
@@ -146,7 +153,7 @@ def checks_of(content: bytes) -> dict[str, Checks]:
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in directory.iterdir()}
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
 
 
 def known(content: bytes) -> Checks:

@@ -6,15 +6,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution_broker.domain.errors import Permanent
+from execution_broker.domain.errors import Permanent, Underway
 from execution_broker.models.executable import Checks
 from execution_broker.ports.data import Access, Present, Staged
 from tests.steps.staging.desk import (
@@ -115,15 +115,25 @@ def test_what_a_killed_worker_left_is_removed_by_the_next(desk: Desk) -> None:
     assert desk.left() == []
 
 
-async def in_parallel(*puts: Coroutine[Any, Any, Staged]) -> list[Staged | BaseException]:
-    return await asyncio.gather(*puts, return_exceptions=True)
+async def in_parallel(*puts: Callable[[], Awaitable[Staged]]) -> list[Staged | BaseException]:
+    """Each asked again, as a step is, while somebody else fetches the same."""
+
+    async def patient(put: Callable[[], Awaitable[Staged]]) -> Staged:
+        while True:
+            try:
+                return await put()
+            except Underway:
+                await asyncio.sleep(0.01)
+
+    return await asyncio.gather(*(patient(put) for put in puts), return_exceptions=True)
 
 
 @both
 async def test_many_may_stage_the_same_content_at_the_same_time(desk: Desk, access: Access) -> None:
     targets = [desk.target.with_name(f"target{n}") for n in range(8)]
-    puts = (desk.put(known(CONTENT), target=target, access=access) for target in targets)
+    puts = (partial(desk.put, known(CONTENT), target=target, access=access) for target in targets)
     assert all(isinstance(done, Staged) for done in await in_parallel(*puts))
+    assert desk.shelf.reads == ["a"]
     assert all(target.read_bytes() == CONTENT for target in targets)
     assert desk.staging.cached() == {sha256(CONTENT)}
     assert desk.left() == []
@@ -135,14 +145,14 @@ async def test_two_attempts_at_one_target_agree(
     desk: Desk, checks: Checks | None, access: Access
 ) -> None:
     """A worker that lost its lease may still be at it."""
-    done = await in_parallel(*(desk.put(checks, access=access) for _ in range(4)))
+    done = await in_parallel(*(partial(desk.put, checks, access=access) for _ in range(4)))
     assert all(isinstance(one, Staged) for one in done)
     assert desk.target.read_bytes() == CONTENT
     assert desk.left() == []
 
 
 async def test_two_contents_for_one_target_do_not_overwrite_each_other(desk: Desk) -> None:
-    done = await in_parallel(desk.put(name="a"), desk.put(name="b"))
+    done = await in_parallel(partial(desk.put, name="a"), partial(desk.put, name="b"))
     staged = [one for one in done if isinstance(one, Staged)]
     refused = [one for one in done if isinstance(one, Permanent)]
     assert (len(staged), len(refused)) == (1, 1)
@@ -187,3 +197,19 @@ def test_any_sequence_of_puts_obeys_the_rules(
 
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(run(Path(directory)))
+
+
+async def test_others_need_not_wait_for_who_was_killed_or_gave_up(desk: Desk) -> None:
+    desk.shelf.go_on.clear()
+    first = asyncio.create_task(desk.put(known(CONTENT)))
+    await desk.shelf.half_way.wait()
+    second = desk.target.with_name("second")
+    with pytest.raises(Underway, match=r"file.fits: another session is fetching"):
+        await desk.put(known(CONTENT), target=second)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    desk.shelf.go_on.set()
+    (desk.entry(CONTENT).with_name(f".{sha256(CONTENT)}.fetching")).touch()
+    assert not (await desk.put(known(CONTENT), target=second)).reused
+    assert list(desk.entry(CONTENT).parent.iterdir()) == [desk.entry(CONTENT)]

@@ -75,12 +75,21 @@ async def test_the_least_recently_used_is_trimmed_first(desk: Desk) -> None:
         await desk.put(name=name, target=desk.target.with_name(name))
         os.utime(desk.entry(contents[name]), (age, age))
     await desk.put(known(contents["one"]), target=desk.target.with_name("again"))
-    assert desk.staging.trim(8000) == len(contents["two"])
+    assert desk.trim(8000) == len(contents["two"])
     assert desk.staging.cached() == {sha256(contents["one"]), sha256(contents["three"])}
-    assert desk.staging.trim(0) == 8000
+    assert desk.trim(0) == 8000
     assert desk.staging.cached() == frozenset()
     assert not desk.staging.holds(sha256(contents["one"]))
     assert (desk.target.with_name("two")).read_bytes() == contents["two"]
+
+
+async def test_what_is_wanted_is_not_trimmed(desk: Desk) -> None:
+    desk.shelf.contents = {"one": b"1" * 5000, "two": b"2" * 8000}
+    for name in desk.shelf.contents:
+        await desk.put(name=name, target=desk.target.with_name(name))
+    wanted = sha256(desk.shelf.contents["one"])
+    assert desk.trim(0, {wanted}) == 8000
+    assert desk.staging.cached() == {wanted}
 
 
 async def test_trimming_removes_what_was_cut_off_and_nothing_else(desk: Desk) -> None:
@@ -93,7 +102,7 @@ async def test_trimming_removes_what_was_cut_off_and_nothing_else(desk: Desk) ->
         path.write_bytes(b"x")
     with busy.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert desk.staging.trim(len(CONTENT)) == 0
+        assert desk.trim(len(CONTENT)) == 0
     assert sorted(entry.parent.iterdir()) == sorted([busy, strange, entry])
     assert desk.staging.cached() == {entry.name}
 

@@ -126,6 +126,9 @@ WHERE s.uuid {among:uuids} AND EXISTS (
     WHERE step.session_id = s.id AND step.phase IN ('DORMANT', 'WAITING', 'READY', 'RUNNING')
 );
 
+-- unprepared_documents: What is offered, or accepted and not yet made ready.
+SELECT document FROM session WHERE phase IN ('OFFERED', 'ACCEPTED', 'WAITING', 'PREPARING');
+
 -- abandoned_sessions: Sessions of a platform whose release failed and left something.
 SELECT s.id FROM session AS s
 WHERE s.platform_id = :platform AND s.ended_at IS NOT NULL AND s.released_at IS NULL
