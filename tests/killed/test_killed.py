@@ -158,7 +158,7 @@ def shim_of(world: World) -> int:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)

@@ -18,7 +18,7 @@ from execution_broker.platforms.local.launch import marks
 from execution_broker.platforms.local.processes import Process, marked
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120.0
+PATIENCE = 300.0
 _KERNEL = """#!/bin/sh
 # Stands for a Python with papermill: it runs no notebook, but leaves a line where runs are counted.
 case "$1" in

@@ -254,11 +254,11 @@ async def _clock(connection: Connection) -> Any:
 
 async def test_the_cache_is_trimmed_of_what_nobody_is_to_be_given(tmp_path: Path) -> None:
     wanted, other = (tmp_path / "cache" / "sha256" / (d * 2) / (d * 64) for d in "0b")
-    for entry in (wanted, other):
-        entry.parent.mkdir(parents=True)
-        entry.write_text("content")
     async with broker(tmp_path, cache={"size": 0}) as made:
         assert (await made.ask(await made.caller("alice"), request())).offers
+        for entry in (wanted, other):
+            entry.parent.mkdir(parents=True)
+            entry.write_text("content")
         async with working(made):
 
             async def is_trimmed() -> bool:
