@@ -12,7 +12,7 @@ from execution_broker.domain.amounts import CORES
 from execution_broker.domain.errors import Conflict
 from execution_broker.models.phases import SessionPhase
 from execution_broker.services.booking.calendars import Calendars
-from execution_broker.services.booking.choosing import Accept
+from execution_broker.services.booking.choosing import Accept, Decided
 from execution_broker.services.booking.desk import Desk
 from execution_broker.services.booking.scene import Scene
 from execution_broker.steps.upkeep import store_report
@@ -71,8 +71,8 @@ async def test_what_breaks_breaks_nobody_else(tmp_path: Path) -> None:
         )
         assert isinstance(outcomes[1], ZeroDivisionError)
         for one in (outcomes[0], outcomes[2]):
-            assert isinstance(one, StoredSession)
-            assert one.phase is SessionPhase.ACCEPTED
+            assert isinstance(one, Decided)
+            assert one.session.phase is SessionPhase.ACCEPTED
         assert (await made.session(alice, offers[2])).phase is SessionPhase.OFFERED
 
 

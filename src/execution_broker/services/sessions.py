@@ -117,16 +117,18 @@ class SessionsService:
         match update:
             case EnumUpdate(path="phase" | "/phase", value="ACCEPTED"):
                 located = await self._locate(uuid, caller)
-                await self._desk.do(Accept(located.offerset, uuid, guard))
+                decided = await self._desk.do(Accept(located.offerset, uuid, guard))
             case EnumUpdate(path="phase" | "/phase", value="REJECTED"):
                 located = await self._locate(uuid, caller)
-                await self._desk.do(TurnDown(located.offerset, uuid, guard, SessionPhase.REJECTED))
+                errand = TurnDown(located.offerset, uuid, guard, SessionPhase.REJECTED)
+                decided = await self._desk.do(errand)
             case EnumUpdate(path="phase" | "/phase", value="CANCELLED"):
                 await self._cancel(await self._locate(uuid, caller), caller, guard)
+                return await self.read(uuid, caller)
             case _:
                 located = await self._locate(uuid, caller)
-                await self._desk.do(Change(located, guard, update))
-        return await self.read(uuid, caller)
+                decided = await self._desk.do(Change(located, guard, update))
+        return view_session(decided.session, caller, decided.now, self._viewing.base_url)
 
     async def results(self, uuid: UUID, caller: Caller) -> ResultList:
         """The kept outputs, in the order of their paths."""

@@ -24,7 +24,7 @@ from execution_broker.domain.reserving import bookings as bookings_of
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import DeltaUpdate, EnumUpdate, IntegerUpdate, StringUpdate
 from execution_broker.models.update import Update as AnyUpdate
-from execution_broker.services.booking.choosing import Choice, Guard
+from execution_broker.services.booking.choosing import Choice, Decided, Guard
 from execution_broker.services.booking.scene import Scene
 from execution_broker.services.views import elapsed, phase_now, refusal
 from execution_broker.storage.records import Located, StoredSession
@@ -38,7 +38,7 @@ class Change(Choice):
         super().__init__(located.offerset, located.uuid, guard)
         self._update = update
 
-    def decide(self, scene: Scene) -> StoredSession:
+    def decide(self, scene: Scene) -> Decided:
         session, _ = self.chosen(scene)
         update, path = self._update, plain_path(self._update.path)
         match update:
@@ -49,7 +49,7 @@ class Change(Choice):
             case StringUpdate() | EnumUpdate() | IntegerUpdate() | DeltaUpdate():
                 raise refusal(session, scene.now, "changed like that")
         scene.save(session)
-        return session
+        return Decided(session, scene.now)
 
 
 def _rename(session: StoredSession, path: str, value: str, scene: Scene) -> None:

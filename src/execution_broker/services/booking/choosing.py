@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from execution_broker.domain import messages
@@ -15,6 +16,13 @@ from execution_broker.transitions.living import say
 
 Guard = Callable[[StoredSession, datetime], None]
 """Raises what forbids a change of a locked session as it is now."""
+
+
+class Decided(NamedTuple):
+    """A session as it was stored, and when that was decided."""
+
+    session: StoredSession
+    now: datetime
 
 
 class Choice:
@@ -44,10 +52,10 @@ class Accept(Choice):
     was refused, or when another offer of the set was accepted.
     """
 
-    def decide(self, scene: Scene) -> StoredSession:
+    def decide(self, scene: Scene) -> Decided:
         chosen, others = self.chosen(scene)
         if chosen.accepted is not None:
-            return chosen
+            return Decided(chosen, scene.now)
         check_offered(chosen, scene.now)
         scene.let_go(self.offerset)
         for other in others:
@@ -59,7 +67,7 @@ class Accept(Choice):
         scene.begin(chosen, begin(chosen, scene.now))
         scene.confirm(chosen, bookings_of(chosen.terms))
         scene.save(chosen)
-        return chosen
+        return Decided(chosen, scene.now)
 
 
 class TurnDown(Choice):
@@ -72,10 +80,10 @@ class TurnDown(Choice):
         super().__init__(offerset, uuid, guard)
         self._phase = phase
 
-    def decide(self, scene: Scene) -> StoredSession:
+    def decide(self, scene: Scene) -> Decided:
         chosen, others = self.chosen(scene)
         if chosen.phase is self._phase:
-            return chosen
+            return Decided(chosen, scene.now)
         check_offered(chosen, scene.now)
         refuse(chosen, self._phase, scene.now)
         scene.measure(Measure.OFFERS, "rejected")
@@ -84,4 +92,4 @@ class TurnDown(Choice):
         rest = [o for o in others if o.phase is SessionPhase.OFFERED and scene.now < o.expires]
         if rest:
             scene.hold(rest)
-        return chosen
+        return Decided(chosen, scene.now)
