@@ -17,7 +17,7 @@ import msgspec
 from benchmarks import figures, machine
 from benchmarks.figures import Figure
 from benchmarks.running import ROOT, Bench, Workload
-from benchmarks.server import Server, postgres_server
+from benchmarks.server import postgres_server
 from benchmarks.workloads import (
     accept_contended,
     memory,
@@ -53,6 +53,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(WORKLOADS))
     parser.add_argument("--quick", action="store_true", help="show only that they work")
+    parser.add_argument("--rounds", type=int, default=3, help="of those that run beside peers")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md")
     arguments = parser.parse_args()
@@ -60,9 +61,10 @@ def main() -> int:
     if unknown:
         parser.error(f"no such workload: {', '.join(sorted(unknown))}")
     names = arguments.names or list(WORKLOADS)
+    rounds = 1 if arguments.quick else max(1, arguments.rounds)
     stolen, total = machine.stolen()
     with postgres_server() as server:
-        rows, about = asyncio.run(_measure(server, names, quick=arguments.quick))
+        rows, about = asyncio.run(_measure(Bench(server, arguments.quick, rounds), names))
     share = (machine.stolen()[0] - stolen) / (machine.stolen()[1] - total)
     about += f" Of the machine's time {share:.0%} was stolen by others."
     sys.stdout.write(about + "\n")
@@ -73,12 +75,14 @@ def main() -> int:
     return 0
 
 
-async def _measure(server: Server, names: list[str], *, quick: bool) -> tuple[list[Figure], str]:
+async def _measure(bench: Bench, names: list[str]) -> tuple[list[Figure], str]:
     rows: list[Figure] = []
-    about = f"{machine.describe()}; PostgreSQL {await server.version()}, fsync on; {_versions()}."
+    about = (
+        f"{machine.describe()}; PostgreSQL {await bench.server.version()}, fsync on; {_versions()}."
+    )
     for name in names:
         start = time.monotonic()
-        for row in await WORKLOADS[name](Bench(server, quick)):
+        for row in await WORKLOADS[name](bench):
             rows.append(row)
             sys.stdout.write(figures.line(row) + "\n")
         sys.stdout.write(f"{name}: {time.monotonic() - start:.0f} s\n")

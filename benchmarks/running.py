@@ -44,13 +44,10 @@ class Bench(NamedTuple):
 
     server: Server
     quick: bool
+    rounds: int = 3
 
     def size(self, full: int, quick: int) -> int:
         return quick if self.quick else full
-
-    @property
-    def rounds(self) -> int:
-        return 1 if self.quick else 3
 
 
 Workload = Callable[[Bench], Awaitable[list[Figure]]]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = ROOT / "src" / "execution_broker"
-_OURS: Final = ("src", "tests", "examples", "docs")
+_OURS: Final = ("src", "tests", "examples", "docs", "benchmarks")
 
 
 def source_files() -> list[Path]:

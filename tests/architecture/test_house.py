@@ -40,7 +40,7 @@ def test_every_dependency_says_what_it_is_for() -> None:
         assert any(re.search(r'[",\]]\s+# \w+', line) for line in stated), name
 
 
-@pytest.mark.parametrize("lock", ["dev", "kernel"])
+@pytest.mark.parametrize("lock", ["bench", "dev", "kernel"])
 def test_the_lock_is_whole(lock: str) -> None:
     """Every requirement is pinned and has digests; nothing names where packages come from."""
     text = (ROOT / "requirements" / f"{lock}.txt").read_text("utf-8")
