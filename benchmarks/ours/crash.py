@@ -19,16 +19,14 @@ from execution_broker.worker.worker import Pool, Worker
 
 
 class Counting(noop.Noop):
-    """Knows how many were begun, and when the last one was."""
+    """Knows how many were begun."""
 
     def __init__(self, hold: bool) -> None:  # noqa: FBT001 - as the program's argument
         self.begun = 0
-        self.last = 0.0
         self._hold = hold
 
     async def act(self, loaded: int) -> None:
         self.begun += 1
-        self.last = time.monotonic()
         if self._hold:
             await asyncio.Event().wait()
 
@@ -51,15 +49,19 @@ async def prepare(
         await asyncio.sleep(0.01)
 
     async def work() -> dict[str, Any]:
+        while not await connection.fetchval(_BACK):
+            await asyncio.sleep(0.02)
+        back = time.monotonic()
         while await connection.fetchval(_LEFT):
             await asyncio.sleep(0.02)
         worker.stop()
         await running
-        return {"operations": count, "begun": counting.begun, "last": counting.last}
+        return {"operations": count, "back": back}
 
     return work
 
 
+_BACK = "SELECT NOT EXISTS (SELECT 1 FROM step WHERE attempt < 2)"
 _LEFT = "SELECT EXISTS (SELECT 1 FROM step WHERE phase IN ('READY', 'RUNNING'))"
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ async def measure(bench: Bench) -> list[Figure]:
     ends = await connection.fetchval("SELECT count(*) FROM event WHERE type = 'step-end'")
     await connection.close()
     await bench.server.drop(url)
-    seconds = result["last"] - killed
+    seconds = result["back"] - killed
     lost = count - int(completed)
     again = int(twice) + int(ends) - count
     return [
