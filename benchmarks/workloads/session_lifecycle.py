@@ -65,7 +65,7 @@ async def accept(site: Site, api: Process, count: int) -> None:
     """Ask for so many sessions, and accept the first offer of each answer."""
     request = loading.post("/requests", site.authorization, brokers.body(run="0"))
     update = json.dumps(
-        {"update": {"kind": "uri:enum-value-update", "path": "phase", "value": "ACCEPTED"}}
+        {"kind": "uri:enum-value-update", "path": "phase", "value": "ACCEPTED"}
     ).encode()
     numbers = iter(range(count))
 
