@@ -50,13 +50,15 @@ async def prepare(
             await connection.fetch(copies["booking"], [original], new)
             await connection.fetch(_ADVANCE, platforms)
 
+    each = max(1, count // clients)
+
     async def client(connection: Any) -> None:
-        for _ in range(count // clients):
+        for _ in range(each):
             await hold(connection)
 
     async def work() -> dict[str, Any]:
         await asyncio.gather(*(client(one) for one in connections))
-        return {"operations": count // clients * clients}
+        return {"operations": each * clients}
 
     return work
 
