@@ -3,7 +3,8 @@
 Its world is a directory, so that it outlives the broker: one file for each thing that was made,
 and a log of every creation and removal. `parameters` of the notebook may have `script`, by call:
 `{"prepare_data": "transient"}` fails once, `"permanent"` always, `"crash"` raises what no plugin
-should, `"slow"` is asked again once, `"hang"` never returns; `{"run": "fail" | "forever"}`.
+should, `"slow"` is asked again once, `"later"` after a moment, `"large"` tells
+of 4 MiB, `"hang"` never returns; `{"run": "fail" | "forever"}`.
 `{"prepare_compute": "connect"}` opens a connector, `{"collect": "fault"}` finds a fault.
 """
 
@@ -178,8 +179,13 @@ class ScriptedPlatform:
         if not place.exists():
             self._note("create", order)
             place.write_text(order.name)
-        if await self._follow(order, call) == "slow":
-            return NotYet()
+        match await self._follow(order, call):
+            case "slow":
+                return NotYet()
+            case "later":
+                return NotYet(seconds=0.6)
+            case "large":
+                order.progress(4 << 20, 4 << 20, "bytes")
         return Done(handle=str(place))
 
     async def _remove(self, order: Order, call: str) -> Outcome:
@@ -194,7 +200,7 @@ class ScriptedPlatform:
         """Do what the script says of this call; what is done once leaves a mark."""
         told = str(_script(order).get(call, ""))
         mark = self.log.with_name(f"mark-{order.session}-{order.key.replace('/', '-')}-{call}")
-        if told in ("transient", "slow") and mark.exists():
+        if told in ("transient", "slow", "later") and mark.exists():
             return ""
         mark.touch()
         match told:

@@ -29,7 +29,8 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     Data of known size takes size / throughput + 1 s; of unknown size `here` where it is staged
     already and `not_here` where it is not. `executable_here` and `executable_not_here` are for
-    what an executable needs beside its own file (image, environment).
+    what an executable needs beside its own file (image, environment). All but `here` and
+    `not_here` count until the platform's steps have taught better (`domain.timing`).
     """
 
     storage: int = 1

@@ -20,7 +20,7 @@ from execution_broker.domain.patterns import matches_any
 from execution_broker.domain.plan import Plan, PlannedStep, StepKind
 from execution_broker.domain.requirements import requirements_key
 from execution_broker.domain.simulation import locations
-from execution_broker.models.executable import Checks, JupyterNotebook
+from execution_broker.models.executable import Checks, Executable, JupyterNotebook
 from execution_broker.models.message import Message
 
 BEGIN: Final = StepKind.BEGIN.word
@@ -130,16 +130,21 @@ def _prepares(
     return (*steps, executable, compute)
 
 
-def _environment(demand: Demand, capability: Capability) -> int:
-    """Seconds to have what the executable needs beside its own file: of a container, its image."""
+def is_ready_for(capability: Capability, executable: Executable) -> bool:
+    """Whether what it needs beside its own file is here: of a container, its image."""
     here = capability.environment_here
-    executable = demand.executable
     if isinstance(executable, JupyterNotebook):
         if executable.requirements:
             here = here and requirements_key(executable.requirements) in capability.requirements
     elif capability.images is not None:
         here = any(matches_any(capability.images, one) for one in locations(executable))
+    return here
+
+
+def _environment(demand: Demand, capability: Capability) -> int:
+    """Seconds to have what the executable needs beside its own file."""
     timings = capability.timings
+    here = is_ready_for(capability, demand.executable)
     return timings.executable_here if here else timings.executable_not_here
 
 

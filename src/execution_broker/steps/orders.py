@@ -13,6 +13,7 @@ from execution_broker.models.component import LifecycleComponent
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.ports.platform import Order, Platform
 from execution_broker.steps.base import World
+from execution_broker.steps.learning import Begun, begun
 from execution_broker.steps.progress import ProgressKeeper
 from execution_broker.storage import outside, sessions
 from execution_broker.storage.database import Connection
@@ -31,6 +32,7 @@ class Loaded(msgspec.Struct, frozen=True):
     platform: Platform
     progress: ProgressKeeper
     seen: dict[str, int]
+    begun: Begun
 
 
 async def session_of(connection: Connection, step: LeasedStep) -> StoredSession:
@@ -42,7 +44,7 @@ async def session_of(connection: Connection, step: LeasedStep) -> StoredSession:
 
 
 async def load_order(
-    connection: Connection, world: World, step: LeasedStep, session: StoredSession
+    connection: Connection, world: World, step: LeasedStep, session: StoredSession, now: datetime
 ) -> Loaded:
     """The order for the component of a step. `outputs` and `compute` share the compute's."""
     key = COMPUTE if step.component in (None, OUTPUTS) else step.component
@@ -65,7 +67,7 @@ async def load_order(
     )
     platform = world.platforms[session.platform]
     seen = await outside.seen(connection, session.id) if step.kind in _LISTENING else {}
-    return Loaded(session, order, platform, progress, seen)
+    return Loaded(session, order, platform, progress, seen, begun(step, session, now))
 
 
 def external_name(session: StoredSession, key: str) -> str:

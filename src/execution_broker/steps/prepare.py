@@ -16,6 +16,7 @@ from execution_broker.steps.base import (
     World,
     asked_again,
 )
+from execution_broker.steps.learning import learn
 from execution_broker.steps.orders import Loaded, load_order, session_of
 from execution_broker.storage import outside, sessions
 from execution_broker.storage.database import Connection
@@ -47,7 +48,7 @@ class Prepare:
         session = await session_of(connection, step)
         if session.ended is not None:
             return Cancelled()
-        loaded = await load_order(connection, self._world, step, session)
+        loaded = await load_order(connection, self._world, step, session, now)
         key, name = loaded.order.key, loaded.order.name
         await outside.intend(connection, session.id, session.platform, key, name, now)
         enter_component(session, key, ComponentPhase.PREPARING, now)
@@ -74,13 +75,15 @@ class Prepare:
         if isinstance(result, NotYet):
             say_new(session, result, now, key)
             await sessions.save(connection, session, now)
-            return PutBack(now + asked_again(result.seconds, step.delays))
+            due = now + asked_again(result.seconds, step.delays)
+            return PutBack(due, loaded.begun.payload())
         take(session, result, key, now)
         await outside.made(connection, session.id, key, result.handle, now)
         if session.ended is None:
             session.components[key].progress = None
             enter_component(session, key, ComponentPhase.AVAILABLE, now)
         await sessions.save(connection, session, now)
+        await learn(connection, session, loaded.begun, loaded.progress.latest, now)
         return Completed()
 
     async def fail(

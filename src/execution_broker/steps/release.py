@@ -12,6 +12,7 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.ports.platform import Collected, NotYet, Order, Outcome, Platform
 from execution_broker.steps.base import Applied, Completed, Failed, PutBack, World, asked_again
+from execution_broker.steps.learning import learn
 from execution_broker.steps.orders import OUTPUTS, Loaded, load_order, session_of
 from execution_broker.steps.prepare import say_new, take
 from execution_broker.steps.run import keep_streams
@@ -46,7 +47,7 @@ class ReleaseStep:
         if key in session.components and session.phase is SessionPhase.RELEASING:
             enter_component(session, key, ComponentPhase.RELEASING, now)
             await sessions.save(connection, session, now)
-        return await load_order(connection, self._world, step, session)
+        return await load_order(connection, self._world, step, session, now)
 
     async def fail(
         self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
@@ -85,13 +86,15 @@ class Release(ReleaseStep):
         if isinstance(result, NotYet):
             say_new(session, result, now, key)
             await sessions.save(connection, session, now)
-            return PutBack(now + asked_again(result.seconds, step.delays))
+            due = now + asked_again(result.seconds, step.delays)
+            return PutBack(due, loaded.begun.payload())
         take(session, result, key, now)
         if session.components[key].phase is ComponentPhase.RELEASING:
             enter_component(session, key, ComponentPhase.COMPLETED, now)
         await _end_booking(connection, session, key, now)
         await outside.gone(connection, session.id, key, now)
         await sessions.save(connection, session, now)
+        await learn(connection, session, loaded.begun, loaded.progress.latest, now)
         return Completed()
 
 

@@ -57,7 +57,7 @@ class Start:
         if session.ends is None:
             session.ends = min(now + timedelta(seconds=session.terms.duration), last)
             await sessions.save(connection, session, now)
-        return await load_order(connection, self._world, step, session)
+        return await load_order(connection, self._world, step, session, now)
 
     async def act(self, loaded: Loaded) -> Outcome:
         return await loaded.platform.start(loaded.order)
@@ -106,7 +106,7 @@ class Watch:
         session = await session_of(connection, step)
         if session.ended is not None:
             return Cancelled()
-        return await load_order(connection, self._world, step, session)
+        return await load_order(connection, self._world, step, session, now)
 
     async def act(self, loaded: Loaded) -> Observation:
         return await loaded.platform.watch(loaded.order, loaded.seen)

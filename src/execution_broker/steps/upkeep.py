@@ -11,8 +11,9 @@ from execution_broker.domain.capability import Capability
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.plan import StepKind
+from execution_broker.domain.timing import taught
 from execution_broker.steps.base import Applied, PutBack, World
-from execution_broker.storage import bookings, sessions
+from execution_broker.storage import bookings, sessions, timings
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
 from execution_broker.transitions.expiring import expire
@@ -129,7 +130,11 @@ class Prolong(Upkeep):
 async def store_report(
     connection: Connection, platform: int, capability: Capability, now: datetime
 ) -> None:
-    """Store a report; a cut below what is booked is overcommitment and cancels nothing (B7)."""
+    """Store a report, with what steps have taught since (N4).
+
+    A cut below what is booked is overcommitment and cancels nothing (B7).
+    """
+    capability = taught(capability, await timings.recent(connection, platform))
     locked = (await bookings.lock_platforms(connection, [platform]))[platform]
     now = max(now, await bookings.decision_time(connection, [locked]))
     new = msgspec.structs.replace(locked, capacity=capability.capacity)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -295,11 +296,13 @@ output = Table(
 timing = Table(
     "timing",
     metadata,
-    _of("platform", primary=True),
-    Column("name", Text, primary_key=True),
-    Column("samples", DOCUMENT, nullable=False),
-    _instant("updated", nullable=False),
+    _key(),
+    Column("platform_id", KEY, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("value", Float(53), nullable=False),
+    Index(None, "platform_id", "name", "id"),
 )
+"""Append-only, and without a foreign key, which would wait for the capacity row of its platform."""
 
 repetition = Table(
     "repetition",
