@@ -199,3 +199,30 @@ async def test_expiry_takes_all_options_away(tmp_path: Path) -> None:
         assert kinds_of(await made.session(alice, uuid)) == []
         with pytest.raises(Conflict, match="EXPIRED"):
             await change(made, alice, uuid, IntegerUpdate("compute.cores", 2))
+
+
+@pytest.mark.parametrize(
+    "flavours", [[], [{"name": "small", "cores": 1, "memory": 4}]], ids=["any size", "fixed sizes"]
+)
+async def test_a_simulated_session_that_runs_gets_more(
+    tmp_path: Path, flavours: list[dict[str, Any]]
+) -> None:
+    """Of a fixed size, more time alone."""
+    there = {"plugin": "simulated", "takes": "everything", "run": 3600, "flavours": flavours}
+    async with broker(tmp_path, negotiation=ONE, platforms={"there": there}) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(duration="PT1H"))
+
+        async def is_running() -> bool:
+            return (await made.session(alice, uuid)).phase is SessionPhase.RUNNING
+
+        await until(is_running)
+        longer = await change(made, alice, uuid, IntegerUpdate(DURATION, 2, "hours"))
+        assert longer.schedule is not None
+        assert longer.schedule.available is not None
+        assert longer.schedule.available.duration == "PT2H"
+        assert ("compute.cores" in integers(longer)) is not bool(flavours)
+        if not flavours:
+            assert (
+                size_of(await change(made, alice, uuid, IntegerUpdate("compute.cores", 2)))[0] == 2
+            )

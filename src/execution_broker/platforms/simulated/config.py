@@ -110,6 +110,7 @@ DataWord = Literal[
     "ivoa-data-resource",
     "skao-data-resource",
 ]
+Changeable = Literal["duration", "cores", "memory"]
 EXECUTABLES: Final[tuple[ExecutableWord, ...]] = (
     "docker-container",
     "singularity-container",
@@ -137,6 +138,7 @@ class SimulatedConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     `capacity` in all, by amount: cores, memory (GiB), storage (GiB), outputs (MiB), or names of
     one's own. `flavours` are fixed sizes of compute. `executables` and `data`: the kinds it takes.
+    `changeable`: what can be changed of a session that was accepted; of a flavour, only how long.
     `cached_images` (patterns) and `cached_data` (sha256) are here already: they take no time.
 
     `timings` is what it promises, `delays` is what happens; staging data takes as long as its size
@@ -156,6 +158,7 @@ class SimulatedConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     limits: Limits = Limits()
     executables: tuple[ExecutableWord, ...] = EXECUTABLES
     data: tuple[DataWord, ...] = DATA
+    changeable: frozenset[Changeable] = frozenset({"duration", "cores", "memory"})
     cached_images: tuple[str, ...] = ()
     cached_data: frozenset[str] = frozenset()
     timings: Timings = Timings(

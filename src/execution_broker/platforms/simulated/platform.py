@@ -91,6 +91,7 @@ class SimulatedPlatform:
             images=config.cached_images,
             outputs=config.outputs,
             retention=config.retention,
+            changeable=config.changeable & {"duration"} if config.flavours else config.changeable,
             simulates=config.takes,
             description=config.description,
         )
