@@ -81,7 +81,7 @@ async def test_keys_are_forgotten_with_the_rest(tmp_path: Path) -> None:
         await made.services.offers.request(caller, READING, ONCE)
 
         async def forget(connection: Any) -> None:
-            await forget_rest(connection, await connection.clock())
+            await forget_rest(connection, await connection.clock(), 10)
 
         await made.later(seconds=1)
         await made.database.write(forget)

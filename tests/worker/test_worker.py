@@ -176,6 +176,28 @@ async def test_what_is_over_is_forgotten_after_its_retention(tmp_path: Path) -> 
         assert await made.rows("SELECT count(*) FROM offerset") == [(0,)]
 
 
+async def test_much_that_is_over_is_forgotten_batch_by_batch_at_once(tmp_path: Path) -> None:
+    """Purging comes back after an hour, but not before it is done."""
+    async with broker(tmp_path, upkeep={"purge": 3600, "retention": 3600}) as made:
+        await made.ask(await made.caller("alice"), request())
+        columns = (
+            "platform_id, identity_id, offerset_id, amount_name, amount, start_second, end_second,"
+            " version, made_at, expires_at"
+        )
+        await made.rows_changed(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)"
+            f" INSERT INTO booking ({columns}) SELECT {columns}"
+            " FROM (SELECT * FROM booking ORDER BY id LIMIT 1) AS one, n"
+        )
+        made.shift(timedelta(hours=2))
+        async with working(made):
+
+            async def is_forgotten() -> bool:
+                return await made.rows("SELECT count(*) FROM booking") == [(0,)]
+
+            await until(is_forgotten)
+
+
 async def test_a_result_that_comes_after_the_lease_was_lost_is_thrown_away(tmp_path: Path) -> None:
     """The first processor acts so long that a second one has the step, and does it."""
     async with broker(tmp_path) as made:

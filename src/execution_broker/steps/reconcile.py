@@ -16,6 +16,8 @@ from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.retention import Forgettable
 
 _BATCH = 100
+_ROWS = 1_000
+"""At a time of what is deleted by a statement alone: a transaction of a few milliseconds."""
 
 
 class Reconcile(Upkeep):
@@ -76,6 +78,6 @@ class Purge(Upkeep):
     ) -> Applied:
         for session in loaded.sessions:
             await retention.forget(connection, session.id)
-        await retention.forget_rest(connection, loaded.before)
-        more = len(loaded.sessions) == _BATCH
+        more = await retention.forget_rest(connection, loaded.before, _ROWS)
+        more |= len(loaded.sessions) == _BATCH
         return PutBack(now + (timedelta(0) if more else self.interval))

@@ -1,10 +1,12 @@
 """Deleting what is over."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from execution_broker.storage.database import Connection
+
+_REST: Final = ("forget_repetitions", "forget_offersets", "forget_bookings", "forget_steps")
 
 
 class Forgettable(NamedTuple):
@@ -25,9 +27,10 @@ async def forget(connection: Connection, session: int) -> None:
     await connection.execute("forget_session", id=session)
 
 
-async def forget_rest(connection: Connection, before: datetime) -> None:
-    """Delete keys, answers nobody belongs to, bookings and probes, older than this."""
-    await connection.execute("forget_repetitions", before=before)
-    await connection.execute("forget_offersets", before=before)
-    await connection.execute("forget_bookings", before=before)
-    await connection.execute("forget_steps", before=before)
+async def forget_rest(connection: Connection, before: datetime, limit: int) -> bool:
+    """Delete keys, answers nobody belongs to, bookings and probes, older than this: so many of
+    each at the most. Whether there may be more."""
+    deleted = [
+        await connection.execute(statement, before=before, limit=limit) for statement in _REST
+    ]
+    return max(deleted) >= limit

@@ -13,5 +13,8 @@ WHERE identity_id = :identity AND key = :key;
 -- drop_repetition: Nothing came of it; the key is free again.
 DELETE FROM repetition WHERE identity_id = :identity AND key = :key;
 
--- forget_repetitions: Delete keys that were used long ago.
-DELETE FROM repetition WHERE created_at < :before;
+-- forget_repetitions: Delete some keys that were used long ago.
+DELETE FROM repetition
+WHERE (identity_id, key) IN (
+    SELECT identity_id, key FROM repetition WHERE created_at < :before LIMIT :limit
+);

@@ -105,15 +105,23 @@ ORDER BY s.id LIMIT :limit;
 -- forget_session: Delete a session with all that belongs to it but its bookings.
 DELETE FROM session WHERE id = :id;
 
--- forget_offersets: Delete old answers that no session belongs to any more.
+-- forget_offersets: Delete some old answers that no session belongs to any more.
 DELETE FROM offerset
-WHERE created_at < :before
-  AND NOT EXISTS (SELECT 1 FROM session WHERE session.offerset_id = offerset.id);
+WHERE id {any_start}
+    SELECT id FROM offerset
+    WHERE created_at < :before
+      AND NOT EXISTS (SELECT 1 FROM session WHERE session.offerset_id = offerset.id)
+    LIMIT :limit
+{any_end};
 
--- forget_bookings: Delete bookings that ended, or ran out, long ago.
+-- forget_bookings: Delete some bookings that ended, or ran out, long ago.
 DELETE FROM booking
-WHERE (ended_at IS NOT NULL AND ended_at < :before)
-   OR (expires_at IS NOT NULL AND expires_at < :before);
+WHERE id {any_start}
+    SELECT id FROM booking
+    WHERE (ended_at IS NOT NULL AND ended_at < :before)
+       OR (expires_at IS NOT NULL AND expires_at < :before)
+    LIMIT :limit
+{any_end};
 
 -- count_events: The next number in the log of each of some locked sessions.
 UPDATE session SET events = events + 1, modified_at = :now WHERE id {among:sessions}

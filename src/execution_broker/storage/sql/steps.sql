@@ -112,5 +112,10 @@ SET phase = 'READY', due_at = :now, free_at = :now, result = NULL, ended_at = NU
     lapses = 0
 WHERE unique_key = :key AND phase IN ('COMPLETED', 'FAILED', 'CANCELLED');
 
--- forget_steps: Delete steps without a session that ended long ago.
-DELETE FROM step WHERE session_id IS NULL AND ended_at IS NOT NULL AND ended_at < :before;
+-- forget_steps: Delete some steps without a session that ended long ago.
+DELETE FROM step
+WHERE id {any_start}
+    SELECT id FROM step
+    WHERE session_id IS NULL AND ended_at IS NOT NULL AND ended_at < :before
+    LIMIT :limit
+{any_end};

@@ -1,0 +1,76 @@
+"""What is over is deleted a little at a time."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from execution_broker.domain.lifecycle import StepPhase
+from execution_broker.domain.plan import StepKind
+from execution_broker.models.execution import OfferSetResponse
+from execution_broker.storage import repetitions, retention, sessions, steps
+from execution_broker.storage.database import Connection
+from execution_broker.storage.records import NewOfferSet
+from tests.storage.rows import Rows, a_session
+
+OLD = 25
+BATCH = 10
+DAY = timedelta(days=1)
+
+
+async def test_what_is_old_is_deleted_in_batches_and_nothing_else(database: Any) -> None:
+    rows = await a_session(database)
+    await database.write(lambda c: _add_old(c, rows))
+    before = rows.now + DAY
+
+    async def batch(connection: Connection) -> bool:
+        return await retention.forget_rest(connection, before, BATCH)
+
+    for _ in range(OLD // BATCH):
+        assert await database.write(batch)
+    assert not await database.write(batch)
+    database.shift += 2 * DAY
+    assert await database.read(lambda c: repetitions.find(c, rows.identity, "key-1")) is None
+    assert await database.read(lambda c: steps.result_of(c, "probe-1")) is None
+    assert await database.read(lambda c: sessions.by_id(c, rows.session.id)) is not None
+    await database.write(lambda c: _add_old(c, rows))
+    assert await database.write(batch), "the keys could be used again"
+
+
+async def test_what_is_young_stays(database: Any) -> None:
+    rows = await a_session(database)
+    await database.write(lambda c: _add_old(c, rows))
+    before = rows.now - DAY
+    assert not await database.write(lambda c: retention.forget_rest(c, before, BATCH))
+    assert await database.read(lambda c: repetitions.find(c, rows.identity, "key-1")) is not None
+    assert await database.read(lambda c: steps.result_of(c, "probe-1")) is not None
+
+
+async def _add_old(connection: Connection, rows: Rows) -> None:
+    """Answers without sessions, keys, and probes that have ended."""
+    for number in range(OLD):
+        await repetitions.take(connection, rows.identity, f"key-{number}", "digest", rows.now)
+        await steps.add_unique(
+            connection,
+            uuid=uuid4(),
+            kind=StepKind.PROBE,
+            key=f"probe-{number}",
+            platform=None,
+            payload={},
+            due=rows.now,
+            now=rows.now,
+        )
+    lease = steps.Lease(uuid4(), [StepKind.PROBE], [], OLD, rows.now, rows.now + DAY)
+    for step in await steps.claim(connection, lease):
+        await steps.end(connection, step, StepPhase.COMPLETED, None, rows.now)
+    answer = NewOfferSet(
+        uuid=uuid4(),
+        identity=rows.identity,
+        document=OfferSetResponse(result="NO"),
+        plans="{}",
+        now=rows.now,
+        expires=None,
+    )
+    answers = [msgspec.structs.replace(answer, uuid=uuid4()) for _ in range(OLD)]
+    await sessions.add_offersets(connection, answers)
