@@ -12,7 +12,7 @@ import structlog
 import uvicorn
 
 from execution_broker.api.app import create_app
-from execution_broker.client import AsyncBrokerClient
+from execution_broker.client import AsyncBrokerClient, Which
 from execution_broker.client.comparing import Broker, accept_from, compare_all, let_go_of, trade
 from execution_broker.domain.identity import Role
 from execution_broker.models import kinds
@@ -121,7 +121,7 @@ async def test_a_lost_answer_is_asked_for_again_under_its_key(tmp_path: Path) ->
         assert len((await client.offersets()).offersets) == 1
         first, *_ = answer.offers
         await client.cancel(uuid_of(first))
-        listed = await client.sessions([SessionPhase.CANCELLED])
+        listed = await client.sessions(Which(phases=[SessionPhase.CANCELLED]))
         assert [one.uuid for one in listed.sessions] == [uuid_of(first)]
         assert len((await client.events(uuid_of(first))).events) >= 1
         seen = [one.phase async for one in client.watch(uuid_of(first))]

@@ -145,6 +145,23 @@ def unconnected(command: Callable[Concatenate[Output, P], Exit]) -> Callable[...
     return run
 
 
+def found_credentials(
+    url: str,
+    user: str | None,
+    password_file: Path | None,
+    password: str | None,
+    data_directory: Path | None,
+    data_home: Path | None,
+) -> tuple[str | None, str | None]:
+    """Who asks, and the password where it is known without asking anybody."""
+    if password_file:
+        return _named(user, password_file), read_password(password_file)
+    if password is None and user in (None, ADMINISTRATOR):
+        password = _local_administrator(url, data_directory, data_home)
+        user = ADMINISTRATOR if password else user
+    return user, password
+
+
 def read_password(file: Path) -> str:
     """The password in a file, without the end of its line."""
     from execution_broker.cli.requests import BadRequest
@@ -191,11 +208,9 @@ def _connection(
     data_home: DataHome = None,
     json: Json = False,
 ) -> tuple[str, str | None, str | None, bool]:
-    if password_file:
-        return url, _named(user, password_file), read_password(password_file), json
-    if password is None and user in (None, ADMINISTRATOR):
-        password = _local_administrator(url, data_directory, data_home)
-        user = ADMINISTRATOR if password else user
+    user, password = found_credentials(
+        url, user, password_file, password, data_directory, data_home
+    )
     if user and password is None:
         password = ask_password(f"password of {user}")
     return url, user, password, json

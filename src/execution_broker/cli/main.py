@@ -4,7 +4,7 @@ from typing import Final
 
 import typer
 
-from execution_broker.cli import comparing, operators, users
+from execution_broker.cli import comparing, listing, operators, users
 from execution_broker.cli.exits import MEANINGS
 
 _CODES: Final = "\n\n".join(f"{code.value:>4}  {meaning}" for code, meaning in MEANINGS.items())
@@ -28,6 +28,7 @@ def broker() -> None:
 
 
 users.add_commands(app)
+listing.add_commands(app)
 comparing.add_commands(app)
 operators.add_commands(app)
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
-from uuid import UUID
 
 import typer
 
 from execution_broker.cli.asking import asking
+from execution_broker.cli.completing import LiveUuid, OfferUuid, Uuid
 from execution_broker.cli.context import At, connected
 from execution_broker.cli.exits import Exit
 from execution_broker.cli.initial.command import init
@@ -24,20 +24,6 @@ _PANEL: Final = "For users"
 _EXAMPLE: Final = "4f1c5a9e-8d0b-4b5e-9a55-0c8f5b7f2d11"
 
 
-def read_uuid(text: str) -> UUID:
-    """What was typed as a UUID; a usage error if it is none."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is not a UUID. Copy a whole one out of `broker request` or `broker run`."
-        ) from None
-
-
-Uuid = Annotated[
-    UUID,
-    typer.Argument(metavar="UUID", help="UUID of an offer or a session.", parser=read_uuid),
-]
 Stderr = Annotated[bool, typer.Option("--stderr", help="The error output instead.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on until the session ends.")]
 Interval = Annotated[
@@ -100,17 +86,17 @@ def request(at: At, wanted: "Request") -> Exit:
     return Exit.NO if _is_no(answer) else Exit.DONE
 
 
-def accept(at: At, uuid: Uuid) -> Exit:
+def accept(at: At, uuid: OfferUuid) -> Exit:
     """Accept an offer: it becomes a session, and its siblings are given back."""
     return _moved(at, at.client.accept(uuid), f"Follow it: broker watch {uuid}")
 
 
-def reject(at: At, uuid: Uuid) -> Exit:
+def reject(at: At, uuid: OfferUuid) -> Exit:
     """Give an offer back, with all that it holds."""
     return _moved(at, at.client.reject(uuid))
 
 
-def cancel(at: At, uuid: Uuid) -> Exit:
+def cancel(at: At, uuid: LiveUuid) -> Exit:
     """End a session, or an offer, now. What it used is released."""
     return _moved(at, at.client.cancel(uuid))
 
@@ -127,7 +113,7 @@ def status(at: At, uuid: Uuid) -> Exit:
     return Exit.DONE
 
 
-def watch(at: At, uuid: Uuid, interval: Interval = 0.5) -> Exit:
+def watch(at: At, uuid: LiveUuid, interval: Interval = 0.5) -> Exit:
     """Follow a session until it ends; the exit code says how.
 
     Live on a terminal; elsewhere one line for each change, or with --json the whole session on

@@ -13,7 +13,7 @@ from execution_broker.client.errors import (
     Unreachable,
     Unwritable,
 )
-from execution_broker.client.requests import Request
+from execution_broker.client.requests import Request, Which
 from execution_broker.client.streams import StreamName
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "UnexpectedReply",
     "Unreachable",
     "Unwritable",
+    "Which",
 ]

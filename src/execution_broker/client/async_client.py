@@ -1,7 +1,7 @@
 """The asynchronous client: the methods of the blocking one, to be awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
 from uuid import UUID, uuid4
@@ -13,9 +13,10 @@ from execution_broker.client.asking import DELAYS
 from execution_broker.client.credentials import GetToken, GetTokenSoon
 from execution_broker.client.decoding import Notice, log_unknown
 from execution_broker.client.fetching import Progress, fetch, untold
+from execution_broker.client.logbook import Log
 from execution_broker.client.opening import opened
 from execution_broker.client.peer import Credentials, Following
-from execution_broker.client.requests import Request
+from execution_broker.client.requests import EVERY, Request, Which
 from execution_broker.client.shells import AsyncShell, SleepSoon
 from execution_broker.client.speaking import LARGEST
 from execution_broker.client.streams import StreamName, read_from
@@ -30,7 +31,7 @@ from execution_broker.models.extensions import (
     ResultFile,
     ResultList,
 )
-from execution_broker.models.listing import EventList, OfferSetList, SessionList
+from execution_broker.models.listing import Event, EventList, OfferSetList, SessionList
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import Update
 
@@ -130,16 +131,17 @@ class AsyncBrokerClient:
     ) -> AsyncIterator[bytes]:
         return self._shell.walk(follow(self._peer, self._notice, uuid, name, interval))
 
-    async def sessions(
-        self, phases: Sequence[SessionPhase] = (), page: str | None = None
-    ) -> SessionList:
-        return await self._shell.hold(requests.sessions(self._peer, phases, page))
+    async def sessions(self, which: Which = EVERY, page: str | None = None) -> SessionList:
+        return await self._shell.hold(requests.sessions(self._peer, which, page))
 
-    async def offersets(self, page: str | None = None) -> OfferSetList:
-        return await self._shell.hold(requests.offersets(self._peer, page))
+    async def offersets(self, which: Which = EVERY, page: str | None = None) -> OfferSetList:
+        return await self._shell.hold(requests.offersets(self._peer, which, page))
 
     async def events(self, uuid: UUID | str, page: str | None = None) -> EventList:
         return await self._shell.hold(requests.events(self._peer, uuid, page))
+
+    def follow_events(self, uuid: UUID | str, interval: float = 0.5) -> AsyncIterator[Event]:
+        return self._shell.walk(Log(self._peer, uuid, interval).course())
 
     async def platforms(self) -> PlatformList:
         return await self._shell.hold(requests.platforms(self._peer))

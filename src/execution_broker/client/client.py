@@ -1,7 +1,7 @@
 """The blocking client: one typed method for each thing that a broker can be asked."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 from uuid import UUID, uuid4
@@ -11,9 +11,10 @@ from execution_broker.client.asking import DELAYS
 from execution_broker.client.credentials import GetToken
 from execution_broker.client.decoding import Notice, log_unknown
 from execution_broker.client.fetching import Progress, fetch, untold
+from execution_broker.client.logbook import Log
 from execution_broker.client.opening import opened
 from execution_broker.client.peer import Credentials
-from execution_broker.client.requests import Request
+from execution_broker.client.requests import EVERY, Request, Which
 from execution_broker.client.shells import Shell, Sleep
 from execution_broker.client.streams import StreamName, read_from
 from execution_broker.client.watching import Watch, follow
@@ -27,7 +28,7 @@ from execution_broker.models.extensions import (
     ResultFile,
     ResultList,
 )
-from execution_broker.models.listing import EventList, OfferSetList, SessionList
+from execution_broker.models.listing import Event, EventList, OfferSetList, SessionList
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import Update
 
@@ -155,17 +156,21 @@ class BrokerClient:
         """What a session writes, as it comes, until it has ended."""
         return self._shell.walk(follow(self._peer, self._notice, uuid, name, interval))
 
-    def sessions(self, phases: Sequence[SessionPhase] = (), page: str | None = None) -> SessionList:
+    def sessions(self, which: Which = EVERY, page: str | None = None) -> SessionList:
         """One's sessions, the newest first, a page at a time: its `next` is the `page` to give."""
-        return self._shell.hold(requests.sessions(self._peer, phases, page))
+        return self._shell.hold(requests.sessions(self._peer, which, page))
 
-    def offersets(self, page: str | None = None) -> OfferSetList:
-        """One's offer sets, in the same way."""
-        return self._shell.hold(requests.offersets(self._peer, page))
+    def offersets(self, which: Which = EVERY, page: str | None = None) -> OfferSetList:
+        """One's offer sets, in the same way. They have neither phase nor name."""
+        return self._shell.hold(requests.offersets(self._peer, which, page))
 
     def events(self, uuid: UUID | str, page: str | None = None) -> EventList:
         """What has happened to a session, the oldest first, in the same way."""
         return self._shell.hold(requests.events(self._peer, uuid, page))
+
+    def follow_events(self, uuid: UUID | str, interval: float = 0.5) -> Iterator[Event]:
+        """What has happened to a session, then each event as it comes, until nothing can follow."""
+        return self._shell.walk(Log(self._peer, uuid, interval).course())
 
     def platforms(self) -> PlatformList:
         """The places that can run sessions."""

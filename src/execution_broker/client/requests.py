@@ -1,6 +1,7 @@
 """Everything that a broker can be asked, each once, for every shell."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -18,6 +19,7 @@ from execution_broker.client.errors import (
 from execution_broker.client.peer import Peer
 from execution_broker.client.speaking import Conversation, Reply
 from execution_broker.domain.errors import BrokerError, NotFound
+from execution_broker.domain.iso8601 import write_instant
 from execution_broker.models.execution import ExecutionRequest, ExecutionSession, OfferSetResponse
 from execution_broker.models.extensions import (
     Account,
@@ -114,15 +116,41 @@ def result(peer: Peer, uuid: UUID | str, path: str) -> Conversation[ResultFile]:
     raise NotFound(f"The session {uuid} has no result {path}.", "List them with `broker results`.")
 
 
-def sessions(
-    peer: Peer, phases: Sequence[SessionPhase], page: str | None
-) -> Conversation[SessionList]:
-    """A page of one's sessions; the first of those in these phases, or the one at `page`."""
-    return _read(peer, page or f"sessions{_query(phase=phases)}", SessionList)
+class Which(msgspec.Struct, frozen=True):
+    """Of what a list is: made in [since, until), in one of these phases, under this name.
+
+    Empty or None: any. `limit` is the most on a page. Offer sets have neither phase nor name.
+    """
+
+    phases: Sequence[SessionPhase] = ()
+    name: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int | None = None
+
+    def query(self) -> str:
+        """With its question mark, if anything is asked."""
+        values = {
+            "phase": [phase.value for phase in self.phases],
+            "name": self.name,
+            "since": self.since and write_instant(self.since),
+            "until": self.until and write_instant(self.until),
+            "limit": self.limit,
+        }
+        asked = {key: value for key, value in values.items() if value}
+        return f"?{urlencode(asked, doseq=True)}" if asked else ""
 
 
-def offersets(peer: Peer, page: str | None) -> Conversation[OfferSetList]:
-    return _read(peer, page or "offersets", OfferSetList)
+EVERY: Final = Which()
+
+
+def sessions(peer: Peer, which: Which, page: str | None) -> Conversation[SessionList]:
+    """A page of one's sessions: the first of those that are asked for, or the one at `page`."""
+    return _read(peer, page or f"sessions{which.query()}", SessionList)
+
+
+def offersets(peer: Peer, which: Which, page: str | None) -> Conversation[OfferSetList]:
+    return _read(peer, page or f"offersets{which.query()}", OfferSetList)
 
 
 def events(peer: Peer, uuid: UUID | str, page: str | None) -> Conversation[EventList]:
@@ -184,10 +212,6 @@ def ready(peer: Peer) -> Conversation[bool]:
 def name(uuid: UUID | str) -> str:
     """A UUID, or what a user takes for one, as a part of a path."""
     return quote(str(uuid), safe="")
-
-
-def _query(**values: Sequence[str]) -> str:
-    return f"?{urlencode(values, doseq=True)}" if any(values.values()) else ""
 
 
 def _read(peer: Peer, place: str, type_: type[T]) -> Conversation[T]:

@@ -8,7 +8,10 @@ from execution_broker.models.phases import SessionPhase
 
 
 class SessionSummary(Wire, frozen=True):
-    """What tells one session from others. `ends`: when its time is over at the latest."""
+    """What tells one session from others. `ends`: when its time is over at the latest.
+
+    `start`, `duration`: what is promised, as in the session's schedule.
+    """
 
     uuid: str
     url: str
@@ -19,6 +22,8 @@ class SessionSummary(Wire, frozen=True):
     modified: datetime
     name: str | None = None
     executable: str | None = None
+    start: str | None = None
+    duration: str | None = None
     expires: datetime | None = None
     started: datetime | None = None
     ends: datetime | None = None

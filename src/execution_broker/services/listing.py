@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from execution_broker.domain.identity import Caller
+from execution_broker.domain.iso8601 import write_epochs, write_seconds
 from execution_broker.domain.paging import MOST, Page, SessionFilter
 from execution_broker.models import kinds
 from execution_broker.models.listing import OfferSetSummary, SessionSummary
@@ -90,6 +91,8 @@ class ListingService:
             executable=kinds.short(str(executable.__struct_config__.tag)) if executable else None,
             created=one.created,
             modified=one.expires if phase is not one.phase else one.modified,
+            start=write_epochs(one.terms.start, one.terms.latest + 1),
+            duration=write_seconds(one.terms.duration),
             expires=one.expires if phase is SessionPhase.OFFERED else None,
             started=one.started,
             ends=one.ends,

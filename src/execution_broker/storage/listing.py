@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from execution_broker.domain.errors import InvalidParameter
+from execution_broker.domain.offer import Terms
 from execution_broker.domain.paging import Page
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
@@ -23,6 +24,7 @@ class ListedSession(NamedTuple):
     owner: str
     name: str | None
     document: ExecutionSession
+    terms: Terms
     created: datetime
     modified: datetime
     expires: datetime
@@ -148,6 +150,7 @@ def _session(row: Row) -> ListedSession:
         owner=row["owner"],
         name=row["name"],
         document=decode(row["document"], ExecutionSession),
+        terms=decode(row["terms"], Terms),
         created=row["created_at"],
         modified=row["modified_at"],
         expires=row["expires_at"],

@@ -1,0 +1,208 @@
+"""Commands that look back: `broker list` and `broker events`."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Final
+from uuid import UUID
+
+import typer
+
+from execution_broker.cli.completing import Uuid
+from execution_broker.cli.context import At, connected
+from execution_broker.cli.exits import Exit
+from execution_broker.cli.teaching import teach
+from execution_broker.models.phases import SessionPhase
+
+if TYPE_CHECKING:
+    from execution_broker.client import Which
+    from execution_broker.models.listing import Event, OfferSetSummary, SessionSummary
+
+_PANEL: Final = "For users"
+_EXAMPLE: Final = "4f1c5a9e-8d0b-4b5e-9a55-0c8f5b7f2d11"
+_LARGEST_PAGE: Final = 200
+
+OfferSets = Annotated[
+    bool, typer.Option("--offersets", help="The answers to one's requests instead.")
+]
+Phase = Annotated[
+    list[SessionPhase] | None,
+    typer.Option(metavar="PHASE", case_sensitive=False, help="In this phase. May be repeated."),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Called so, or what it runs is."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Made then or later: an instant, or how long ago (P1D)."),
+]
+Until = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Made before that, in the same way.")
+]
+Limit = Annotated[
+    int, typer.Option("--limit", "-n", metavar="N", min=1, help="The most to show, newest first.")
+]
+Follow = Annotated[
+    bool, typer.Option("--follow", "-f", help="Go on until nothing more can happen.")
+]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the commands with their examples."""
+    teach(
+        app,
+        _PANEL,
+        "list",
+        connected(show_list),
+        "broker list",
+        "broker list --phase RUNNING --phase PREPARING",
+        "broker list --name fit --since P7D",
+        "broker list --offersets --limit 5 --json",
+    )
+    teach(
+        app,
+        _PANEL,
+        "events",
+        connected(events),
+        f"broker events {_EXAMPLE}",
+        f"broker events {_EXAMPLE} --follow",
+    )
+
+
+def show_list(
+    at: At,
+    offersets: OfferSets = False,
+    phase: Phase = None,
+    name: Name = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 50,
+) -> Exit:
+    """List one's sessions and offers, the newest first; the administrator sees everybody's.
+
+    A time without a zone is that of this machine.
+    """
+    from execution_broker.cli.requests import BadRequest
+    from execution_broker.client import Which
+
+    now = at.here().now
+    which = Which(
+        phases=tuple(phase or ()),
+        name=name or "",
+        since=None if since is None else read_time("--since", since, now),
+        until=None if until is None else read_time("--until", until, now),
+        limit=min(limit, _LARGEST_PAGE),
+    )
+    if not offersets:
+        return _show_sessions(at, which, limit)
+    if phase or name:
+        raise BadRequest(
+            "An offer set has neither a phase nor a name.",
+            "Leave --phase and --name out, or list sessions, without --offersets.",
+        )
+    return _show_offersets(at, which, limit)
+
+
+def events(at: At, uuid: Uuid, follow: Follow = False) -> Exit:
+    """Show what has happened to a session: phases, messages, ends of steps, the oldest first.
+
+    With --json one list; with --follow too, one event on each line, as it comes.
+    """
+    if follow:
+        for event in at.client.follow_events(uuid):
+            _show_event(at, event)
+        return Exit.DONE
+    found = list(_events(at, uuid))
+    if at.json:
+        at.write_json(found)
+        return Exit.DONE
+    for event in found:
+        _show_event(at, event)
+    return Exit.DONE
+
+
+def read_time(option: str, text: str, now: datetime) -> datetime:
+    """An instant, or how long before now; a usage error if it is neither."""
+    from execution_broker.cli.requests import BadRequest
+    from execution_broker.domain.iso8601 import read_duration
+
+    try:
+        if text.startswith("P"):
+            return now - read_duration(text)
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadRequest(
+            f"{option} is {text!r}, which is no time.",
+            "Write an instant, 2026-11-22T14:00 or 2026-11-22, or how long ago: PT6H, P7D.",
+        ) from None
+
+
+def _show_sessions(at: At, which: "Which", limit: int) -> Exit:
+    from execution_broker.cli.rendering.listing import sessions
+
+    found = list(islice(_sessions(at, which), limit + 1))
+    if at.json:
+        at.write_json(found[:limit])
+        return Exit.DONE
+    at.out.print(sessions(found[:limit], at.here()))
+    _tell_of_more(at, len(found), limit)
+    return Exit.DONE
+
+
+def _show_offersets(at: At, which: "Which", limit: int) -> Exit:
+    from execution_broker.cli.rendering.listing import offersets
+
+    found = list(islice(_offersets(at, which), limit + 1))
+    if at.json:
+        at.write_json(found[:limit])
+        return Exit.DONE
+    at.out.print(offersets(found[:limit], at.here()))
+    _tell_of_more(at, len(found), limit)
+    return Exit.DONE
+
+
+def _show_event(at: At, event: "Event") -> None:
+    from execution_broker.cli.rendering.listing import event as line
+
+    if at.json:
+        at.write_json_line(event)
+    else:
+        at.out.print(line(event, at.here()), soft_wrap=True)
+
+
+def _tell_of_more(at: At, found: int, limit: int) -> None:
+    if found > limit:
+        at.err.print(f"There are more than these {limit}. See more of them with --limit.")
+
+
+def _sessions(at: At, which: "Which") -> "Iterator[SessionSummary]":
+    """A page may be empty and have a next one."""
+    place: str | None = None
+    while True:
+        page = at.client.sessions(which, place)
+        yield from page.sessions
+        if page.next is None or page.next == place:
+            return
+        place = page.next
+
+
+def _offersets(at: At, which: "Which") -> "Iterator[OfferSetSummary]":
+    place: str | None = None
+    while True:
+        page = at.client.offersets(which, place)
+        yield from page.offersets
+        if page.next is None or page.next == place:
+            return
+        place = page.next
+
+
+def _events(at: At, uuid: UUID) -> "Iterator[Event]":
+    """As far as the log goes now: that of a session that lives always has a next page."""
+    place: str | None = None
+    while True:
+        page = at.client.events(uuid, place)
+        yield from page.events
+        if page.next is None or not page.events:
+            return
+        place = page.next
