@@ -10,7 +10,7 @@ from execution_broker.models.executable import Checks
 from tests.harness.serving import server
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
-PAGES = ["use-from-python.md", "compare-brokers.md"]
+PAGES = ["use-from-python.md", "compare-brokers.md", "find-a-session.md"]
 NOTEBOOK = "https://example.org/analysis.ipynb"
 
 
@@ -31,8 +31,9 @@ def test_the_python_of_the_pages_works(
                 ran += 1
                 exec(compile(_local(block, made.url), page, "exec"), names)
     said = capsys.readouterr().out
-    assert ran == 3
+    assert ran == 4
     assert "COMPLETED" in said
+    assert "{'phase': 'COMPLETED'}" in said
     assert "gone No broker answers" in said
     assert "Trade(later=" in said
 
