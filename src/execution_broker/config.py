@@ -27,6 +27,8 @@ _ISSUER_URL: Final = (
 )
 """https; plain http on this machine alone: keys that anybody could swap prove nothing."""
 
+_COLLECTOR_URL: Final = r"^https?://[^/@?#\s]+(/[^@?#\s]*)?$"
+
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"
 ]
@@ -127,6 +129,17 @@ class Metrics(Section, frozen=True):
     host: str = "127.0.0.1"
 
 
+class Traces(Section, frozen=True):
+    """Off without `endpoint`, the address of a collector that takes OTLP over HTTP (it is sent to
+    `/v1/traces` there), to which `token` goes as a bearer token. Needs the extra `otel`. `ratio` of
+    the traces that begin here are sent; one that a client began is, if the client says so."""
+
+    endpoint: Annotated[str, msgspec.Meta(pattern=_COLLECTOR_URL)] | None = None
+    service: Annotated[str, msgspec.Meta(min_length=1)] = "execution-broker"
+    ratio: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    token: str | None = None
+
+
 class Cache(Section, frozen=True):
     """`size`: MiB of verified content that is kept for other sessions. What was used least recently
     goes first, but nothing that a session is still to be given."""
@@ -179,6 +192,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker: Worker
     upkeep: Upkeep
     metrics: Metrics
+    traces: Traces
     cache: Cache
     log: Log
     platforms: dict[str, tuple[str, Any]]
@@ -200,6 +214,7 @@ class _File(Section, frozen=True):
     worker: Worker = Worker()
     upkeep: Upkeep = Upkeep()
     metrics: Metrics = Metrics()
+    traces: Traces = Traces()
     cache: Cache = Cache()
     log: Log = Log()
     platforms: dict[str, dict[str, Any]] = msgspec.field(
@@ -242,6 +257,7 @@ def load_values(values: dict[str, Any]) -> Settings:
         worker=parsed.worker,
         upkeep=parsed.upkeep,
         metrics=parsed.metrics,
+        traces=parsed.traces,
         cache=parsed.cache,
         log=parsed.log,
         platforms={name: _platform(name, part) for name, part in parsed.platforms.items()},

@@ -17,6 +17,7 @@ import asyncpg
 from execution_broker import config, factory
 from execution_broker.domain.identity import Caller, Role
 from execution_broker.domain.plan import StepKind
+from execution_broker.domain.spans import NoTracer, Tracer
 from execution_broker.metering import PrometheusMeter
 from execution_broker.models import kinds
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
@@ -62,6 +63,7 @@ class Broker:
     work: factory.Work
     open_database: Callable[[], Database]
     opened: list[Any] = field(default_factory=list)
+    tracer: Tracer = field(default_factory=NoTracer)
 
     def shift(self, by: timedelta) -> None:
         for database in self.opened:
@@ -174,8 +176,10 @@ class Broker:
 
 
 @asynccontextmanager
-async def broker(directory: Path, **sections: Any) -> AsyncIterator[Broker]:
-    """A broker with one scripted platform, unless `platforms` says otherwise. No worker yet."""
+async def broker(directory: Path, tracer: Any = None, **sections: Any) -> AsyncIterator[Broker]:
+    """A broker with one scripted platform, unless `platforms` says otherwise. No worker yet.
+
+    `tracer` is a Tracer, or None."""
     values: dict[str, Any] = {
         "platforms": {"here": {"plugin": "scripted"}},
         "database": {"url": USED.url},
@@ -195,9 +199,10 @@ async def broker(directory: Path, **sections: Any) -> AsyncIterator[Broker]:
 
     database = open_database()
     instance = await factory.open_instance(database, settings)
-    services = factory.make_services(database, settings, instance, "http://broker.example")
+    tracer = tracer or NoTracer()
+    services = factory.make_services(database, settings, instance, "http://broker.example", tracer)
     work = await factory.make_work(database, settings, instance)
-    made = Broker(settings, database, services, work, open_database, opened)
+    made = Broker(settings, database, services, work, open_database, opened, tracer)
     try:
         await made.report()
         yield made
@@ -215,6 +220,7 @@ async def working(made: Broker) -> AsyncIterator[Worker]:
         list(made.work.platforms),
         [Pool(uuid4(), *plan) for plan in made.work.pools],
         made.settings.worker,
+        made.tracer,
     )
     running = asyncio.create_task(worker.run(made.database))
     try:

@@ -44,6 +44,7 @@ from execution_broker.domain.errors import (
     UnsupportedMedia,
 )
 from execution_broker.domain.log_events import LogEvent
+from execution_broker.domain.spans import NoTracer, Tracer
 
 STATUS: Final[Mapping[type[BrokerError], HTTPStatus]] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
@@ -73,6 +74,7 @@ def create_app(
     log: FilteringBoundLogger,
     *,
     metrics: MetricsPage | None = None,
+    tracer: Tracer | None = None,
     body_seconds: float = 30,
     heartbeat: float = 15,
     new_request_id: Callable[[], str] = lambda: uuid4().hex,
@@ -100,7 +102,11 @@ def create_app(
         routes.append(Route(PATH, metrics))
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(trace.Trace, log=log, new_request_id=new_request_id)],
+        middleware=[
+            Middleware(
+                trace.Trace, log=log, new_request_id=new_request_id, tracer=tracer or NoTracer()
+            )
+        ],
         exception_handlers={
             **dict.fromkeys(STATUS, _answer_error),
             HTTPException: _answer_status,

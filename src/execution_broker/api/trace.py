@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any, Final
+from uuid import UUID
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
@@ -10,21 +11,28 @@ from structlog.typing import FilteringBoundLogger
 
 from execution_broker.api.challenges import of_caller
 from execution_broker.domain.log_events import LogEvent
+from execution_broker.domain.spans import Tracer
 
 _SAFE: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_OF_SESSIONS: Final = ("/sessions/{uuid", "/streams/{uuid")
 _KEY: Final = "execution_broker.request_id"
 
 
 class Trace:
     """ASGI middleware: a request id (the client's, if it is a short safe token), the headers that
-    every answer has, no body for HEAD, and one line in the log."""
+    every answer has, no body for HEAD, a span, and one line in the log."""
 
     def __init__(
-        self, app: ASGIApp, log: FilteringBoundLogger, new_request_id: Callable[[], str]
+        self,
+        app: ASGIApp,
+        log: FilteringBoundLogger,
+        new_request_id: Callable[[], str],
+        tracer: Tracer,
     ) -> None:
         self._app = app
         self._log = log
         self._new = new_request_id
+        self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,9 +52,13 @@ class Trace:
                 message["body"] = b""
             await send(message)
 
-        with bound_contextvars(request=request_id):
+        with (
+            bound_contextvars(request=request_id),
+            self._tracer.request(scope["method"], _traceparent(scope)) as span,
+        ):
             await self._app(scope, receive, send_on)
             route = getattr(scope.get("route"), "path", None)
+            span.answered(route, _session(route, scope), status)
             self._log.debug(
                 LogEvent.REQUEST_ANSWERED, method=scope["method"], route=route, status=status
             )
@@ -69,3 +81,17 @@ def _given(scope: Scope) -> str | None:
         if name == b"x-request-id" and _SAFE.fullmatch(value):
             return str(value, "ascii")
     return None
+
+
+def _traceparent(scope: Scope) -> str | None:
+    """The W3C header, if there is one and no more than one."""
+    given = [value for name, value in scope["headers"] if name == b"traceparent"]
+    return str(given[0], "latin-1") if len(given) == 1 else None
+
+
+def _session(route: str | None, scope: Scope) -> UUID | None:
+    """The session that the address names."""
+    if route is None or not route.startswith(_OF_SESSIONS):
+        return None
+    uuid: UUID | None = scope.get("path_params", {}).get("uuid")
+    return uuid

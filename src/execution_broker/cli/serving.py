@@ -20,6 +20,8 @@ from execution_broker.cli import logs
 from execution_broker.cli.listening import is_loopback, listen, url_of
 from execution_broker.config import Settings
 from execution_broker.domain.log_events import LogEvent
+from execution_broker.domain.spans import Tracer
+from execution_broker.factory.tracing import make_tracer
 from execution_broker.metering import PrometheusMeter
 from execution_broker.ports import registry
 from execution_broker.services.metrics import MetricsService
@@ -63,13 +65,17 @@ def _run(settings: Settings, body: Callable[["_Program"], Coroutine[Any, Any, No
 
     async def run() -> None:
         meter = PrometheusMeter()
-        open_database = await factory.database_opener(settings, meter)
-        database = open_database()
+        tracer = make_tracer(settings.traces)
         try:
-            instance = await factory.open_instance(database, settings)
-            await body(_Program(settings, open_database, database, instance, meter))
+            open_database = await factory.database_opener(settings, meter)
+            database = open_database()
+            try:
+                instance = await factory.open_instance(database, settings)
+                await body(_Program(settings, open_database, database, instance, meter, tracer))
+            finally:
+                await database.close()
         finally:
-            await database.close()
+            await asyncio.to_thread(tracer.close)
         _say("stopped")
 
     with asyncio.Runner(loop_factory=_new_loop) as runner:
@@ -98,11 +104,13 @@ class _Program:
         database: Database,
         instance: factory.Instance,
         meter: PrometheusMeter,
+        tracer: Tracer,
     ) -> None:
         self._settings = settings
         self._open = open_database
         self._database = database
         self._instance = instance
+        self._tracer = tracer
         self._metrics = MetricsService(database, meter)
 
     async def serve(self, listening: socket.socket) -> None:
@@ -144,7 +152,9 @@ class _Program:
     async def _server(self, listening: socket.socket) -> AsyncIterator[uvicorn.Server]:
         url = url_of(listening)
         settings = self._settings
-        services = factory.make_services(self._database, settings, self._instance, url)
+        services = factory.make_services(
+            self._database, settings, self._instance, url, self._tracer
+        )
         password = await factory.make_administrator(services, settings)
         _say(f"listening on {url}")
         _say(f"the password of {factory.ADMINISTRATOR} is in {password}")
@@ -152,7 +162,13 @@ class _Program:
         public = is_loopback(host) and settings.http.public_url is None
         page = MetricsPage(self._metrics, public, settings.metrics.token, services.identities)
         config = _quiet(
-            create_app(services, settings.http, structlog.get_logger(), metrics=page),
+            create_app(
+                services,
+                settings.http,
+                structlog.get_logger(),
+                metrics=page,
+                tracer=self._tracer,
+            ),
             proxy_headers=bool(settings.http.trusted_proxies),
             forwarded_allow_ips=list(settings.http.trusted_proxies) or None,
             timeout_graceful_shutdown=max(1, settings.worker.drain),
@@ -169,6 +185,7 @@ class _Program:
             list(work.platforms),
             [Pool(uuid4(), *plan) for plan in work.pools],
             self._settings.worker,
+            self._tracer,
         )
 
 

@@ -20,5 +20,6 @@ class LogEvent(StrEnum):
     STEP_FAILED = "step-failed"
     STEP_GAVE_UP = "step-gave-up"
     STEP_UNFINISHED = "step-unfinished"
+    TRACES_LOST = "traces-lost"
     TRANSACTION_RETRIED = "transaction-retried"
     UPKEEP_FAILED = "upkeep-failed"

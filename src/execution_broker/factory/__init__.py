@@ -21,6 +21,7 @@ from execution_broker.domain.measures import Meter
 from execution_broker.domain.negotiation import Rules
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.resolve import Defaults
+from execution_broker.domain.spans import NoTracer, Tracer
 from execution_broker.factory.parts import (
     directory_of,
     make_directory,
@@ -118,9 +119,14 @@ async def open_instance(database: Database, settings: Settings) -> Instance:
 
 
 def make_services(
-    database: Database, settings: Settings, instance: Instance, base_url: str
+    database: Database,
+    settings: Settings,
+    instance: Instance,
+    base_url: str,
+    tracer: Tracer | None = None,
 ) -> Services:
     """Everything that answers. `base_url` begins the addresses in answers."""
+    tracer = tracer or NoTracer()
     negotiation = settings.negotiation
     probes = Probes(database, negotiation.probe_wait, uuid4)
     stale = timedelta(seconds=3 * settings.upkeep.report)
@@ -129,12 +135,14 @@ def make_services(
         database, calendars, probes, _rules(negotiation), _defaults(negotiation), stale
     )
     desk = Desk(database, calendars)
-    answering = Answering(desk, negotiator, uuid4, negotiation.budget)
+    answering = Answering(desk, negotiator, uuid4, negotiation.budget, tracer)
     rate = RequestRate(negotiation.requests_per_minute, time.monotonic)
     viewing = Viewing(settings.http.public_url or base_url, settings.http.public_reading)
     return Services(
         offers=OffersService(database, answering, rate, viewing),
-        sessions=SessionsService(database, desk, answering, rate, viewing, results_of(settings)),
+        sessions=SessionsService(
+            database, desk, answering, rate, viewing, results_of(settings), tracer
+        ),
         identities=_identities(database, settings.identity, instance.secret),
         status=StatusService(database, stale),
         listing=ListingService(database, viewing.base_url),

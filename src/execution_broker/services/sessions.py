@@ -13,6 +13,7 @@ from execution_broker.domain.identity import Caller
 from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.domain.offer import No
 from execution_broker.domain.once import Once
+from execution_broker.domain.spans import Tracer
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.extensions import ResultFile, ResultList
@@ -67,6 +68,7 @@ class SessionsService:
         rate: RequestRate,
         viewing: Viewing,
         results: Path,
+        tracer: Tracer,
     ) -> None:
         self._database = database
         self._desk = desk
@@ -74,6 +76,7 @@ class SessionsService:
         self._rate = rate
         self._viewing = viewing
         self._results = results
+        self._tracer = tracer
 
     async def direct(
         self, caller: Caller, reading: Reading, once: Once | None = None
@@ -117,7 +120,9 @@ class SessionsService:
         match update:
             case EnumUpdate(path="phase" | "/phase", value="ACCEPTED"):
                 located = await self._locate(uuid, caller)
-                decided = await self._desk.do(Accept(located.offerset, uuid, guard))
+                trace = self._tracer.current()
+                errand = Accept(located.offerset, uuid, guard, trace)
+                decided = await self._desk.do(errand)
             case EnumUpdate(path="phase" | "/phase", value="REJECTED"):
                 located = await self._locate(uuid, caller)
                 errand = TurnDown(located.offerset, uuid, guard, SessionPhase.REJECTED)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -61,6 +61,7 @@ class StoredSession(msgspec.Struct, kw_only=True):
     Mutable: transitions change it in memory and `sessions.save` writes it with its new events.
     `events` is the number of the last stored event. `plans`: those of its offer set, as stored;
     `capability`: the last report of its platform, likewise.
+    `trace`: the trace context of whoever accepts it, written with that and never read again here.
     `name` and `description`: what its owner calls it since, None while that is as it was offered.
     """
 
@@ -90,6 +91,7 @@ class StoredSession(msgspec.Struct, kw_only=True):
     ended: datetime | None = None
     released: datetime | None = None
     is_promise_broken: bool = False
+    trace: str | None = None
     components: dict[str, StoredComponent] = {}
     new_events: list[NewEvent] = []
 
@@ -140,6 +142,14 @@ class StoredPlatform(msgspec.Struct, frozen=True, kw_only=True):
     reported: datetime | None = None
     overcommitted: dict[str, int] = {}
     decided: datetime | None = None
+
+
+class Origin(NamedTuple):
+    """Where a session comes from: `trace` is the context of the request that accepted it."""
+
+    session: UUID
+    trace: str
+    platform: str
 
 
 class LeasedStep(msgspec.Struct, frozen=True, kw_only=True):

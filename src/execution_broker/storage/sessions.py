@@ -16,6 +16,7 @@ from execution_broker.storage.records import (
     Located,
     NewEvent,
     NewOfferSet,
+    Origin,
     Progress,
     StoredComponent,
     StoredOfferSet,
@@ -79,6 +80,7 @@ async def add_sessions(connection: Connection, new: Sequence[StoredSession]) -> 
             for part in session.components.values()
         ],
     )
+    await _save_traces(connection, new)
     await _add_events(connection, new)
 
 
@@ -187,6 +189,7 @@ async def save_all(connection: Connection, changed: Sequence[StoredSession]) -> 
             for session in changed
         ],
     )
+    await _save_traces(connection, changed)
     await _add_events(connection, changed)
 
 
@@ -267,9 +270,21 @@ async def abandoned(connection: Connection, platform: int) -> list[int]:
     return [int(row["id"]) for row in rows]
 
 
+async def origins(connection: Connection, ids: Iterable[int]) -> dict[int, Origin]:
+    """Of these sessions, those that have a trace context, by their keys."""
+    rows = await connection.rows("session_origins", sessions=sorted(ids))
+    return {row["id"]: Origin(row["uuid"], row["trace"], row["name"]) for row in rows}
+
+
 async def expired_offersets(connection: Connection, now: datetime, limit: int) -> list[int]:
     rows = await connection.rows("expired_offersets", now=now, limit=limit)
     return [int(row["offerset_id"]) for row in rows]
+
+
+async def _save_traces(connection: Connection, changed: Sequence[StoredSession]) -> None:
+    rows = [{"id": one.id, "trace": one.trace} for one in changed if one.trace is not None]
+    if rows:
+        await connection.many("save_trace", rows)
 
 
 async def _add_events(connection: Connection, changed: Sequence[StoredSession]) -> None:

@@ -32,13 +32,15 @@ def refuse(session: StoredSession, phase: SessionPhase, now: datetime) -> None:
     session.ended = session.released = now
 
 
-def begin(session: StoredSession, now: datetime) -> list[NewStep]:
+def begin(session: StoredSession, now: datetime, trace: str | None) -> list[NewStep]:
     """Fix the start (N8) and accept; the steps that the plan becomes (S9).
 
-    What was held for the offer has to be replaced by what its terms book now.
+    What was held for the offer has to be replaced by what its terms book now. `trace`: the trace
+    context of who accepts, which the steps continue.
     """
     session.terms = fix(session.terms, int(now.timestamp()))
     session.accepted = now
+    session.trace = trace
     enter(session, SessionPhase.ACCEPTED, now)
     note_schedule(session, now)
     return _steps(session, now)

@@ -15,6 +15,7 @@ from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
+from execution_broker.domain.spans import NoTracer, Outcome, Part, StepSpan, Tracer
 from execution_broker.steps.base import (
     Applied,
     Cancelled,
@@ -26,8 +27,9 @@ from execution_broker.steps.base import (
 )
 from execution_broker.storage import sessions, steps
 from execution_broker.storage.database import Connection, Database
-from execution_broker.storage.records import LeasedStep, NewEvent
+from execution_broker.storage.records import LeasedStep, NewEvent, Origin
 from execution_broker.transitions.living import STEP_END
+from execution_broker.worker.tracing import Tracing, end, outcome_of
 
 _log = structlog.get_logger()
 
@@ -44,28 +46,22 @@ class Carrier:
         handlers: Mapping[StepKind, Handler],
         settings: WorkerSettings,
         processor: UUID,
+        tracer: Tracer | None = None,
     ) -> None:
         self._database = database
         self._handlers = handlers
         self._settings = settings
         self._processor = processor
+        self._tracing = Tracing(database, tracer or NoTracer())
 
     async def carry(self, step: LeasedStep) -> None:
         """Load, act, apply; or fail, or put back. Raises only what the database raises."""
-        if step.lapses > self._settings.lapses:
-            lost = messages.STEP_LOST(step=step.kind.word, lapses=step.lapses)
-            await self._give_up(step, Permanent(lost))
-            return
+        span = self._tracing.begin(step, await self._tracing.origins([step]))
+        outcome = Outcome.INTERRUPTED
         try:
-            await self._carry(step, self._handlers[step.kind])
-        except OutsideError as error:
-            await self._failed(step, error)
-        except Unavailable:
-            raise
-        except Exception as error:  # one poisonous step must not stop the others
-            _log.exception(LogEvent.STEP_CRASHED)
-            told = messages.STEP_FAILED(step=step.kind.word, reason=type(error).__name__)
-            await self._failed(step, Transient(told))
+            outcome = await self._carry_or_fail(step, span)
+        finally:
+            end(span, step, outcome)
 
     async def carry_together(self, leased: Sequence[LeasedStep]) -> None:
         """Load, act and apply steps that do nothing outside, all in one transaction.
@@ -73,11 +69,14 @@ class Carrier:
         Where one of them cannot, each is carried on its own: what is poisonous fails alone.
         """
         if all(step.lapses <= self._settings.lapses for step in leased):
+            origins = await self._tracing.origins(leased)
             try:
-                await self._write(lambda c: self._together(c, leased))
+                told = await self._write(lambda c: self._together(c, leased, origins))
             except Exception as error:  # one poisonous step must not stop the others
                 _log.info(LogEvent.BATCH_DIVIDED, reason=type(error).__name__)
             else:
+                for step, span, outcome in told:
+                    end(span, step, outcome)
                 return
         for step in leased:
             await self.carry(step)
@@ -90,11 +89,35 @@ class Carrier:
         """This worker stops: let another one have the step now."""
         await self._database.write(lambda c: self._give_back(c, step))
 
-    async def _carry(self, step: LeasedStep, handler: Handler) -> None:
-        loaded = await self._write(lambda c: self._load(c, handler, step))
-        if not isinstance(loaded, _Nothing | Applied):
+    async def _carry_or_fail(self, step: LeasedStep, span: StepSpan) -> Outcome:
+        if step.lapses > self._settings.lapses:
+            lost = messages.STEP_LOST(step=step.kind.word, lapses=step.lapses)
+            await self._give_up(step, Permanent(lost))
+            return Outcome.FAILED
+        try:
+            return await self._carry(step, self._handlers[step.kind], span)
+        except OutsideError as error:
+            await self._failed(step, error)
+        except Unavailable:
+            raise
+        except Exception as error:  # one poisonous step must not stop the others
+            _log.exception(LogEvent.STEP_CRASHED)
+            told = messages.STEP_FAILED(step=step.kind.word, reason=type(error).__name__)
+            await self._failed(step, Transient(told))
+        return Outcome.ERROR
+
+    async def _carry(self, step: LeasedStep, handler: Handler, span: StepSpan) -> Outcome:
+        with span.part(Part.LOAD):
+            loaded = await self._write(lambda c: self._load(c, handler, step))
+        if isinstance(loaded, Applied):
+            return outcome_of(loaded)
+        if isinstance(loaded, _Nothing):
+            return Outcome.INTERRUPTED
+        with span.part(Part.ACT):
             result = await handler.act(loaded)
-            await self._write(lambda c: self._apply(c, handler, step, loaded, result))
+        with span.part(Part.APPLY):
+            applied = await self._write(lambda c: self._apply(c, handler, step, loaded, result))
+        return Outcome.INTERRUPTED if applied is None else outcome_of(applied)
 
     async def _write(self, work: Callable[[Connection], Awaitable[Any]]) -> Any:
         """Write, and while the database is away, again: who renews the lease says when to stop."""
@@ -107,17 +130,25 @@ class Carrier:
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
 
-    async def _together(self, connection: Connection, leased: Sequence[LeasedStep]) -> None:
+    async def _together(
+        self,
+        connection: Connection,
+        leased: Sequence[LeasedStep],
+        origins: Mapping[int, Origin],
+    ) -> list[tuple[LeasedStep, StepSpan, Outcome]]:
         """Locks all sessions first, in their order, then the steps; then platform by platform, as
-        their capacity is locked in that order (B4)."""
+        their capacity is locked in that order (B4). What is to be told once it is committed."""
         of_sessions = {step.session for step in leased if step.session is not None}
         if of_sessions:
             await sessions.lock(connection, of_sessions)
         ours = await steps.still_leased_of(connection, leased, self._processor)
         now = await connection.clock()
         ended: dict[StepPhase, list[LeasedStep]] = {}
+        told = []
         for step in sorted(ours, key=lambda step: (step.platform or 0, step.id)):
-            applied = await self._at_once(connection, step, now)
+            span = self._tracing.begin(step, origins)
+            applied = await self._at_once(connection, step, now, span)
+            told.append((step, span, outcome_of(applied)))
             phase = _PHASES.get(type(applied))
             if phase is None or getattr(applied, "result", None) is not None:
                 await self._conclude(connection, step, applied, now)
@@ -130,14 +161,20 @@ class Carrier:
                 [(step.session, _ended(step, phase, now)) for step in group if step.session],
                 now,
             )
+        return told
 
-    async def _at_once(self, connection: Connection, step: LeasedStep, now: datetime) -> Applied:
+    async def _at_once(
+        self, connection: Connection, step: LeasedStep, now: datetime, span: StepSpan
+    ) -> Applied:
         handler = self._handlers[step.kind]
-        loaded = await handler.load(connection, step, now)
+        with span.part(Part.LOAD):
+            loaded = await handler.load(connection, step, now)
         if isinstance(loaded, Applied):
             return loaded
-        result = await handler.act(loaded)
-        return await handler.apply(connection, step, loaded, result, now)
+        with span.part(Part.ACT):
+            result = await handler.act(loaded)
+        with span.part(Part.APPLY):
+            return await handler.apply(connection, step, loaded, result, now)
 
     async def _load(self, connection: Connection, handler: Handler, step: LeasedStep) -> Any:
         if not await self._is_ours(connection, step):
@@ -150,14 +187,16 @@ class Carrier:
 
     async def _apply(
         self, connection: Connection, handler: Handler, step: LeasedStep, loaded: Any, result: Any
-    ) -> None:
+    ) -> Applied | None:
+        """None: the lease was lost."""
         if not await self._is_ours(connection, step):
             _log.warning(LogEvent.LEASE_LOST)
             connection.measure(Measure.STALE_APPLIES, step.kind.word)
-            return
+            return None
         now = await connection.clock()
         applied = await handler.apply(connection, step, loaded, result, now)
         await self._conclude(connection, step, applied, now)
+        return applied
 
     async def _failed(self, step: LeasedStep, error: OutsideError) -> None:
         """Put back until the attempts are used up (S4); what is permanent fails at once."""

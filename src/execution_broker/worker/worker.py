@@ -12,6 +12,7 @@ from execution_broker.config import Worker as WorkerSettings
 from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.plan import StepKind
+from execution_broker.domain.spans import NoTracer, Tracer
 from execution_broker.steps.base import Handler
 from execution_broker.storage import steps
 from execution_broker.storage.database import Connection, Database
@@ -52,12 +53,14 @@ class Worker:
         platforms: Collection[int],
         pools: Collection[Pool],
         settings: WorkerSettings,
+        tracer: Tracer | None = None,
     ) -> None:
         self._open = open_database
         self._handlers = handlers
         self._platforms = platforms
         self._pools = pools
         self._settings = settings
+        self._tracer = tracer or NoTracer()
         self._stopping = asyncio.Event()
 
     async def run(self, database: Database) -> None:
@@ -82,7 +85,7 @@ class Worker:
 
     async def _serve(self, pool: Pool, database: Database, renewer: Renewer) -> None:
         """Never claims more than it can begin at once: what waits is there for other workers."""
-        carrier = Carrier(database, self._handlers, self._settings, pool.processor)
+        carrier = self._carrier(pool, database)
         active: set[asyncio.Task[None]] = set()
         while not self._stopping.is_set():
             heard = database.rings
@@ -97,7 +100,7 @@ class Worker:
 
     async def _serve_batches(self, pool: Pool, database: Database, renewer: Renewer) -> None:
         """Claims more while there is more and it goes quickly, less when it takes long."""
-        carrier = Carrier(database, self._handlers, self._settings, pool.processor)
+        carrier = self._carrier(pool, database)
         clock = asyncio.get_running_loop().time
         size = _FIRST_BATCH
         while not self._stopping.is_set():
@@ -112,6 +115,9 @@ class Worker:
                 size = max(_FIRST_BATCH, size // 2)
             elif len(leased) >= size:
                 size = min(2 * size, pool.batch)
+
+    def _carrier(self, pool: Pool, database: Database) -> Carrier:
+        return Carrier(database, self._handlers, self._settings, pool.processor, self._tracer)
 
     async def _claim(
         self, pool: Pool, database: Database, free: int

@@ -16,6 +16,7 @@ from execution_broker.domain.identity import Caller
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.offer import No, Offer, Yes
 from execution_broker.domain.reserving import bookings as bookings_of
+from execution_broker.domain.spans import Tracer
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import OfferSetResponse
 from execution_broker.models.message import Message
@@ -61,11 +62,13 @@ class Answering:
         negotiator: Negotiator,
         new_uuid: Callable[[], UUID],
         budget: Mapping[str, int],
+        tracer: Tracer,
     ) -> None:
         self._desk = desk
         self.negotiator = negotiator
         self.new_uuid = new_uuid
         self.budget = budget
+        self._tracer = tracer
 
     async def answer(self, caller: Caller, reading: Reading, key: Key | None) -> Stored | Outcome:
         """Hold all offers and store the answer, whatever it is; or what the key stands for."""
@@ -83,6 +86,10 @@ class Answering:
         if isinstance(stored, Stored) and not stored.offers:
             return found._replace(verdict=No(_reasons(stored)))
         return stored
+
+    def trace(self) -> str | None:
+        """The trace context of the request at hand."""
+        return self._tracer.current()
 
     async def _settle(
         self, kind: "type[_Answer]", caller: Caller, found: Negotiated, key: Key | None
@@ -115,6 +122,7 @@ class _Answer:
         repetition: Key | None,
     ) -> None:
         self._answering = answering
+        self._trace = answering.trace()
         self._caller = caller
         self._found = found
         self.platforms = platforms
@@ -268,7 +276,7 @@ class _Direct(_Answer):
     def _accept(self, scene: Scene, found: Negotiated, yes: Yes) -> Stored:
         answer = self._new_answer(found, yes, scene.now)
         session = self._session(answer, found, yes.offers[0], scene.now)
-        first = accepting.begin(session, scene.now)
+        first = accepting.begin(session, scene.now, self._trace)
         taken = Taken(session.platform, bookings_of(session.terms), session=session)
         scene.answer(Answered(offerset=answer, sessions=[session], taken=[taken]))
         scene.begin(session, first)

@@ -52,6 +52,10 @@ class Accept(Choice):
     was refused, or when another offer of the set was accepted.
     """
 
+    def __init__(self, offerset: int, uuid: UUID, guard: Guard, trace: str | None = None) -> None:
+        super().__init__(offerset, uuid, guard)
+        self._trace = trace
+
     def decide(self, scene: Scene) -> Decided:
         chosen, others = self.chosen(scene)
         if chosen.accepted is not None:
@@ -64,7 +68,7 @@ class Accept(Choice):
                 say(other, messages.SIBLING_ACCEPTED(), scene.now)
                 scene.save(other)
         scene.measure(Measure.OFFERS, "accepted")
-        scene.begin(chosen, begin(chosen, scene.now))
+        scene.begin(chosen, begin(chosen, scene.now, self._trace))
         scene.confirm(chosen, bookings_of(chosen.terms))
         scene.save(chosen)
         return Decided(chosen, scene.now)

@@ -76,6 +76,14 @@ SET phase = :phase, events = :events, terms = :terms, name = :name, description 
     released_at = :released, is_promise_broken = :is_promise_broken
 WHERE id = :id;
 
+-- save_trace: Keep the trace context of the request that accepted a session.
+UPDATE session SET trace = :trace WHERE id = :id;
+
+-- session_origins: Trace contexts of sessions, and where they run.
+SELECT s.id, s.uuid, s.trace, p.name
+FROM session AS s JOIN platform AS p ON p.id = s.platform_id
+WHERE s.id {among:sessions} AND s.trace IS NOT NULL;
+
 -- save_component: Write the living part of a component.
 UPDATE component SET phase = :phase, handle = :handle, progress = :progress, messages = :messages
 WHERE id = :id;
