@@ -4,7 +4,7 @@ import threading
 import time
 
 import structlog
-from structlog.testing import capture_logs
+from structlog.testing import LogCapture
 
 from execution_broker.domain.spans import Tracer
 from execution_broker.tracing import OpenTelemetryTracer, sending
@@ -44,14 +44,16 @@ def test_nobody_waits_for_a_collector_that_does_not_answer() -> None:
 
 
 def test_that_it_is_away_is_said_once() -> None:
-    with capture_logs() as logs:
-        tracer = tracer_to("http://127.0.0.1:1")
-        tell(tracer, MANY)
-        deadline = time.monotonic() + 60
-        while not logs and time.monotonic() < deadline:
-            threading.Event().wait(0.02)
-        tracer.close()
-    assert [line["event"] for line in logs] == ["traces-lost"]
+    capture = LogCapture()
+    log = structlog.wrap_logger(None, processors=[capture])
+    processor = sending("http://127.0.0.1:1", None, log)
+    tracer = OpenTelemetryTracer("broker", 1.0, processor, time.time_ns)
+    tell(tracer, MANY)
+    deadline = time.monotonic() + 60
+    while not capture.entries and time.monotonic() < deadline:
+        threading.Event().wait(0.02)
+    tracer.close()
+    assert [line["event"] for line in capture.entries] == ["traces-lost"]
 
 
 def test_a_token_and_a_path_of_the_collector_are_kept() -> None:
