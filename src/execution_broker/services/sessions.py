@@ -121,8 +121,7 @@ class SessionsService:
             case EnumUpdate(path="phase" | "/phase", value="ACCEPTED"):
                 located = await self._locate(uuid, caller)
                 trace = self._tracer.current()
-                errand = Accept(located.offerset, uuid, guard, trace)
-                decided = await self._desk.do(errand)
+                decided = await self._desk.do(Accept(located.offerset, uuid, guard, trace))
             case EnumUpdate(path="phase" | "/phase", value="REJECTED"):
                 located = await self._locate(uuid, caller)
                 errand = TurnDown(located.offerset, uuid, guard, SessionPhase.REJECTED)
