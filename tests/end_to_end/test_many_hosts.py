@@ -15,6 +15,8 @@ from tests.harness.postgres import PostgresServer
 from tests.harness.serving import PHASE, Server, server
 
 SESSIONS = 6
+WIDTH = 12
+STEPS = 11
 SETTINGS = {
     "PLATFORMS__HERE__PLUGIN": "scripted",
     "PLATFORMS__HERE__CORES": "100",
@@ -49,14 +51,71 @@ async def test_every_session_ends_once_whoever_dies_or_sleeps(
             assert {_phase(client, one) for one in uuids} == {"COMPLETED"}
         assert workers[1].stop() == 0
         assert workers[2].stop() == 0
-    made = (tmp_path / "platforms" / "here" / "log").read_text().splitlines()
-    assert len(made) == len(set(made)) == SESSIONS * 9
+    assert _made(tmp_path) == SESSIONS * 9
+
+
+async def test_wide_plans_on_many_workers_end_each_step_once(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """Many steps of a session end at the same time, and all of them wake the same ones."""
+    settings = {**SETTINGS, "DATABASE__URL": await postgres.new_database()}
+    body = request()
+    body["data"] = [{**body["data"][0], "meta": {"name": f"d{one}"}} for one in range(WIDTH)]
+    with ExitStack() as stack:
+        host = stack.enter_context(api(tmp_path, settings))
+        workers = [
+            stack.enter_context(server(tmp_path, settings, command="worker")) for _ in range(4)
+        ]
+        host.ready()
+        client = stack.enter_context(host.client())
+        uuids = [_accepted(client, body) for _ in range(SESSIONS)]
+        _until(lambda: all(_phase(client, one) == "COMPLETED" for one in uuids))
+        for uuid in uuids:
+            told = client.get(f"/sessions/{uuid}/events", params={"limit": 200}).json()["events"]
+            ended = [one["body"]["step"] for one in told if one["type"] == "step-end"]
+            assert len(ended) == len(set(ended)) == STEPS + 2 * WIDTH
+        assert [worker.stop() for worker in workers] == [0] * 4
+    assert _made(tmp_path) == SESSIONS * (7 + 2 * WIDTH)
+
+
+async def test_a_database_server_that_is_restarted_interrupts_and_ends_nothing(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    settings = {**SETTINGS, "DATABASE__URL": await postgres.new_database()}
+    with ExitStack() as stack:
+        host = stack.enter_context(api(tmp_path, settings))
+        worker = stack.enter_context(server(tmp_path, settings, command="worker"))
+        host.ready()
+        client = stack.enter_context(host.client())
+        running = _accepted(client, request(script={"run": "forever"}, duration="PT12S"))
+        _until(lambda: _phase(client, running) == "RUNNING")
+        preparing = _accepted(client, request(script={"prepare_data": "later"}))
+        with postgres.stopped():
+            answers = [
+                client.get(f"/sessions/{running}"),
+                client.post("/requests", json=request()),
+                client.get("/readyz"),
+            ]
+            assert [answer.status_code for answer in answers] == [503] * 3
+            assert all(int(answer.headers["retry-after"]) > 0 for answer in answers)
+            _until(lambda: any("step-unfinished" in line for line in worker.log))
+        uuids = [running, preparing, _accepted(client, request())]
+        _until(lambda: all(_phase(client, one) == "COMPLETED" for one in uuids))
+        assert worker.stop() == 0
+    assert _made(tmp_path) == 3 * 9
 
 
 @contextmanager
 def api(directory: Path, settings: dict[str, str]) -> Iterator[Server]:
     with server(directory, settings, command="api") as host:
         yield host
+
+
+def _made(directory: Path) -> int:
+    """How many things the platform was told to make, start or remove; each of them once."""
+    told = (directory / "platforms" / "here" / "log").read_text().splitlines()
+    assert len(told) == len(set(told))
+    return len(told)
 
 
 def _accepted(client: httpx.Client, body: dict[str, Any]) -> str:

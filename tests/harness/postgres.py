@@ -2,7 +2,7 @@
 
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -15,9 +15,20 @@ from execution_broker.storage import migrate_postgres
 class PostgresServer:
     """`new_database` gives the address of an empty database with tables."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, stop: Callable[[], None], start: Callable[[], None]) -> None:
         self._address = address
+        self._stop = stop
+        self._start = start
         self._has_template = False
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The server is not there while the body runs. Its data are, when it is back."""
+        self._stop()
+        try:
+            yield
+        finally:
+            self._start()
 
     async def new_database(self) -> str:
         if not self._has_template:
@@ -60,6 +71,6 @@ def postgres_server() -> Iterator[PostgresServer]:
         Path(directory).chmod(0o755)
         server = get_server(Path(directory) / "d", cleanup_mode="stop")
         try:
-            yield PostgresServer(server.get_uri())
+            yield PostgresServer(server.get_uri(), server.stop, server.ensure_postgres_running)
         finally:
             server.cleanup()

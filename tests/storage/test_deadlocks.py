@@ -1,0 +1,45 @@
+"""Transactions that wait for each other: one is run again, and nobody notices."""
+
+import asyncio
+from functools import partial
+
+from execution_broker.metering import PrometheusMeter
+from execution_broker.storage import sessions
+from execution_broker.storage.database import Connection
+from execution_broker.storage.postgres import PostgresDatabase
+from execution_broker.storage.records import NewEvent
+from tests.harness.postgres import PostgresServer
+from tests.storage.rows import a_session
+
+
+async def test_a_deadlock_is_resolved_and_counted(postgres: PostgresServer) -> None:
+    """PostgreSQL alone: SQLite has one writer at a time."""
+    meter = PrometheusMeter()
+    database = PostgresDatabase(await postgres.new_database(), meter)
+    try:
+        first, second = [(await a_session(database)).session.id for _ in range(2)]
+        both_hold_one = asyncio.Barrier(2)
+        runs: list[tuple[int, ...]] = []
+
+        async def work(connection: Connection, *order: int) -> None:
+            runs.append(order)
+            for session in order:
+                await sessions.lock(connection, [session])
+                now = await connection.clock()
+                await sessions.add_event(connection, session, NewEvent("x", None, {}, now))
+                if len(runs) <= 2 and session == order[0]:
+                    await both_hold_one.wait()
+
+        await asyncio.gather(
+            database.write(lambda c: work(c, first, second)),
+            database.write(lambda c: work(c, second, first)),
+        )
+        retries = len(runs) - 2
+        assert retries >= 1
+        assert f"broker_transaction_retries_total {retries:.1f}".encode() in meter.text()
+        for session in (first, second):
+            stored = await database.read(partial(sessions.by_id, id_=session))
+            assert stored is not None
+            assert stored.events == 2
+    finally:
+        await database.close()
