@@ -45,9 +45,12 @@ ENDS = frozenset(
 
 @dataclass
 class Used:
-    """The database that the brokers of the test at hand use."""
+    """The database that the brokers of the test at hand use, and how another one of its kind is
+    made and dropped, where that takes more than a directory."""
 
     url: str = "sqlite"
+    new: Callable[[], Awaitable[str]] | None = None
+    drop: Callable[[str], Awaitable[None]] | None = None
 
 
 USED = Used()

@@ -1,6 +1,7 @@
 """Fixtures: every test of a folder that takes these in runs on both databases."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -19,9 +20,24 @@ async def on_database(request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """The brokers of this test use one new database of this kind."""
     if request.param == "postgres":
         server: PostgresServer = request.getfixturevalue("postgres")
-        USED.url = await server.new_database()
-        yield request.param
-        await server.drop(USED.url)
-        USED.url = "sqlite"
+        USED.new, USED.drop = server.new_database, server.drop
+        async with another_database():
+            yield request.param
+        USED.new = USED.drop = None
     else:
         yield request.param
+
+
+@asynccontextmanager
+async def another_database() -> AsyncIterator[None]:
+    """The brokers made meanwhile share nothing with those before: a new database of the kind at
+    hand. With SQLite each directory has its own anyway."""
+    if USED.new is None or USED.drop is None:
+        yield
+        return
+    before, USED.url = USED.url, await USED.new()
+    try:
+        yield
+    finally:
+        await USED.drop(USED.url)
+        USED.url = before

@@ -6,7 +6,7 @@ import os
 import signal
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -171,8 +171,10 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 
 def strike(processes: list[Process]) -> None:
+    """Kill them, those that have not ended of themselves since they were seen."""
     for process in processes:
-        os.kill(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
 
 
 def _located(file: Path) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Lease
 from execution_broker.worker.carrying import Carrier
 from tests.harness.broker import Broker, broker, request
+from tests.harness.databases import another_database
 
 LEASE = timedelta(seconds=30)
 SCRIPTS = {"succeeds": {}, "is stopped by its end": {"run": "forever"}, "fails": {"run": "fail"}}
@@ -92,11 +93,11 @@ class End(NamedTuple):
 async def test_dropped_once_in_every_kind_of_step(
     tmp_path: Path, point: Point, script: str
 ) -> None:
-    async with broker(tmp_path / "undisturbed") as made:
+    async with another_database(), broker(tmp_path / "undisturbed") as made:
         undisturbed = await _live(made, script, point, set())
     never = NEVER[script] if point is Point.LOADED else {StepKind.PROBE, *NEVER[script]}
     left = set(StepKind) - never  # nothing answers the probe: it has no result to apply
-    async with broker(tmp_path / "disturbed") as made:
+    async with another_database(), broker(tmp_path / "disturbed") as made:
         assert await _live(made, script, point, left) == undisturbed
     assert left == set()
     assert max(Counter(undisturbed.made).values()) == 1

@@ -1,0 +1,1 @@
+"""moon for the execution broker."""
