@@ -10,6 +10,7 @@ from collections.abc import Generator
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.harness.databases import postgres
 from tests.harness.kernel import kernel_python
@@ -21,6 +22,12 @@ __all__ = ["kernel_python", "packages", "postgres"]
 collect_ignore = ["example_wheel"]  # a project of its own
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+# A busy machine draws slowly; that says nothing about the rule.
+settings.register_profile(
+    "any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 _DOES_NOT_APPLY = "Skipped: does not apply: "
 _MUST_RUN = os.environ.get("CI", "").lower() == "true"
