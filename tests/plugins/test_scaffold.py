@@ -90,7 +90,6 @@ def test_a_bad_name_is_refused(run: Broker, name: str) -> None:
 
 
 def test_a_name_that_is_taken_is_refused(run: Broker) -> None:
-    ended = run("plugins", "new", "transfer", "moon", "--with", "platform")
     assert run("plugins", "new", "platform", "local").code == Exit.USAGE
     ended = run("plugins", "new", "platform", "simple", "--with", "data-kind")
     assert "execution-broker has a plugin simple among the data_kinds" in ended.err

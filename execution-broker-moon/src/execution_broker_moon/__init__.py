@@ -1,1 +1,0 @@
-"""moon for the execution broker."""
