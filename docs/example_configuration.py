@@ -88,6 +88,8 @@ def _sample(type_: inspect.Type) -> Any:
     match type_:
         case inspect.UnionType(types=types):
             return next(_sample(one) for one in types if not isinstance(one, inspect.NoneType))
+        case inspect.Metadata(extra_json_schema={"examples": [first, *_]}):
+            return first
         case inspect.IntType():
             return 1
         case inspect.FloatType():

@@ -152,12 +152,12 @@ def _what(type_: inspect.Type) -> str:
             return "integer" + _range(type_)
         case inspect.FloatType():
             return "number" + _range(type_)
-        case inspect.VarTupleType(item_type=item):
+        case inspect.Metadata(type=plain):
+            return _what(plain)
+        case inspect.VarTupleType(item_type=item) | inspect.FrozenSetType(item_type=item):
             return f"list of {_what(item)}"
         case inspect.StructType(cls=item):
             return f"[{item.__name__}](#{item.__name__.lower()})"
-        case inspect.FrozenSetType(item_type=item):
-            return f"list of {_what(item)}"
         case inspect.TupleType(item_types=items):
             return f"[{', '.join(_what(item) for item in items)}]"
         case inspect.DictType(value_type=value):

@@ -134,7 +134,10 @@ class Traces(Section, frozen=True):
     `/v1/traces` there), to which `token` goes as a bearer token. Needs the extra `otel`. `ratio` of
     the traces that begin here are sent; one that a client began is, if the client says so."""
 
-    endpoint: Annotated[str, msgspec.Meta(pattern=_COLLECTOR_URL)] | None = None
+    endpoint: (
+        Annotated[str, msgspec.Meta(pattern=_COLLECTOR_URL, examples=["http://127.0.0.1:4318"])]
+        | None
+    ) = None
     service: Annotated[str, msgspec.Meta(min_length=1)] = "execution-broker"
     ratio: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     token: str | None = None
