@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from math import ceil
 from typing import Any, Final, NamedTuple
 
 from joserfc import errors
@@ -148,7 +149,7 @@ class KeyRing:
         return Unavailable(
             f"The token cannot be checked: {reason}.",
             "Try again in a moment; tell the operator if it stays so.",
-            retry_after=max(1, round(self._timing.pause - waited)),
+            retry_after=max(1, ceil(self._timing.pause - waited)),
         )
 
 
