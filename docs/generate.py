@@ -88,6 +88,7 @@ def _configuration() -> Iterator[str]:
     for field in msgspec.structs.fields(config._File):  # noqa: SLF001 - what a file may hold
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
             yield from _section(f"## `[{field.name}]`", field.type)
+            yield from _parts(field.type, shown)
     for group in registry.GROUPS:
         for name, plugin in sorted(registry.plugins(group).items()):
             if plugin.__module__.startswith("execution_broker."):
@@ -136,7 +137,7 @@ def _structs(type_: inspect.Type) -> list[type[msgspec.Struct]]:
     match type_:
         case inspect.StructType(cls=found):
             return [found]
-        case inspect.VarTupleType(item_type=item):
+        case inspect.VarTupleType(item_type=item) | inspect.DictType(value_type=item):
             return _structs(item)
         case inspect.UnionType(types=types):
             return [found for one in types for found in _structs(one)]
