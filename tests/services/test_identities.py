@@ -19,7 +19,7 @@ from execution_broker.domain.errors import (
 from execution_broker.domain.identity import Role
 from execution_broker.models.extensions import AccountRequest, IdentityChange
 from execution_broker.services.identities import AccountExists, IdentitiesService
-from execution_broker.services.limits import Allowances
+from execution_broker.services.sign_ins import Allowances
 from tests.harness.broker import broker
 
 HERE = "192.0.2.1"

@@ -36,7 +36,7 @@ from execution_broker.services.booking.answering import Answering
 from execution_broker.services.booking.calendars import Calendars
 from execution_broker.services.booking.desk import Desk
 from execution_broker.services.identities import AccountExists, IdentitiesService
-from execution_broker.services.limits import RequestRate, SignIns
+from execution_broker.services.limits import RequestRate
 from execution_broker.services.listing import ListingService
 from execution_broker.services.logbook import LogbookService
 from execution_broker.services.negotiating import Negotiator
@@ -45,6 +45,7 @@ from execution_broker.services.oidc import Bearers, Issuer, Timing
 from execution_broker.services.passwords import Passwords
 from execution_broker.services.probes import Probes
 from execution_broker.services.sessions import SessionsService
+from execution_broker.services.sign_ins import SignIns
 from execution_broker.services.status import StatusService
 from execution_broker.services.views import Viewing
 from execution_broker.steps.base import Handler, World
@@ -264,7 +265,7 @@ def _identities(database: Database, section: Identity, secret: bytes) -> Identit
         issuers, time.time, time.monotonic, structlog.get_logger(), timing, section.issuer_timeout
     )
     passwords = Passwords(time.monotonic, secret)
-    return IdentitiesService(database, passwords, SignIns(time.monotonic), bearers, uuid4)
+    return IdentitiesService(database, passwords, SignIns(database, secret), bearers, uuid4)
 
 
 def _issuer(name: str, section: IssuerSection) -> Issuer:

@@ -21,9 +21,9 @@ from execution_broker.models.extensions import (
     IdentityChange,
     IdentityList,
 )
-from execution_broker.services.limits import SignIns
 from execution_broker.services.oidc import Bearers, Claimed
 from execution_broker.services.passwords import Passwords
+from execution_broker.services.sign_ins import SignIns
 from execution_broker.storage import identities
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.identities import StoredAccount
@@ -80,15 +80,26 @@ class IdentitiesService:
         usable = account if account is not None and not account.is_disabled else None
         if usable is not None and self._passwords.knows(username, usable.version, password):
             return usable.caller
-        self._sign_ins.attempt(username, address)
-        stored = usable.password_hash if usable is not None else None
-        if not await self._passwords.matches(stored, password) or usable is None:
-            raise Unauthenticated(
-                "The user name or the password is wrong.", "Check both and sign in again."
-            )
-        self._sign_ins.succeeded(username, address)
-        self._passwords.remember(username, usable.version, password)
+        version = usable.version if usable is not None else 0
+        async with self._passwords.alone(username, version, password):
+            if usable is None or not self._passwords.knows(username, version, password):
+                await self._prove(username, usable, password, address)
+        assert usable is not None, "what is proved has an account"
         return usable.caller
+
+    async def _prove(
+        self, username: str, account: StoredAccount | None, password: str, address: str
+    ) -> None:
+        """Unauthenticated, unless the account is there and the password is its own."""
+        async with self._sign_ins.attempt(username, address) as attempt:
+            stored = account.password_hash if account is not None else None
+            if not await self._passwords.matches(stored, password) or account is None:
+                await attempt.wrong()
+                raise Unauthenticated(
+                    "The user name or the password is wrong.", "Check both and sign in again."
+                )
+            await attempt.right()
+        self._passwords.remember(username, account.version, password)
 
     async def authenticate_bearer(self, token: str) -> Caller:
         """Who a token is of; at its first use somebody gets an identity that stays the same.

@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
 import argon2
 
@@ -33,6 +35,9 @@ class Passwords:
         self._nobody = self._hasher.hash("nobody's password")
         self._places = asyncio.Semaphore(2)
         self._remembered: dict[str, _Remembered] = {}
+        self._looked_at: WeakValueDictionary[tuple[str, bytes], asyncio.Lock] = (
+            WeakValueDictionary()
+        )
 
     async def hash(self, password: str) -> str:
         async with self._places:
@@ -43,6 +48,14 @@ class Passwords:
         async with self._places:
             found = await asyncio.to_thread(self._verify, stored or self._nobody, password)
         return found and stored is not None
+
+    @asynccontextmanager
+    async def alone(self, username: str, version: int, password: str) -> AsyncIterator[None]:
+        """Wait for others who look at the very same: what they find is remembered."""
+        key = username, self._digest(version, password)
+        lock = self._looked_at.setdefault(key, asyncio.Lock())
+        async with lock:
+            yield
 
     def knows(self, username: str, version: int, password: str) -> bool:
         """Whether this was remembered a moment ago. Takes no time."""

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from execution_broker.storage import sign_ins
 from execution_broker.storage.database import Connection
 
 _REST: Final = ("forget_repetitions", "forget_offersets", "forget_bookings", "forget_steps")
@@ -28,9 +29,10 @@ async def forget(connection: Connection, session: int) -> None:
 
 
 async def forget_rest(connection: Connection, before: datetime, limit: int) -> bool:
-    """Delete keys, answers nobody belongs to, bookings and probes, older than this: so many of
-    each at the most. Whether there may be more."""
+    """Delete sign-ins, keys, answers nobody belongs to, bookings and probes, older than this: so
+    many of each at the most. Whether there may be more."""
     deleted = [
-        await connection.execute(statement, before=before, limit=limit) for statement in _REST
+        await sign_ins.forget(connection, before, limit),
+        *[await connection.execute(statement, before=before, limit=limit) for statement in _REST],
     ]
     return max(deleted) >= limit

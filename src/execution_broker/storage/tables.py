@@ -1,7 +1,7 @@
 """The tables, from which the migrations are made. Statements are in `sql/`, not here.
 
 Integers are keys inside, UUIDs are for the outside. Columns named `..._at` hold instants:
-timestamps with time zone, or integer microseconds on SQLite. `start_second` and `end_second` are
+timestamps with time zone, or integer microseconds on SQLite. Columns named `..._second` hold
 whole epoch seconds. Documents are JSON text that SQL never looks into.
 """
 
@@ -315,3 +315,12 @@ repetition = Table(
     _instant("created", nullable=False),
     Index(None, "created_at"),
 )
+
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("forgiven_second", BigInteger, nullable=False),
+    Column("known_until_second", BigInteger, nullable=False),
+)
+"""How wrong passwords are counted, for all processes; `services/sign_ins.py` says what it means."""
