@@ -166,6 +166,11 @@ class Broker:
         """Whether a scripted platform has reached this call of the session."""
         return bool(list(self.settings.data_directory.glob(f"platforms/*/mark-{uuid}-*-{call}")))
 
+    def unmark(self, uuid: str, call: str) -> None:
+        """Let a call that is held go on."""
+        for mark in self.settings.data_directory.glob(f"platforms/*/mark-{uuid}-*-{call}"):
+            mark.unlink()
+
     def holdings(self) -> list[Path]:
         """What the scripted platforms still hold."""
         return list(self.settings.data_directory.glob("platforms/*/world/*/*"))

@@ -212,6 +212,9 @@ class ScriptedPlatform:
                 raise ZeroDivisionError("as the script says")
             case "hang":
                 await asyncio.Event().wait()
+            case "held":  # until the mark is removed
+                while mark.exists():  # noqa: ASYNC110 - another process may remove it
+                    await asyncio.sleep(0.01)
         return told
 
     def _place(self, order: Order) -> Path:

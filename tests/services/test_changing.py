@@ -118,6 +118,47 @@ async def test_a_running_session_is_extended_and_ends_later(tmp_path: Path) -> N
         assert found.findings == ()
 
 
+async def test_a_change_while_the_platform_starts_it_counts(tmp_path: Path) -> None:
+    body = request(duration="PT10M", script={"run": "forever", "start": "held"})
+    async with broker(tmp_path, negotiation=ONE) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, body)
+
+        async def is_starting() -> bool:
+            return made.is_marked(uuid, "start")
+
+        async def is_running() -> bool:
+            return (await made.session(alice, uuid)).phase is SessionPhase.RUNNING
+
+        await until(is_starting)
+        await change(made, alice, uuid, IntegerUpdate(DURATION, 30, "min"))
+        made.unmark(uuid, "start")
+        await until(is_running)
+        await made.later(minutes=20)
+        assert await is_running()
+        await made.later(minutes=11)
+        assert (await made.ended(alice, uuid)).phase is SessionPhase.COMPLETED
+
+
+async def test_what_is_over_cannot_be_prolonged(tmp_path: Path) -> None:
+    body = request(duration="PT10M", script={"run": "forever"})
+    async with broker(tmp_path, negotiation=ONE) as made:
+        alice = await made.caller("alice")
+        async with working(made):
+            uuid = await made.run(alice, body)
+
+            async def is_running() -> bool:
+                return (await made.session(alice, uuid)).phase is SessionPhase.RUNNING
+
+            await until(is_running)
+        made.shift(timedelta(minutes=10))
+        assert integers(await made.session(alice, uuid)) == {}
+        with pytest.raises(Conflict, match="cannot be changed at schedule"):
+            await change(made, alice, uuid, DeltaUpdate(DURATION, 1, "h"))
+        async with working(made):
+            assert (await made.ended(alice, uuid)).phase is SessionPhase.COMPLETED
+
+
 async def test_a_session_cannot_take_what_somebody_else_has_booked(tmp_path: Path) -> None:
     platforms = {"here": {"plugin": "scripted", "cores": 1}}
     async with broker(tmp_path, negotiation=ONE, platforms=platforms) as made:

@@ -80,10 +80,11 @@ def changeable(
     phase: SessionPhase, terms: Terms, capability: Capability | None, elapsed: int
 ) -> tuple[Bounds, ...]:
     """The amounts that may be changed now. An offer is only promised, so that all of it may;
-    later the platform says what of a session it can change. `elapsed`: seconds that it ran."""
+    later the platform says what of a session it can change. `elapsed`: seconds of its time that
+    are gone; once all of them are, it is about to be released."""
     if capability is None or phase in SESSION_ENDS:
         return ()
-    if phase in (SessionPhase.INITIAL, SessionPhase.RELEASING):
+    if phase in (SessionPhase.INITIAL, SessionPhase.RELEASING) or elapsed >= terms.duration:
         return ()
     allowed = _UNITS.keys() if phase is SessionPhase.OFFERED else capability.changeable
     return tuple(b for b in _bounds(terms, capability, elapsed) if b.name in allowed)

@@ -156,6 +156,11 @@ TOO_LATE = Template(
 TIME_ENDED = Template(
     "time-ended", "WARN", "Stopped at the end of its time, {end}, before it had finished."
 )
+NOT_PROLONGED = Template(
+    "not-prolonged",
+    "ERROR",
+    "Stopped at the end it had before, {end}: nobody told the platform in time that it was changed.",
+)
 FINISHED = Template("finished", "INFO", "The executable finished after {elapsed}.")
 EXIT_STATUS = Template("exit-status", "ERROR", "The executable ended with status {status}. {hint}")
 LOST = Template("lost", "ERROR", "The executable is gone, and how it ended is not known. {hint}")

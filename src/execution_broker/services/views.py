@@ -3,6 +3,7 @@
 Nothing here changes anything: expiry is a fact of time, and every reader derives the same.
 """
 
+import math
 from datetime import datetime
 from typing import Final, NamedTuple, TypeVar, assert_never
 
@@ -119,8 +120,10 @@ def options(stored: StoredSession, now: datetime) -> tuple[Option, ...]:
 
 
 def elapsed(stored: StoredSession, now: datetime) -> int:
-    """How long it has been running, in whole seconds."""
-    return 0 if stored.started is None else max(0, int((now - stored.started).total_seconds()))
+    """How much of its time is gone, in whole seconds; all of it, once that is over."""
+    if stored.ends is None:
+        return 0
+    return max(0, stored.terms.duration - math.ceil((stored.ends - now).total_seconds()))
 
 
 def refusal(stored: StoredSession, now: datetime, what: str) -> Conflict:

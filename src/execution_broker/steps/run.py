@@ -78,7 +78,7 @@ class Start:
             return PutBack(now + asked_again(result.seconds, step.delays))
         take(session, result, key, now)
         if session.ended is None:
-            _begin_running(session, loaded, now)
+            _begin_running(session, now)
             if session.is_promise_broken:
                 connection.measure(Measure.PROMISES_BROKEN)
             assert session.ends is not None
@@ -127,6 +127,8 @@ class Watch:
         match result.life:
             case Life.RUNNING:
                 await sessions.save(connection, session, now)
+                if session.ends != loaded.session.ends:  # changed meanwhile: the platform is told
+                    return PutBack(now)
                 return PutBack(now + asked_again(result.seconds, step.delays))
             case Life.SUCCEEDED:
                 for message in result.messages:
@@ -167,9 +169,9 @@ async def keep_streams(
         await outside.add_part(connection, session.id, part.stream, part.offset, part.data)
 
 
-def _begin_running(session: StoredSession, loaded: Loaded, now: datetime) -> None:
-    """The end was fixed before the call, so that the platform could be told of it."""
-    session.ends = loaded.session.ends
+def _begin_running(session: StoredSession, now: datetime) -> None:
+    """The end was fixed before the call, so that the platform could be told of it; it may have been
+    changed since."""
     assert session.ends is not None
     session.started = now
     late = timedelta(seconds=int((now - planned_start(session)).total_seconds()))

@@ -41,6 +41,8 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     `stream_limit`: bytes kept of the beginning and of the end of stdout and stderr, each.
     `grace`: seconds that a stopped notebook has to save itself, and again to end before it is
     killed.
+    `overtime`: seconds after the end of its time before a session is stopped though no worker says
+    so. One that is there says so at once; until then a change of the duration still counts.
     """
 
     root: str | None = None
@@ -62,6 +64,7 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     environment: dict[str, str] = {}
     stream_limit: Positive = 1 << 20
     grace: Annotated[float, msgspec.Meta(gt=0, le=60)] = 3.0
+    overtime: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
     limits: Limits = Limits()
     timings: Timings = Timings()
     description: str = "This machine"

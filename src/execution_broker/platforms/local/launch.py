@@ -79,6 +79,7 @@ def write_spec(
             "cwd": str(paths.work),
             "stream_limit": config.stream_limit,
             "grace": config.grace,
+            "overtime": config.overtime,
             "signal": int(command.stopped_by),
             "memory": memory_of(compute),
             "tasks": config.processes,

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from execution_broker.domain.capability import Capability, ExecutableSupport
+from execution_broker.domain.changing import DURATION
 from execution_broker.models import kinds
 from execution_broker.platforms.local import machine, preparing, releasing, running
 from execution_broker.platforms.local.config import PRICES, QUALITIES, LocalConfig
@@ -61,6 +62,7 @@ class LocalPlatform:
             requirements=await site.in_thread("The report", site.environments.keys),
             outputs=config.outputs,
             retention=config.retention,
+            changeable=frozenset({DURATION}),
             description=config.description,
         )
 

@@ -1,14 +1,14 @@
 """Running: begin, watch how it goes, and tell why it failed."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, assert_never
 
 import msgspec
 
 from execution_broker.domain import messages
 from execution_broker.domain.errors import Permanent
-from execution_broker.domain.iso8601 import write_duration
+from execution_broker.domain.iso8601 import write_duration, write_instant
 from execution_broker.models.message import Message
 from execution_broker.platforms.local import interactive, supervision
 from execution_broker.platforms.local.components import mode_of, notebook_of
@@ -113,6 +113,9 @@ def _ended(site: Site, end: Exit, order: Order, paths: SessionPaths) -> Observat
             )
         case Reason.TASKS:
             return _failed(end, messages.TOO_MANY_PROCESSES(used=end.used, limit=end.limit))
+        case Reason.DEADLINE if _has_more_time(end, order):
+            known = datetime.fromtimestamp(int(end.ends or 0), UTC)
+            return _failed(end, messages.NOT_PROLONGED(end=write_instant(known)))
         case Reason.DEADLINE:
             return Observation(life=Life.RUNNING)
         case Reason.STOPPED if end.status is None:
@@ -122,6 +125,13 @@ def _ended(site: Site, end: Exit, order: Order, paths: SessionPaths) -> Observat
             return _failed(end, messages.EXIT_STATUS(status=end.status, hint=hint))
         case _ as never:
             assert_never(never)
+
+
+def _has_more_time(end: Exit, order: Order) -> bool:
+    """Whether it was given more while no worker could tell its shim."""
+    if end.ends is None or order.ends is None:
+        return False
+    return order.ends.timestamp() > end.ends
 
 
 def _failed(end: Exit, message: Message) -> Observation:

@@ -99,6 +99,7 @@ class Shim:
             "status": self._status,
             "reason": why or "exited",
             "seconds": round(time.monotonic() - began, 3),
+            "ends": self._ends,
             "outputs": {name: file.total for name, file in self._files.items()},
         }
         if self._exceeded is not None:
@@ -171,7 +172,7 @@ class Shim:
         told = read_json(self._control.deadline)
         if told is not None:
             self._ends = told["ends"]
-        if self._ends is not None and time.time() >= self._ends:
+        if self._ends is not None and time.time() >= self._ends + self._spec.get("overtime", 0):
             return "deadline"
         return self._uses_too_much()
 

@@ -44,13 +44,15 @@ class Reason(Enum):
 
 class Exit(msgspec.Struct, frozen=True):
     """How it ended. `status`: as a shell says it, 128 + the signal that killed it; None when it was
-    never begun. `outputs`: bytes of each stream, kept or not. For MEMORY (bytes) and TASKS
-    (processes and threads): what was `used`, of which `limit`, by how many processes."""
+    never begun. `outputs`: bytes of each stream, kept or not. `ends`: the end of its time, as the
+    shim knew it, in seconds since 1970. For MEMORY (bytes) and TASKS (processes and threads): what
+    was `used`, of which `limit`, by how many processes."""
 
     status: int | None
     reason: Reason
     seconds: float
     outputs: dict[str, int]
+    ends: float | None = None
     used: int = 0
     limit: int = 0
     processes: int = 0
@@ -98,7 +100,8 @@ async def start(control: Control, marks: Mapping[str, str]) -> None:
 
 
 def set_deadline(control: Control, ends: datetime | None) -> None:
-    """Tell the shim when it has to be over; it looks every second."""
+    """Tell the shim when its time is over; it looks twice a second, and once more before it stops
+    anything."""
     wanted = {"ends": None if ends is None else ends.timestamp()}
     if read_json(control.deadline) != wanted:
         write_json(control.deadline, wanted)

@@ -121,11 +121,14 @@ def _book_anew(
 
 
 def _move_end(session: StoredSession, before: Terms, scene: Scene) -> None:
-    """The end of time comes later or earlier by as much (S6)."""
+    """The end of time comes later or earlier by as much (S6). Whoever watches tells the platform at
+    once: what supervises a session there ends it for itself."""
     if session.ends is not None:
         session.ends += timedelta(seconds=session.terms.duration - before.duration)
     end = session.ends or _planned_end(session.terms)
     scene.set_due(session, StepKind.END, end)
+    if session.ends is not None:
+        scene.set_due(session, StepKind.WATCH, scene.now)
 
 
 def _planned_end(terms: Terms) -> datetime:
