@@ -65,9 +65,18 @@ def _interface(described: dict[str, Any]) -> Iterator[str]:
             if status != "default":
                 yield f"| {status} | {_body(answer)} | {answer['description']} |"
         yield ""
+        if links := _links(operation):
+            yield from ("It leads on to " + ", ".join(links) + ".", "")
     yield from ("# Schemas", "")
     for name, schema in described["components"]["schemas"].items():
         yield from _schema(name, schema)
+
+
+def _links(operation: dict[str, Any]) -> list[str]:
+    """The operations that the answers lead to, each once, in the order of the document."""
+    answers = operation["responses"].values()
+    targets = [link["operationId"] for one in answers for link in one.get("links", {}).values()]
+    return [f"`{target}`" for target in dict.fromkeys(targets)]
 
 
 def _schema(name: str, schema: dict[str, Any]) -> Iterator[str]:

@@ -57,6 +57,47 @@ def test_every_reference_leads_somewhere(made: dict[str, Any]) -> None:
     assert references == {f"#/components/schemas/{name}" for name in schemas}
 
 
+def test_every_link_leads_to_an_operation_with_what_it_needs(made: dict[str, Any]) -> None:
+    operations = {
+        one["operationId"]: one for path in made["paths"].values() for one in path.values()
+    }
+    followed = 0
+    for operation in operations.values():
+        for answer in operation["responses"].values():
+            for link in answer.get("links", {}).values():
+                target = operations[link["operationId"]]
+                needed = {one["name"] for one in target["parameters"] if one.get("required")}
+                assert set(link["parameters"]) == needed
+                assert ("requestBody" in link) <= ("requestBody" in target)
+                for expression in link["parameters"].values():
+                    assert _is_there(made, operation, answer, expression), expression
+                    followed += 1
+    assert followed > 30
+
+
+def _is_there(
+    made: dict[str, Any], operation: dict[str, Any], answer: dict[str, Any], expression: str
+) -> bool:
+    """Whether the schema of the request or of the answer has the place."""
+    if name := expression.removeprefix("$request.path.") * expression.startswith("$request.path."):
+        return any(one["name"] == name for one in operation["parameters"])
+    schema = answer["content"]["application/json"]["schema"]
+    for step in expression.removeprefix("$response.body#/").split("/"):
+        schema = _resolved(made, schema)
+        place = schema["items"] if step == "0" else schema.get("properties", {}).get(step)
+        if place is None:
+            return False
+        schema = place
+    return bool(_resolved(made, schema)["type"] == "string")
+
+
+def _resolved(made: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in schema or "oneOf" in schema:
+        chosen = schema if "$ref" in schema else schema["oneOf"][0]
+        schema = made["components"]["schemas"][chosen["$ref"].rpartition("/")[2]]
+    return schema
+
+
 def test_null_is_never_mentioned(made: dict[str, Any]) -> None:
     assert "null" not in set(_values(made, "type"))
     assert None not in list(_values(made, "default"))

@@ -1,11 +1,15 @@
 """What our document allows, and what it does not, sent to a real server: by schemathesis.
 
 No 5xx, no status that the document does not list, no answer that breaks its schema; one call after
-another as the answers lead on (the state machine), on both databases.
+another as the links of the answers lead on (the state machine), on both databases. What is drawn at
+random hardly ever asks for something that can be had, so every second request is one that can: from
+it the walk goes on through offers, sessions, their events and outputs.
 """
 
 import re
+import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from http import HTTPStatus
@@ -19,6 +23,7 @@ from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import run_state_machine_as_test
 
 from execution_broker.api.routes import ROUTES
+from tests.harness.broker import request as good_request
 from tests.harness.postgres import postgres_server
 from tests.harness.serving import Server, server
 
@@ -44,6 +49,13 @@ ANSWERS: Final[dict[tuple[str, str], set[int]]] = {
 }
 UNTOUCHED: Final = ["/identity/password", "/admin/identities/{uuid}"]
 """Who changes their own password, or takes away their own role, can't go on."""
+
+ASKING: Final = ["/requests", "/direct"]
+LIFE: Final = [
+    *("OfferSetSelect", "SessionSelect", "SessionUpdate", "EventList", "ResultList"),
+    *("StdoutSelect", "SessionList", "OfferSetList"),
+]
+"""What the walk has to come to."""
 
 schemathesis.checks.load_all_checks()
 CHECKS: Final = schemathesis.checks.CHECKS.get_by_names(
@@ -71,29 +83,47 @@ def broker(
 
 
 def test_whatever_the_document_allows(broker: Server) -> None:
-    _run(broker, seconds=12)
+    calls = _walk(broker, seconds=12)
+    assert calls["ExecutionRequest", HTTPStatus.SEE_OTHER] > 0, calls
 
 
 @pytest.mark.soak
 def test_whatever_the_document_allows_for_long(broker: Server) -> None:
-    _run(broker, seconds=240)
+    calls = _walk(broker, seconds=240)
+    for (operation, status), number in sorted(calls.items()):
+        sys.stdout.write(f"{operation} {status}: {number}\n")
+    for operation in LIFE:
+        assert calls[operation, HTTPStatus.OK] > 0, operation
+    assert calls["SessionUpdate", HTTPStatus.CONFLICT] > 0
 
 
-def _run(broker: Server, seconds: float) -> None:
-    """Walk for so long. What the server holds changes from walk to walk, so hypothesis may find
-    that it is not led the same way twice: that is no fault, and the next walk begins."""
+def _walk(broker: Server, seconds: float) -> Counter[tuple[str, int]]:
+    """Walk for so long; how often each operation gave each status.
+
+    What the server holds changes from walk to walk, so hypothesis may find that it is not led the
+    same way twice: that is no fault, and the next walk begins.
+    """
     password = (broker.directory / "admin-password").read_text().strip()
     schema = schemathesis.openapi.from_url(f"{broker.url}/openapi.json").exclude(path=UNTOUCHED)
     faults: list[str] = []
-    calls = 0
+    calls: Counter[tuple[str, int]] = Counter()
+    asked = 0
 
     class Life(schema.as_state_machine()):  # type: ignore[misc]  # made from the document
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
             return {"auth": ("admin", password), "timeout": 60}
 
+        def before_call(self, case: Any) -> None:
+            nonlocal asked
+            if case.path in ASKING and case.method.upper() == "POST":
+                asked += 1
+                if asked % 2:
+                    case.body, case.media_type = good_request(), "application/json"
+                    case.headers, case.query = {}, {}
+
         def validate_response(self, response: Any, case: Any, **kwargs: Any) -> None:
-            nonlocal calls
-            calls += 1
+            operation = case.operation.definition.raw["operationId"]
+            calls[operation, response.status_code] += 1
             try:
                 _check_listed(case, response)
                 case.validate_response(response, checks=CHECKS)
@@ -105,8 +135,8 @@ def _run(broker: Server, seconds: float) -> None:
     while time.monotonic() < deadline and not faults:
         with suppress(FlakyStrategyDefinition):
             run_state_machine_as_test(Life, settings=_SETTINGS)
-    assert calls > 0
     assert not faults, faults[0]
+    return calls
 
 
 _SETTINGS: Final = settings(

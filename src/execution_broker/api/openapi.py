@@ -13,7 +13,7 @@ from typing import Any, Final, assert_never
 
 from execution_broker.api.identity import Access
 from execution_broker.api.problems import PLAIN
-from execution_broker.api.routes import ROUTES, Answer, Parameter, Route
+from execution_broker.api.routes import ROUTES, Answer, Link, Parameter, Route
 from execution_broker.api.schemas import Schemas
 from execution_broker.formats import FORMATS, YAML, Format
 from execution_broker.models.extensions import Problem
@@ -127,6 +127,8 @@ def _response(
             name: {"description": meaning, "schema": {"type": "string"}}
             for name, meaning in answer.headers.items()
         }
+    if answer.links:
+        response["links"] = {name: _link(link) for name, link in answer.links.items()}
     if isinstance(answer.body, str):
         response["content"] = {answer.body: _BYTES if answer.body in _BINARY else {}}
     elif answer.body is not None:
@@ -136,6 +138,16 @@ def _response(
             text = {"schema": {"type": "string"}}
             response["content"] |= {format_.types[0]: text for format_ in also}
     return response
+
+
+def _link(link: Link) -> dict[str, Any]:
+    body = {} if link.body is None else {"requestBody": link.body}
+    return {
+        "operationId": link.operation_id,
+        "description": link.description,
+        "parameters": dict(link.parameters),
+        **body,
+    }
 
 
 def _content(type_: Any, schemas: Schemas) -> dict[str, Any]:

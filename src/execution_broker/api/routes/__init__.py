@@ -3,7 +3,7 @@
 from typing import Final
 
 from execution_broker.api.routes.administration import ADMINISTRATION
-from execution_broker.api.routes.base import Answer, Parameter, Route
+from execution_broker.api.routes.base import Answer, Link, Parameter, Route
 from execution_broker.api.routes.identities import IDENTITIES
 from execution_broker.api.routes.lists import LISTS
 from execution_broker.api.routes.negotiation import NEGOTIATION
@@ -11,4 +11,4 @@ from execution_broker.api.routes.sessions import SESSIONS
 
 ROUTES: Final = (*NEGOTIATION, *LISTS, *SESSIONS, *IDENTITIES, *ADMINISTRATION)
 
-__all__ = ["ROUTES", "Answer", "Parameter", "Route"]
+__all__ = ["ROUTES", "Answer", "Link", "Parameter", "Route"]

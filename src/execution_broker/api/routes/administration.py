@@ -5,9 +5,9 @@ from typing import Final
 
 from execution_broker.api import handlers, vosi
 from execution_broker.api.identity import Access
-from execution_broker.api.routes.base import Answer, Route
+from execution_broker.api.routes.base import ONLY_ADMINISTRATOR, Answer, Route
 from execution_broker.formats import JSON, YAML
-from execution_broker.models.extensions import Liveness, PlatformList, Poked, Problem, Readiness
+from execution_broker.models.extensions import Liveness, PlatformList, Poked, Readiness
 
 ADMINISTRATION: Final = (
     Route(
@@ -19,7 +19,7 @@ ADMINISTRATION: Final = (
         summary="Let everything that waits look now whether it has something to do.",
         answers={
             HTTPStatus.OK: Answer("How many steps look.", Poked),
-            HTTPStatus.FORBIDDEN: Answer("Only the administrator may.", Problem),
+            HTTPStatus.FORBIDDEN: ONLY_ADMINISTRATOR,
         },
     ),
     Route(

@@ -13,15 +13,30 @@ from execution_broker.models.extensions import Problem
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Where an answer leads: an operation, and what is sent to it.
+
+    Values are runtime expressions of OpenAPI, which point into the request and its answer.
+    """
+
+    operation_id: str
+    description: str
+    parameters: Mapping[str, str]
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One answer of a route. `body` is a wire type, or the media type of what are only bytes.
 
-    `headers` says what each header that belongs to this answer means.
+    `headers` says what each header that belongs to this answer means, `links` where one may go
+    from here, by name.
     """
 
     description: str
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, Link] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,7 @@ class Route:
 LOCATION: Final = {"Location": "Where it is from now on, without scheme and host."}
 ETAG: Final = {"ETag": "Changes with the content; send it in If-None-Match or If-Match."}
 UNCHANGED: Final = Answer("Unchanged since the ETag in If-None-Match.", headers=ETAG)
+ONLY_ADMINISTRATOR: Final = Answer("Only the administrator may.", Problem)
 BAD_PARAMETER: Final = Answer("A parameter or a header cannot be read.", Problem)
 NO_SESSION: Final = Answer("There is no such session.", Problem)
 NOT_OWNER: Final = Answer("The session belongs to somebody else.", Problem)

@@ -5,7 +5,8 @@ from typing import Final
 
 from execution_broker.api import accounts
 from execution_broker.api.identity import Access
-from execution_broker.api.routes.base import Answer, Route
+from execution_broker.api.routes.base import ONLY_ADMINISTRATOR, Answer, Route
+from execution_broker.api.routes.links import ACCOUNT
 from execution_broker.models.extensions import (
     Account,
     AccountRequest,
@@ -26,9 +27,9 @@ IDENTITIES: Final = (
         summary="Create a local account.",
         body=AccountRequest,
         answers={
-            HTTPStatus.CREATED: Answer("The new account.", Account),
+            HTTPStatus.CREATED: Answer("The new account.", Account, links=ACCOUNT),
             HTTPStatus.BAD_REQUEST: Answer("The name or the password is missing.", Problem),
-            HTTPStatus.FORBIDDEN: Answer("Only the administrator may.", Problem),
+            HTTPStatus.FORBIDDEN: ONLY_ADMINISTRATOR,
             HTTPStatus.CONFLICT: Answer("The account that has this name already.", Account),
             HTTPStatus.UNPROCESSABLE_ENTITY: Answer("The name cannot be used.", Problem),
         },
@@ -43,7 +44,7 @@ IDENTITIES: Final = (
         answers={
             HTTPStatus.OK: Answer("A page of identities.", IdentityList),
             HTTPStatus.BAD_REQUEST: Answer("`after` is not the `next` of a page.", Problem),
-            HTTPStatus.FORBIDDEN: Answer("Only the administrator may.", Problem),
+            HTTPStatus.FORBIDDEN: ONLY_ADMINISTRATOR,
         },
     ),
     Route(
@@ -56,7 +57,7 @@ IDENTITIES: Final = (
         body=IdentityChange,
         answers={
             HTTPStatus.OK: Answer("The identity after the change.", Identity),
-            HTTPStatus.FORBIDDEN: Answer("Only the administrator may.", Problem),
+            HTTPStatus.FORBIDDEN: ONLY_ADMINISTRATOR,
             HTTPStatus.NOT_FOUND: Answer("There is no such identity.", Problem),
             HTTPStatus.CONFLICT: Answer(
                 "No administrator would be left, or its issuer decides this.", Problem

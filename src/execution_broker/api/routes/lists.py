@@ -19,6 +19,7 @@ from execution_broker.api.routes.base import (
     Parameter,
     Route,
 )
+from execution_broker.api.routes.links import EVENTS, OFFERSET_PAGE, SESSION_PAGE
 from execution_broker.models.listing import EventList, OfferSetList, SessionList
 from execution_broker.models.phases import SessionPhase
 
@@ -38,7 +39,7 @@ LISTS: Final = (
             Parameter("query", "name", "The session, or what it runs, is called so."),
         ),
         answers={
-            HTTPStatus.OK: Answer("A page of sessions.", SessionList, LINK),
+            HTTPStatus.OK: Answer("A page of sessions.", SessionList, LINK, SESSION_PAGE),
             HTTPStatus.BAD_REQUEST: BAD_PARAMETER,
         },
     ),
@@ -51,7 +52,7 @@ LISTS: Final = (
         summary="List one's offer sets, newest first; the administrator sees everybody's.",
         parameters=(LIMIT, CURSOR, SINCE, UNTIL),
         answers={
-            HTTPStatus.OK: Answer("A page of offer sets.", OfferSetList, LINK),
+            HTTPStatus.OK: Answer("A page of offer sets.", OfferSetList, LINK, OFFERSET_PAGE),
             HTTPStatus.BAD_REQUEST: BAD_PARAMETER,
         },
     ),
@@ -75,7 +76,7 @@ LISTS: Final = (
         also=(EVENT_STREAM,),
         answers={
             HTTPStatus.OK: Answer(
-                "A page of events, or all of them as they come.", EventList, LINK
+                "A page of events, or all of them as they come.", EventList, LINK, EVENTS
             ),
             HTTPStatus.NO_CONTENT: Answer("The stream is over: nothing can follow."),
             HTTPStatus.BAD_REQUEST: BAD_PARAMETER,

@@ -6,6 +6,7 @@ from typing import Final
 from execution_broker.api import handlers
 from execution_broker.api.identity import Access
 from execution_broker.api.routes.base import IDEMPOTENCY_KEY, LOCATION, TOO_MANY, Answer, Route
+from execution_broker.api.routes.links import OFFERS, SESSION
 from execution_broker.models.execution import (
     ExecutionRequest,
     ExecutionSession,
@@ -25,10 +26,15 @@ NEGOTIATION: Final = (
         parameters=(IDEMPOTENCY_KEY,),
         answers={
             HTTPStatus.OK: Answer(
-                "The offer set, to clients that follow the redirect.", OfferSetResponse
+                "The offer set, to clients that follow the redirect.",
+                OfferSetResponse,
+                links=OFFERS,
             ),
             HTTPStatus.SEE_OTHER: Answer(
-                "The offer set: YES with offers, or NO with reasons.", OfferSetResponse, LOCATION
+                "The offer set: YES with offers, or NO with reasons.",
+                OfferSetResponse,
+                LOCATION,
+                OFFERS,
             ),
             HTTPStatus.UNPROCESSABLE_ENTITY: Answer(
                 "The request breaks the schema, or the key stood for another request.", Problem
@@ -44,7 +50,7 @@ NEGOTIATION: Final = (
         operation_id="OfferSetSelect",
         summary="Read an offer set.",
         answers={
-            HTTPStatus.OK: Answer("The offer set.", OfferSetResponse),
+            HTTPStatus.OK: Answer("The offer set.", OfferSetResponse, links=OFFERS),
             HTTPStatus.NOT_FOUND: Answer("There is no such offer set.", Problem),
         },
     ),
@@ -59,9 +65,13 @@ NEGOTIATION: Final = (
         parameters=(IDEMPOTENCY_KEY,),
         answers={
             HTTPStatus.OK: Answer(
-                "The accepted session, to clients that follow the redirect.", ExecutionSession
+                "The accepted session, to clients that follow the redirect.",
+                ExecutionSession,
+                links=SESSION,
             ),
-            HTTPStatus.SEE_OTHER: Answer("The accepted session.", ExecutionSession, LOCATION),
+            HTTPStatus.SEE_OTHER: Answer(
+                "The accepted session.", ExecutionSession, LOCATION, SESSION
+            ),
             HTTPStatus.BAD_REQUEST: Answer(
                 "It cannot run: a failed session, not stored, whose messages say why. A body that "
                 "cannot be parsed is answered with a problem document.",

@@ -23,6 +23,7 @@ from execution_broker.api.routes.base import (
     Answer,
     Route,
 )
+from execution_broker.api.routes.links import RESULTS, SESSION
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.extensions import Problem, ResultList
 from execution_broker.models.update import Update
@@ -39,7 +40,7 @@ SESSIONS: Final = (
         summary="Read a session, with what its reader may do now.",
         parameters=(IF_NONE_MATCH, PREFER),
         answers={
-            HTTPStatus.OK: Answer("The session.", ExecutionSession, ETAG),
+            HTTPStatus.OK: Answer("The session.", ExecutionSession, ETAG, SESSION),
             HTTPStatus.NOT_MODIFIED: UNCHANGED,
             HTTPStatus.NOT_FOUND: NO_SESSION,
         },
@@ -54,7 +55,7 @@ SESSIONS: Final = (
         body=Update,
         parameters=(IF_MATCH,),
         answers={
-            HTTPStatus.OK: Answer("The session after the update.", ExecutionSession, ETAG),
+            HTTPStatus.OK: Answer("The session after the update.", ExecutionSession, ETAG, SESSION),
             HTTPStatus.FORBIDDEN: NOT_OWNER,
             HTTPStatus.NOT_FOUND: NO_SESSION,
             HTTPStatus.CONFLICT: Answer(
@@ -74,7 +75,7 @@ SESSIONS: Final = (
         operation_id="ResultList",
         summary="List the outputs that are kept.",
         answers={
-            HTTPStatus.OK: Answer("The outputs.", ResultList),
+            HTTPStatus.OK: Answer("The outputs.", ResultList, links=RESULTS),
             HTTPStatus.FORBIDDEN: NOT_OWNER,
             HTTPStatus.NOT_FOUND: NO_SESSION,
         },
