@@ -41,7 +41,7 @@ def document() -> str:
 def _lines() -> Iterator[str]:
     yield from _remark("Where everything is kept. Default: execution-broker in ~/.local/share.")
     yield f'{MARK}data_directory = "/var/lib/execution-broker"'
-    for field in msgspec.structs.fields(config._File):  # noqa: SLF001 - what a file may hold
+    for field in msgspec.structs.fields(config.File):
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
             yield from _section(field.name, field.type)
     for group, only in _PLUGINS.items():

@@ -85,19 +85,19 @@ def pages() -> dict[str, str]:
 def _configuration() -> Iterator[str]:
     yield _CONFIGURATION
     shown: set[type] = set()
-    for field in msgspec.structs.fields(config._File):  # noqa: SLF001 - what a file may hold
+    for field in msgspec.structs.fields(config.File):
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
             yield from _section(f"## `[{field.name}]`", field.type)
-            yield from _parts(field.type, shown)
+            yield from _parts(field.type, shown, field.name)
     for group in registry.GROUPS:
         for name, plugin in sorted(registry.plugins(group).items()):
             if plugin.__module__.startswith("execution_broker."):
                 yield from _section(f"## `[{group}.{name}]`", plugin.Config)
-                yield from _parts(plugin.Config, shown)
+                yield from _parts(plugin.Config, shown, f"{group}.{name}")
         if group == "platforms":
             yield _PLATFORMS
             yield from _section("### Keys of every platform", SiteRules)
-            yield from _parts(SiteRules, shown)
+            yield from _parts(SiteRules, shown, "platforms.NAME")
 
 
 def _messages() -> Iterator[str]:
@@ -107,17 +107,24 @@ def _messages() -> Iterator[str]:
     yield ""
 
 
-def _parts(struct: type[msgspec.Struct], shown: set[type]) -> Iterator[str]:
+def _parts(struct: type[msgspec.Struct], shown: set[type], place: str) -> Iterator[str]:
     """The structs that a section is made of, each once under a title of its own."""
-    for part in (part for field in _fields(struct) for part in _structs(field.type)):
-        if part not in shown:
-            shown.add(part)
-            yield from _section(f"### {part.__name__}", part)
-            yield from _parts(part, shown)
+    for field in _fields(struct):
+        for part in _structs(field.type):
+            if part not in shown:
+                shown.add(part)
+                where = f"{place}.{field.name}"
+                yield from (f"### {part.__name__}", "", f"Stands at `{where}`.", "")
+                yield from _about(part)
+                yield from _parts(part, shown, where)
 
 
 def _section(title: str, struct: type[msgspec.Struct]) -> Iterator[str]:
     yield from (title, "")
+    yield from _about(struct)
+
+
+def _about(struct: type[msgspec.Struct]) -> Iterator[str]:
     yield from (line.strip() for line in (struct.__doc__ or "").strip().splitlines())
     yield ""
     if _fields(struct):

@@ -40,6 +40,42 @@ def test_a_broken_plugin_is_listed_with_what_is_wrong(run: Broker, packages: Pac
     assert "transfers.torn cannot be used: loading it fails: ModuleNotFoundError" in shown
 
 
+def test_what_two_plugins_could_serve_is_told_and_refused_until_one_is_chosen(
+    run: Broker, packages: Packages
+) -> None:
+    packages.add("lunar", "transfers", "moon", SERVES_HTTPS)
+    found = {one["name"]: one for one in json.loads(run("plugins", "--json").out)}
+    assert (found["moon"]["shared"], found["http"]["shared"]) == (["https"], ["https"])
+    assert found["file"]["shared"] == []
+    shown = run("plugins").out
+    assert "https could be served by http and moon: plugins.serves says which does." in shown
+    refused = run("config", "check")
+    assert refused.code == Exit.USAGE
+    assert "https could be served by http and moon" in refused.err
+    assert 'plugins.serves = { "https" = "http" }' in refused.err
+    doctor = run("doctor")
+    assert doctor.code == Exit.FAILED
+    assert "https could be served by http and moon" in doctor.out
+    assert run("config", "check", BROKER__PLUGINS__SERVES__HTTPS="moon").code == Exit.DONE
+    other = run("config", "check", BROKER__PLUGINS__SERVES__HTTPS="file")
+    assert "file does not serve https" in other.err
+
+
+SERVES_HTTPS = """
+import msgspec
+
+class Config(msgspec.Struct, forbid_unknown_fields=True): ...
+
+class Plugin:
+    schemes = frozenset({"moon", "https"})
+    Config = Config
+    def __init__(self, config): ...
+    async def look(self, source): ...
+    def read(self, source): ...
+    async def close(self): ...
+"""
+
+
 def test_a_good_configuration_is_shown(run: Broker, tmp_path: Path) -> None:
     file = tmp_path / "broker.toml"
     file.write_text(

@@ -46,7 +46,7 @@ def context(tmp_path: Path, sources: Path) -> Iterator[PlatformContext]:
         directory=tmp_path / "platform",
         results=tmp_path / "results",
         transfers={"file": FileTransfer(FileConfig(roots=(str(sources),)))},
-        data_kinds={"simple": SimpleDataKind(SimpleDataConfig())},
+        data_kinds={SimpleDataKind.kind: SimpleDataKind(SimpleDataConfig())},
     )
     assert kill_and_wait(lambda: marked(marks(instance, NAME, None)), 10)
 

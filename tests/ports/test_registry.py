@@ -4,6 +4,8 @@ import pytest
 
 from execution_broker import config
 from execution_broker.domain.errors import ConfigurationError
+from execution_broker.factory.parts import make_plugins
+from execution_broker.models import kinds
 from execution_broker.ports import registry
 from tests.harness.packages import Packages
 
@@ -76,6 +78,43 @@ def test_of_two_plugins_with_one_name_neither_is_taken(packages: Packages) -> No
     packages.add("selene", "transfers", "moon", GOOD)
     with pytest.raises(ConfigurationError, match="another package has a plugin of this name"):
         registry.plugin("transfers", "moon")
+
+
+def test_of_two_plugins_for_one_scheme_the_chosen_one_serves_it(packages: Packages) -> None:
+    packages.add("lunar", "transfers", "moon", GOOD.replace('"moon"', '"moon", "https"'))
+    values = {"data_directory": "/x"}
+    with pytest.raises(ConfigurationError, match="https could be served by http and moon"):
+        config.load_values(dict(values))
+    for name in ("moon", "http"):
+        chosen = {"plugins": {"serves": {"https": name}}}
+        settings = config.load_values({**values, **chosen})
+        assert settings.serving["transfers"] == {
+            "file": "file",
+            "http": "http",
+            "https": name,
+            "moon": "moon",
+        }
+        kinds, transfers = make_plugins(settings)
+        assert type(transfers["https"]) is registry.plugin("transfers", name)
+        assert transfers["moon"] is not transfers["http"]
+        assert list(kinds) == list(settings.serving["data_kinds"])
+
+
+def test_of_two_plugins_for_one_kind_of_data_the_chosen_one_serves_it(packages: Packages) -> None:
+    source = GOOD.replace("async def look", "async def locate")
+    packages.add("lunar", "data_kinds", "moon", source + f"    kind = {kinds.SIMPLE_DATA!r}")
+    with pytest.raises(ConfigurationError, match="could be served by moon and simple"):
+        config.load_values({"data_directory": "/x"})
+    chosen = {"plugins": {"serves": {kinds.SIMPLE_DATA: "moon"}}}
+    settings = config.load_values({"data_directory": "/x", **chosen})
+    made, _ = make_plugins(settings)
+    assert type(made[kinds.SIMPLE_DATA]) is registry.plugin("data_kinds", "moon")
+
+
+def test_a_choice_that_is_none_is_refused() -> None:
+    for what in ("https", "gopher"):
+        with pytest.raises(ConfigurationError, match=f"file does not serve {what}"):
+            config.load_values({"data_directory": "/x", "plugins": {"serves": {what: "file"}}})
 
 
 def test_what_is_not_installed_is_answered_with_what_is() -> None:

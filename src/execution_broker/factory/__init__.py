@@ -23,6 +23,7 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.domain.resolve import Defaults
 from execution_broker.domain.spans import NoTracer, Tracer
 from execution_broker.factory.parts import (
+    close_transfers,
     directory_of,
     make_directory,
     make_platform,
@@ -163,14 +164,12 @@ class Outside:
         """Give back what platforms and transfers hold."""
         for platform in self.platforms.values():
             await platform.close()
-        for transfer in self.transfers.values():
-            await transfer.close()
+        await close_transfers(self.transfers)
 
 
 async def make_outside(database: Database, settings: Settings, instance: Instance) -> Outside:
     """The configured plugins, made. Whoever makes them closes them."""
-    data_kinds: dict[str, DataKind] = make_plugins("data_kinds", settings.data_kinds)
-    transfers: dict[str, Transfer] = make_plugins("transfers", settings.transfers)
+    data_kinds, transfers = make_plugins(settings)
     keys = {one.name: one.id for one in await database.read(bookings.platforms)}
     platforms: dict[int, Platform] = {}
     for name in settings.platforms:

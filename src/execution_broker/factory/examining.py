@@ -7,12 +7,12 @@ from uuid import uuid4
 from execution_broker.config import Settings
 from execution_broker.domain.capability import Capability
 from execution_broker.factory.parts import (
+    close_transfers,
     directory_of,
     make_directory,
     make_platform,
     make_plugins,
 )
-from execution_broker.ports.data import Transfer
 from execution_broker.storage import auditing, health, opening
 from execution_broker.storage.health import PostgresHealth, Queue, SqliteHealth
 
@@ -38,8 +38,7 @@ async def database_queue(settings: Settings) -> Queue:
 
 async def platform_report(settings: Settings, name: str) -> Capability:
     """Make one platform and ask what it can do, as a worker does. Nothing is left behind."""
-    transfers: dict[str, Transfer] = make_plugins("transfers", settings.transfers)
-    data_kinds = make_plugins("data_kinds", settings.data_kinds)
+    data_kinds, transfers = make_plugins(settings)
     own = directory_of(settings, name)
     with TemporaryDirectory() as scratch:
         platform = make_platform(
@@ -54,8 +53,7 @@ async def platform_report(settings: Settings, name: str) -> Capability:
             return await platform.report()
         finally:
             await platform.close()
-            for transfer in transfers.values():
-                await transfer.close()
+            await close_transfers(transfers)
 
 
 async def upgrade_database(settings: Settings) -> opening.State:

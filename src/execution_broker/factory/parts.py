@@ -12,8 +12,18 @@ from execution_broker.ports.data import DataKind, Transfer
 from execution_broker.ports.platform import Platform, PlatformContext
 
 
-def make_plugins(group: registry.Group, configs: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: registry.plugin(group, name)(config) for name, config in configs.items()}
+def make_plugins(settings: Settings) -> tuple[dict[str, DataKind], dict[str, Transfer]]:
+    """The kinds of data by their URI, and the transfers by URL scheme: those that serve any."""
+    return (
+        _serving(settings, "data_kinds", settings.data_kinds),
+        _serving(settings, "transfers", settings.transfers),
+    )
+
+
+async def close_transfers(transfers: Mapping[str, Transfer]) -> None:
+    """Close each once, however many schemes it reads."""
+    for transfer in {id(one): one for one in transfers.values()}.values():
+        await transfer.close()
 
 
 def make_platform(
@@ -36,6 +46,14 @@ def make_platform(
     )
     platform: Platform = registry.plugin("platforms", entry)(name, config, context)
     return platform
+
+
+def _serving(
+    settings: Settings, group: registry.Group, configs: Mapping[str, Any]
+) -> dict[str, Any]:
+    serving = settings.serving[group]
+    made = {name: registry.plugin(group, name)(configs[name]) for name in set(serving.values())}
+    return {what: made[name] for what, name in serving.items()}
 
 
 def directory_of(settings: Settings, platform: str) -> Path:

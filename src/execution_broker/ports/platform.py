@@ -20,7 +20,8 @@ class PlatformContext(msgspec.Struct, frozen=True):
     """What a platform is given when it is made.
 
     `instance` labels everything made outside, so that it can be found again. `directory` is the
-    platform's own, below the data directory; `results` is where kept outputs go.
+    platform's own, below the data directory; `results` is where kept outputs go. `transfers` are by
+    the URL scheme they read, `data_kinds` by the URI of their kind.
     """
 
     instance: UUID

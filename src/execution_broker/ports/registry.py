@@ -22,6 +22,10 @@ GROUPS: Final[Mapping[Group, type]] = {
 """The three open doors, with what a plugin behind each must be."""
 
 
+SERVING: Final[tuple[Group, ...]] = ("data_kinds", "transfers")
+"""The doors whose plugins are found by what they serve, not by their names."""
+
+
 class Installed(msgspec.Struct, frozen=True, kw_only=True):
     """One plugin that is installed. `loaded` is its class where there is no `problem`."""
 
@@ -31,6 +35,14 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     loaded: type[Any] | None = None
     problem: str = ""
+
+    @property
+    def serves(self) -> tuple[str, ...]:
+        """The URL schemes or the kind of data that it is for; nothing while it cannot be used."""
+        if self.loaded is None or self.group not in SERVING:
+            return ()
+        found = self.loaded.schemes if self.group == "transfers" else {self.loaded.kind}
+        return tuple(sorted(found))
 
 
 def installed(group: Group) -> list[Installed]:
@@ -43,6 +55,15 @@ def installed(group: Group) -> list[Installed]:
 def plugins(group: Group) -> dict[str, type[Any]]:
     """Every plugin of a group that can be used, by its entry-point name."""
     return {one.name: one.loaded for one in installed(group) if one.loaded is not None}
+
+
+def servers(group: Group) -> dict[str, tuple[str, ...]]:
+    """Every URL scheme or kind of data that is served, with the names of all that could."""
+    found: dict[str, tuple[str, ...]] = {}
+    for one in installed(group):
+        for what in one.serves:
+            found[what] = (*found.get(what, ()), one.name)
+    return found
 
 
 def plugin(group: Group, name: str) -> type[Any]:

@@ -25,8 +25,9 @@ class Probe:
     def __init__(
         self, data_kinds: Mapping[str, DataKind], transfers: Mapping[str, Transfer]
     ) -> None:
-        self._kinds = {kind.kind: kind for kind in data_kinds.values()}
-        self._transfers = {s: t for t in transfers.values() for s in t.schemes}
+        """`data_kinds` by the URI of their kind, `transfers` by URL scheme."""
+        self._kinds = data_kinds
+        self._transfers = transfers
 
     async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> Question:
         return msgspec.convert(step.payload, Question)

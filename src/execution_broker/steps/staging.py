@@ -41,8 +41,9 @@ class Staging:
         limit: int = _LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`limit`: bytes that may be cached. `clock` counts seconds, for the messages."""
-        self._transfers = {s: transfer for transfer in transfers.values() for s in transfer.schemes}
+        """`transfers` by URL scheme. `limit`: bytes that may be cached. `clock` counts seconds, for
+        the messages."""
+        self._transfers = transfers
         self._cache = ContentCache(cache_directory, reserve)
         self._reserve = reserve
         self._limit = limit

@@ -18,5 +18,5 @@ def make_context(directory: Path, *, readable: Path) -> PlatformContext:
         directory=own,
         results=directory / "results",
         transfers={"file": file(file.Config(roots=(str(readable),)))},
-        data_kinds={"simple": simple(simple.Config())},
+        data_kinds={simple.kind: simple(simple.Config())},
     )

@@ -94,7 +94,7 @@ class Stuck:
         print("half way", flush=True)
         await asyncio.Event().wait()
 
-asyncio.run(Staging({"": Stuck()}, Path(sys.argv[1])).put(
+asyncio.run(Staging({"shelf": Stuck()}, Path(sys.argv[1])).put(
     Source("shelf:a", "a"), Path(sys.argv[2]), present=Present.REFUSE,
     access=Access.READ_WRITE, progress=lambda *_: None))
 """

@@ -1,6 +1,6 @@
 """What is installed behind the three open doors: built-in or not, it is shown alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from rich.console import Group, RenderableType
@@ -14,7 +14,8 @@ from execution_broker.ports import registry
 
 class Plugin(msgspec.Struct, frozen=True):
     """One plugin. `about` says what it is for; `problem`, where there is one, why it cannot be
-    used; `keys` are those of its section of the configuration."""
+    used; `keys` are those of its section of the configuration. `shared`: what others could serve,
+    too, so that the configuration has to say which does."""
 
     group: str
     name: str
@@ -23,11 +24,16 @@ class Plugin(msgspec.Struct, frozen=True):
     about: str
     keys: tuple[str, ...]
     problem: str
+    shared: tuple[str, ...] = ()
 
 
 def installed() -> list[Plugin]:
     """Every plugin, the broken ones too, by group and name."""
-    return [_plugin(found) for group in registry.GROUPS for found in registry.installed(group)]
+    return [
+        _plugin(found, registry.servers(group))
+        for group in registry.GROUPS
+        for found in registry.installed(group)
+    ]
 
 
 def table(plugins: Sequence[Plugin]) -> RenderableType:
@@ -44,7 +50,16 @@ def table(plugins: Sequence[Plugin]) -> RenderableType:
             style="red" if one.problem else None,
         )
     broken = [one for one in plugins if one.problem]
-    return Group(shown, *(_fault(one) for one in broken))
+    shared = {what: None for one in plugins for what in one.shared}
+    return Group(
+        shown, *(_fault(one) for one in broken), *(_choice(what, plugins) for what in shared)
+    )
+
+
+def _choice(what: str, plugins: Sequence[Plugin]) -> Text:
+    names = " and ".join(plain(one.name) for one in plugins if what in one.shared)
+    words = f"{plain(what)} could be served by {names}: plugins.serves says which does."
+    return Text(words, style="yellow")
 
 
 def _fault(plugin: Plugin) -> Text:
@@ -52,7 +67,7 @@ def _fault(plugin: Plugin) -> Text:
     return Text(f"{plain(name)} cannot be used: {plain(plugin.problem)}.", style="red")
 
 
-def _plugin(found: registry.Installed) -> Plugin:
+def _plugin(found: registry.Installed, servers: Mapping[str, Sequence[str]]) -> Plugin:
     loaded = found.loaded
     return Plugin(
         group=found.group,
@@ -62,6 +77,7 @@ def _plugin(found: registry.Installed) -> Plugin:
         about=_about(loaded) if loaded else "",
         keys=loaded.Config.__struct_fields__ if loaded else (),
         problem=found.problem,
+        shared=tuple(what for what in found.serves if len(servers[what]) > 1),
     )
 
 

@@ -53,7 +53,7 @@ class LocalPlatform:
             storage=frozenset({kinds.SIMPLE_STORAGE}),
             volumes=frozenset({kinds.SIMPLE_VOLUME}),
             data=frozenset(site.kinds),
-            schemes=frozenset(s for t in context.transfers.values() for s in t.schemes),
+            schemes=frozenset(context.transfers),
             limits=config.limits,
             timings=config.timings,
             prices=PRICES,

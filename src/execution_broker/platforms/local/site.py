@@ -34,7 +34,7 @@ class Site:
         self.environments = Environments(
             config, self.kernel, directory / "environments", self._environments_used
         )
-        self.kinds: Mapping[str, DataKind] = {one.kind: one for one in context.data_kinds.values()}
+        self.kinds: Mapping[str, DataKind] = context.data_kinds
 
     def paths(self, order: Order) -> SessionPaths:
         """Where the session's directory is, or would be."""

@@ -69,8 +69,8 @@ class StarlabPlatform:
         self._name = name
         self._config = config
         self._results = context.results
-        self._kinds = {kind.kind: kind for kind in context.data_kinds.values()}
-        self._schemes = frozenset(s for t in context.transfers.values() for s in t.schemes)
+        self._kinds = context.data_kinds
+        self._schemes = frozenset(context.transfers)
         self._place = Place(context.directory)
 
     async def report(self) -> Capability:

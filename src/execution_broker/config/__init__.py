@@ -1,0 +1,79 @@
+"""Everything an operator may set: one TOML file and the environment, unknown keys refused.
+
+`BROKER__SECTION__KEY` in the environment goes over the file. A value whose key ends in `_file`
+is read from that file, so that secrets need not stand here. Only this module reads the
+environment.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from execution_broker.config.checking import check_kinds, check_worker
+from execution_broker.config.converting import convert
+from execution_broker.config.plugins import platform, plugin_sections, serving, site
+from execution_broker.config.reading import default_directory, overlay, read_file, read_secrets
+from execution_broker.config.sections import (
+    File,
+    Http,
+    Identity,
+    Issuer,
+    Log,
+    Negotiation,
+    Traces,
+    Worker,
+)
+from execution_broker.config.settings import Settings
+
+__all__ = [
+    "File",
+    "Http",
+    "Identity",
+    "Issuer",
+    "Log",
+    "Negotiation",
+    "Settings",
+    "Traces",
+    "Worker",
+    "check_kinds",
+    "load",
+    "load_values",
+]
+
+
+def load(file: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a file (or none) and the environment.
+
+    ConfigurationError names the key and the remedy, whatever is wrong.
+    """
+    environment = os.environ if environment is None else environment
+    values = read_file(file) if file else {}
+    overlay(values, environment)
+    values.setdefault("data_directory", default_directory(environment))
+    return load_values(values)
+
+
+def load_values(values: dict[str, Any]) -> Settings:
+    """The settings of plain values, as a file would have them. `data_directory` is needed."""
+    read_secrets(values, "")
+    parsed = convert(values, File, "")
+    check_worker(parsed.worker)
+    return Settings(
+        data_directory=Path(parsed.data_directory).absolute(),
+        http=parsed.http,
+        identity=parsed.identity,
+        database=parsed.database,
+        negotiation=parsed.negotiation,
+        worker=parsed.worker,
+        upkeep=parsed.upkeep,
+        metrics=parsed.metrics,
+        traces=parsed.traces,
+        cache=parsed.cache,
+        log=parsed.log,
+        platforms={name: platform(name, part) for name, part in parsed.platforms.items()},
+        sites={name: site(name, part) for name, part in parsed.platforms.items()},
+        data_kinds=plugin_sections("data_kinds", parsed.data_kinds),
+        transfers=plugin_sections("transfers", parsed.transfers),
+        serving=serving(parsed.plugins.serves),
+    )

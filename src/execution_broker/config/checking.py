@@ -1,0 +1,41 @@
+"""What no type can say of the sections, checked."""
+
+from collections.abc import Mapping, Sequence
+
+from execution_broker.config.sections import Pool, Worker
+from execution_broker.domain.errors import ConfigurationError
+from execution_broker.domain.plan import StepKind
+
+
+def check_worker(section: Worker) -> None:
+    """ConfigurationError for a renewal that comes too late, or a kind of step that is not there or
+    in two pools."""
+    if section.renewal * 2 >= section.lease:
+        raise ConfigurationError(
+            f"worker.renewal is {section.renewal} s, too long for a lease of {section.lease} s.",
+            "Make it less than half of worker.lease.",
+        )
+    check_kinds("worker.kinds", section.kinds)
+    _check_pools(section.pools)
+
+
+def check_kinds(place: str, words: Sequence[str]) -> None:
+    """ConfigurationError for a word that is no kind of step."""
+    known = {kind.word for kind in StepKind}
+    for word in words:
+        if word not in known:
+            raise ConfigurationError(
+                f"{place}: {word} is no kind of step.", f"Known are: {', '.join(sorted(known))}."
+            )
+
+
+def _check_pools(pools: Mapping[str, Pool]) -> None:
+    taken: dict[str, str] = {}
+    for name, pool in pools.items():
+        check_kinds(f"worker.pools.{name}.kinds", pool.kinds)
+        for word in pool.kinds:
+            if taken.setdefault(word, name) != name:
+                raise ConfigurationError(
+                    f"worker.pools.{name}.kinds: {word} is taken by the pool {taken[word]}.",
+                    "Name it in one pool.",
+                )

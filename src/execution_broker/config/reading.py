@@ -1,0 +1,71 @@
+"""Where the values come from: a TOML file, the environment, files with secrets."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from execution_broker.domain.errors import ConfigurationError
+
+_PREFIX: Final = "BROKER__"
+
+
+def read_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"The configuration {file} cannot be read: {error.strerror}.",
+            "Give the path of a TOML file that you may read.",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"The configuration {file} is not TOML: {error}.", "Correct that place."
+        ) from None
+
+
+def overlay(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for name, text in sorted(environment.items()):
+        if not name.startswith(_PREFIX):
+            continue
+        *sections, key = (part.lower() for part in name.removeprefix(_PREFIX).split("__"))
+        target = values
+        for section in sections:
+            target = target.setdefault(section, {})
+            if not isinstance(target, dict):
+                raise ConfigurationError(
+                    f"{name} goes below {section}, which is no section.", "Remove one of the two."
+                )
+        target[key] = _environment_value(text)
+
+
+def _environment_value(text: str) -> Any:
+    """TOML where it is TOML (numbers, lists, quoted text), else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def read_secrets(values: dict[str, Any], place: str) -> None:
+    for key, value in list(values.items()):
+        if isinstance(value, dict):
+            read_secrets(value, f"{place}{key}.")
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, dict):
+                    read_secrets(item, f"{place}{key}[{index}].")
+        elif key.endswith("_file") and isinstance(value, str):
+            try:
+                values[key.removesuffix("_file")] = Path(value).read_text("utf-8").strip()
+            except OSError as error:
+                raise ConfigurationError(
+                    f"{place}{key}: {value} cannot be read: {error.strerror}.",
+                    "Give the path of a file that the broker may read.",
+                ) from None
+            del values[key]
+
+
+def default_directory(environment: Mapping[str, str]) -> str:
+    home = environment.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return f"{home}/execution-broker"

@@ -1,0 +1,193 @@
+"""The sections of a configuration: every key there is, with what it may be and its default."""
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+_ISSUER_URL: Final = (
+    r"^(https://[^/@?#\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^?#\s]*)?$"
+)
+"""https; plain http on this machine alone: keys that anybody could swap prove nothing."""
+
+_COLLECTOR_URL: Final = r"^https?://[^/@?#\s]+(/[^@?#\s]*)?$"
+
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"
+]
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the configuration: a key that is not listed is refused."""
+
+
+class Http(Section, frozen=True):
+    """`listen` is host:port (port 0 takes a free one). `body_limit` in bytes."""
+
+    listen: str = "127.0.0.1:8080"
+    public_url: str | None = None
+    body_limit: Positive = 1 << 20
+    trusted_proxies: tuple[str, ...] = ()
+    public_reading: bool = True
+
+
+class Database(Section, frozen=True):
+    """`url`: `sqlite` (in the data directory), `sqlite:///path`, or `postgresql://...`."""
+
+    url: str = "sqlite"
+
+
+class Negotiation(Section, frozen=True):
+    """Durations in seconds. What a NO suggests helps for `patience`, so that there is time to read
+    it. `budget` is the most of each amount that one identity may hold in unanswered offers;
+    `requests_per_minute` the most it may ask."""
+
+    hold: Positive = 300
+    least_hold: Positive = 30
+    offers: Annotated[int, msgspec.Meta(ge=1, le=4)] = 4
+    patience: Natural = 60
+    duration: Positive = 7200
+    look_ahead: Positive = 86400
+    default_cores: Positive = 1
+    default_memory: Positive = 1
+    probe_wait: Annotated[float, msgspec.Meta(ge=0, le=2)] = 2.0
+    requests_per_minute: Positive = 600
+    budget: dict[str, Natural] = {}
+
+
+class Pool(Section, frozen=True):
+    """`kinds`: the kinds of step it takes, by their words; `concurrency`: so many at a time."""
+
+    kinds: tuple[str, ...]
+    concurrency: Positive = 8
+
+
+_POOLS: Final = {
+    "staging": Pool(kinds=("prepare-data", "prepare-executable", "collect")),
+    "probes": Pool(kinds=("probe",)),
+    "upkeep": Pool(kinds=("report", "reconcile", "purge"), concurrency=4),
+}
+
+
+class Worker(Section, frozen=True):
+    """Seconds. `attempts`: failures in a row until a step is FAILED; `lapses`: lost leases.
+
+    `kinds`: all that it serves (none named: every kind). `pools`: kinds of step with places of
+    their own, so that nothing waits for them. What no pool takes shares `concurrency` places; of
+    what only writes to the database up to `batch` steps are done at a time. The words of the
+    kinds are in the explanation of steps.
+    """
+
+    lease: Positive = 30
+    renewal: Positive = 10
+    poll: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    attempts: Positive = 5
+    lapses: Positive = 10
+    kinds: tuple[str, ...] = ()
+    concurrency: Positive = 8
+    batch: Positive = 100
+    pools: dict[str, Pool] = msgspec.field(default_factory=lambda: dict(_POOLS))
+    drain: Natural = 20
+
+
+class Upkeep(Section, frozen=True):
+    """How often, in seconds, and how long what has ended is kept."""
+
+    sweep: Positive = 10
+    report: Positive = 60
+    reconcile: Positive = 300
+    prolong: Positive = 10
+    purge: Positive = 3600
+    retention: Positive = 7 * 86400
+
+
+class Metrics(Section, frozen=True):
+    """`/metrics` is for everybody where `http.listen` is an address of this machine alone and no
+    `http.public_url` is set; else for the administrator, and for whoever sends `token` as a bearer
+    token. `host` is where `broker worker --metrics-port` listens; there is no administrator."""
+
+    token: str | None = None
+    host: str = "127.0.0.1"
+
+
+class Traces(Section, frozen=True):
+    """Off without `endpoint`, the address of a collector that takes OTLP over HTTP (it is sent to
+    `/v1/traces` there), to which `token` goes as a bearer token. Needs the extra `otel`. `ratio` of
+    the traces that begin here are sent; one that a client began is, if the client says so."""
+
+    endpoint: (
+        Annotated[str, msgspec.Meta(pattern=_COLLECTOR_URL, examples=["http://127.0.0.1:4318"])]
+        | None
+    ) = None
+    service: Annotated[str, msgspec.Meta(min_length=1)] = "execution-broker"
+    ratio: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    token: str | None = None
+
+
+class Cache(Section, frozen=True):
+    """`size`: MiB of verified content that is kept for other sessions. What was used least recently
+    goes first, but nothing that a session is still to be given."""
+
+    size: Natural = 20480
+
+
+class Log(Section, frozen=True):
+    """`format` is `text` for people or `json` for machines."""
+
+    level: str = "INFO"
+    format: str = "text"
+
+
+class Issuer(Section, frozen=True):
+    """An OIDC issuer whose bearer tokens are trusted, if they are for one of `audiences`. `url` is
+    what its tokens have as `iss`. `skew` in seconds. With `user_groups` only who is in one of them
+    may use the broker; who is in one of `administrator_groups` is an administrator."""
+
+    url: Annotated[str, msgspec.Meta(pattern=_ISSUER_URL)]
+    audiences: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    algorithms: tuple[Algorithm, ...] = ("RS256", "PS256", "ES256", "RS512", "PS512", "ES512")
+    skew: Annotated[float, msgspec.Meta(ge=0, le=600)] = 60.0
+    username_claim: str = "preferred_username"
+    groups_claim: str = "groups"
+    user_groups: tuple[str, ...] = ()
+    administrator_groups: tuple[str, ...] = ()
+
+
+class Identity(Section, frozen=True):
+    """`issuers` by a name of yours. Seconds: an issuer answers within `issuer_timeout`, its keys
+    are asked for again after `keys_fresh`, and used for `keys_kept` while it is down."""
+
+    issuers: dict[Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]+$")], Issuer] = {}
+    issuer_timeout: Annotated[float, msgspec.Meta(gt=0, le=30)] = 5.0
+    keys_fresh: Positive = 3600
+    keys_kept: Positive = 86400
+
+
+class Plugins(Section, frozen=True):
+    """`serves`: which plugin serves a URL scheme or a kind of data that several could, by the
+    scheme or the URI of the kind: `{ https = "grid" }`. Without it they are refused."""
+
+    serves: dict[str, str] = {}
+
+
+class File(Section, frozen=True):
+    """What a file may hold. Plugins say themselves what is in their sections."""
+
+    data_directory: str
+    http: Http = Http()
+    identity: Identity = Identity()
+    database: Database = Database()
+    negotiation: Negotiation = Negotiation()
+    worker: Worker = Worker()
+    upkeep: Upkeep = Upkeep()
+    metrics: Metrics = Metrics()
+    traces: Traces = Traces()
+    cache: Cache = Cache()
+    log: Log = Log()
+    plugins: Plugins = Plugins()
+    platforms: dict[str, dict[str, Any]] = msgspec.field(
+        default_factory=lambda: {"local": {}, "simulated": {}}
+    )
+    data_kinds: dict[str, dict[str, Any]] = {}
+    transfers: dict[str, dict[str, Any]] = {}
