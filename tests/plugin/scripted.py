@@ -49,6 +49,7 @@ class ScriptedConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_f
     prepare: int = 0
     price: float = 0.0
     longest: int | None = None
+    further: dict[str, int] = {}
     changeable: tuple[str, ...] = ("duration", "cores", "memory")
 
 
@@ -72,6 +73,7 @@ class ScriptedPlatform:
                 MEMORY: config.memory,
                 STORAGE: config.storage,
                 OUTPUTS: config.outputs,
+                **config.further,
             },
             executables=(
                 ExecutableSupport(

@@ -13,6 +13,8 @@ from execution_broker.domain.iso8601 import read_interval, write_interval
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
+from execution_broker.models.resources import Range
+from execution_broker.models.update import IntegerUpdate
 from execution_broker.services.sessions import SessionsService
 from tests.harness.broker import Broker, broker, request, uuid_of, working
 
@@ -173,6 +175,42 @@ async def test_a_budget_of_held_capacity_is_enforced(tmp_path: Path) -> None:
         assert refused.meta is not None
         assert refused.meta.messages[0].kind.endswith("budget-used")
         assert (await made.ask(bob, request())).result == "YES"
+
+
+async def test_a_budget_bounds_what_is_made_larger(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation={"budget": {"cores": 3}, "offers": 1}) as made:
+        alice = await made.caller("alice")
+        uuid = uuid_of((await made.ask(alice, request())).offers[0])
+        other = uuid_of((await made.ask(alice, request())).offers[0])
+
+        async def resize(uuid: str, cores: int) -> None:
+            update = IntegerUpdate("compute.cores", cores)
+            await made.services.sessions.update(UUID(uuid), alice, update)
+
+        await resize(uuid, 2)
+        with pytest.raises(Conflict, match="You hold 3 cores in unanswered offers"):
+            await resize(other, 2)
+        await resize(uuid, 1)
+        await resize(other, 2)
+        await made.set_phase(alice, uuid, "ACCEPTED")
+        with pytest.raises(Conflict, match="You hold 2 cores in unanswered offers"):
+            await resize(uuid, 3)
+        await resize(uuid, 2)
+        session = await made.session(alice, uuid)
+        assert session.compute is not None
+        assert session.compute.cores == Range(min=2, max=2)
+
+
+async def test_changes_at_once_share_a_budget(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation={"budget": {"cores": 3}, "offers": 1}) as made:
+        alice = await made.caller("alice")
+        offers = [uuid_of((await made.ask(alice, request())).offers[0]) for _ in range(2)]
+        update = IntegerUpdate("compute.cores", 2)
+        outcomes = await asyncio.gather(
+            *(made.services.sessions.update(UUID(uuid), alice, update) for uuid in offers),
+            return_exceptions=True,
+        )
+        assert sum(isinstance(one, Conflict) for one in outcomes) == 1
 
 
 async def test_too_many_requests_are_refused(tmp_path: Path) -> None:

@@ -37,6 +37,13 @@ Mode = Annotated[
 ]
 Cores = Annotated[str | None, _flag("Cores: the least, or least-most.", metavar="N[-N]")]
 Memory = Annotated[str | None, _flag("Memory in GiB: the least, or least-most.", metavar="N[-N]")]
+Amount = Annotated[
+    list[str] | None,
+    _flag(
+        "What else is counted, by the name platforms have for it: gpus=1. May be repeated.",
+        metavar="NAME=N[-N]",
+    ),
+]
 Storage = Annotated[str | None, _flag("Storage for the data in GiB.", metavar="N[-N]")]
 Data = Annotated[
     list[str] | None,
@@ -93,6 +100,7 @@ def _request(
     mode: Mode = None,
     cores: Cores = None,
     memory: Memory = None,
+    amount: Amount = None,
     storage: Storage = None,
     data: Data = None,
     mount: Mount = None,
@@ -108,6 +116,7 @@ def _request(
         mode=mode,
         cores=cores,
         memory=memory,
+        amounts=tuple(amount or ()),
         storage=storage,
         data=tuple(data or ()),
         mounts=tuple(mount or ()),

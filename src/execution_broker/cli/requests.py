@@ -49,6 +49,7 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode | None = None
     cores: str | None = None
     memory: str | None = None
+    amounts: tuple[str, ...] = ()
     storage: str | None = None
     data: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
@@ -113,11 +114,12 @@ def _executable(flags: Flags) -> JupyterNotebook | DockerContainer:
 
 
 def _compute(flags: Flags) -> SimpleCompute | None:
-    if flags.cores is None and flags.memory is None and not flags.mounts:
+    if flags.cores is None and flags.memory is None and not flags.mounts and not flags.amounts:
         return None
     return SimpleCompute(
         cores=_range("--cores", flags.cores),
         memory=_range("--memory", flags.memory),
+        amounts=dict(_amount(text) for text in flags.amounts),
         volumes=tuple(_mount(text) for text in flags.mounts),
     )
 
@@ -132,6 +134,17 @@ def _range(flag: str, text: str | None) -> Range | None:
         )
     least, most = found.groups()
     return Range(min=int(least), max=int(most) if most else None)
+
+
+def _amount(text: str) -> tuple[str, Range]:
+    name, _, number = text.partition("=")
+    size = _range("--amount", number or None)
+    if not name or size is None:
+        raise BadRequest(
+            f"--amount {text!r} does not say how many of what.",
+            "Write name=least, or name=least-most, for example gpus=1.",
+        )
+    return name, size
 
 
 def _storage(text: str | None) -> tuple[SimpleStorage, ...]:

@@ -1,7 +1,8 @@
 """Amounts: the countable things of a platform, and bookings of them over time."""
 
+import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -18,6 +19,27 @@ UNITS: Final[Mapping[str, str]] = {
 
 Amounts = Mapping[str, int]
 """Whole numbers by the name of what is counted; a name that is absent counts as zero."""
+
+FURTHER_NAME: Final = "^[A-Za-z][A-Za-z0-9_-]{0,62}$"
+FurtherName = Annotated[str, msgspec.Meta(pattern=FURTHER_NAME)]
+"""What an operator may call an amount beside those in `UNITS`: GPUs, licences."""
+
+
+def further(amounts: Amounts) -> tuple[str, ...]:
+    """The names of those amounts that have no place of their own in a request, in order."""
+    names = amounts.keys() - UNITS.keys()
+    return tuple(sorted(name for name in names if re.match(FURTHER_NAME, name)))
+
+
+def in_words(name: str) -> str:
+    """`cores`, `GiB of memory`, `gpus`: what a number is put before."""
+    units = UNITS.get(name, name)
+    return units if units == name else f"{units} of {name}"
+
+
+def variable_of(name: str) -> str:
+    """The environment variable that tells a session how much it has of a further amount."""
+    return f"BROKER_AMOUNT_{name.upper().replace('-', '_')}"
 
 
 class Booking(msgspec.Struct, frozen=True):

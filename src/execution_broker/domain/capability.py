@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from execution_broker.domain.policy import Policy
+from execution_broker.domain.policy import LIMITED, Policy
 from execution_broker.models.executable import Mode
 
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -47,7 +47,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How one type of cost (a URI: monetary, energy, carbon) adds up.
 
     Per session, per core and hour, per GiB of memory and hour, per GiB of storage and hour, per
-    GiB staged; none is negative. The quote is between value x (1 - uncertainty) and
+    GiB staged; `per_amount_hour` by name, per one of each further amount (GPUs, licences) and hour;
+    none is negative. The quote is between value x (1 - uncertainty) and
     value x (1 + uncertainty).
 
     `by_hour`: 24 factors, the first for the hour that begins at 00:00 UTC; the price is multiplied
@@ -61,6 +62,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     per_memory_hour: _NotNegative = 0.0
     per_storage_hour: _NotNegative = 0.0
     per_gib_staged: _NotNegative = 0.0
+    per_amount_hour: dict[str, _NotNegative] = {}
     uncertainty: _NotNegative = 0.0
     by_hour: tuple[_NotNegative, ...] = ()
 
@@ -79,12 +81,14 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The most one session can have; `None` leaves it to the capacity. `duration` in seconds."""
+    """The most one session can have; `None` leaves it to the capacity. `duration` in seconds.
+    `amounts`: of each further amount (GPUs, licences), by name."""
 
     cores: int | None = None
     memory: int | None = None
     storage: int | None = None
     duration: int | None = None
+    amounts: dict[str, int] = {}
 
 
 class Flavour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,8 +102,9 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A platform's report, stored as JSON on its row.
 
-    `capacity`: amounts in all (cores, memory GiB, storage GiB, outputs MiB, ...).
-    `flavours`: the sizes of compute there are; none: any size.
+    `capacity`: amounts in all (cores, memory GiB, storage GiB, outputs MiB, and by any other name
+    what else it counts: requests ask for these by that name).
+    `flavours`: the sizes of compute there are, in cores and memory; none: any size.
     `data`: the kinds of data resource it can stage, by URI; `schemes`: the URL schemes that it
     reads simple data and notebooks from (empty: any).
     `staged`: sha256 of content that is here already. `environment_here`: what executables need
@@ -108,7 +113,8 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     here, which decide for containers where they are given. `outputs`: MiB of results booked for
     each session, kept for `retention` seconds. `executable_after_compute`: the machine comes
     first (OpenStack). `changeable`: what of an accepted session can still be changed, of
-    `duration`, `cores`, `memory`; the order's `ends` tells a new end.
+    `duration`, `cores`, `memory` and the names of further amounts; the order's `ends` tells a new
+    end.
     `simulates`: it runs nothing. Such a platform gets the requests that are marked for it
     (`domain.simulation`), or everything.
     `policy` is the operator's, not the plugin's: the broker adds it.
@@ -137,6 +143,16 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     simulates: Literal["nothing", "marked", "everything"] = "nothing"
     policy: Policy = Policy()
     description: str = ""
+
+    def most(self, amount: str) -> int:
+        """The most of an amount that one session can have, were nothing booked."""
+        limits, maximum = self.limits, self.policy.maximum(amount)
+        limit: int | None = (
+            getattr(limits, amount) if amount in LIMITED else limits.amounts.get(amount)
+        )
+        most = self.capacity.get(amount, 0)
+        most = most if limit is None else min(most, limit)
+        return most if maximum is None else min(most, maximum.most)
 
 
 class SiteRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ import msgspec
 
 from execution_broker.domain.amounts import CORES, MEMORY
 from execution_broker.domain.capability import Capability
-from execution_broker.domain.demand import COMPUTE, SESSION
+from execution_broker.domain.demand import COMPUTE, SESSION, amount_place
 from execution_broker.domain.errors import Conflict
 from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.domain.offer import Terms
@@ -25,10 +25,10 @@ from execution_broker.models.resources import Range
 from execution_broker.models.update import DeltaUpdate, IntegerUpdate
 
 DURATION: Final = "duration"
-PATHS: Final[Mapping[str, str]] = {
-    "schedule.available.duration": DURATION,
-    "compute.cores": CORES,
-    "compute.memory": MEMORY,
+_PATHS: Final[Mapping[str, str]] = {
+    DURATION: "schedule.available.duration",
+    CORES: "compute.cores",
+    MEMORY: "compute.memory",
 }
 TEXTS: Final[Mapping[str, int]] = {"meta.name": 255, "meta.description": 4000}
 """The longest name and description, in characters."""
@@ -54,6 +54,9 @@ _UNITS: Final[Mapping[str, Mapping[str, Fraction]]] = {
         "TB": Fraction(10**12, 2**30),
     },
 }
+_COUNTED: Final[Mapping[str, Fraction]] = {"units": Fraction(1)}
+"""Further amounts (GPUs, licences) are counted, whatever they are."""
+
 _FAR: Final = 100 * 365 * 86400
 
 
@@ -68,7 +71,11 @@ class Bounds(msgspec.Struct, frozen=True):
 
     @property
     def units(self) -> str:
-        return next(iter(_UNITS[self.name]))
+        return next(iter(self.known_units))
+
+    @property
+    def known_units(self) -> Mapping[str, Fraction]:
+        return _UNITS.get(self.name, _COUNTED)
 
 
 def plain_path(path: str) -> str:
@@ -86,8 +93,10 @@ def changeable(
         return ()
     if phase in (SessionPhase.INITIAL, SessionPhase.RELEASING) or elapsed >= terms.duration:
         return ()
-    allowed = _UNITS.keys() if phase is SessionPhase.OFFERED else capability.changeable
-    return tuple(b for b in _bounds(terms, capability, elapsed) if b.name in allowed)
+    bounds = _bounds(terms, capability, elapsed)
+    if phase is SessionPhase.OFFERED:
+        return tuple(bounds)
+    return tuple(one for one in bounds if one.name in capability.changeable)
 
 
 def options(bounds: tuple[Bounds, ...]) -> Iterator[IntegerOption | DeltaOption]:
@@ -108,9 +117,9 @@ def text_options(phase: SessionPhase) -> Iterator[StringOption]:
 def wanted(update: IntegerUpdate | DeltaUpdate, bounds: Bounds) -> int:
     """What an amount is to become. Conflict names the units, or the bounds that it breaks."""
     number = update.value if isinstance(update, IntegerUpdate) else update.delta
-    factor = _UNITS[bounds.name].get(update.units or bounds.units)
+    factor = bounds.known_units.get(update.units or bounds.units)
     if factor is None:
-        known = ", ".join(_UNITS[bounds.name])
+        known = ", ".join(bounds.known_units)
         raise Conflict(f"{bounds.path} cannot be given in {update.units}.", f"Use one of: {known}.")
     exact = number * factor
     if exact.denominator != 1:
@@ -127,7 +136,7 @@ def wanted(update: IntegerUpdate | DeltaUpdate, bounds: Bounds) -> int:
 
 def changed(terms: Terms, capability: Capability, name: str, value: int) -> Terms:
     """The terms with an amount changed, and quoted for it: what was staged costs what it did."""
-    new = msgspec.structs.replace(terms, **{name: value})
+    new = _with(terms, name, value)
     before, after = (quote(capability, one, {}).costs for one in (terms, new))
     added = dict(terms.added)
     for key in (SESSION, COMPUTE, *(k for k in after if k.startswith("storage/"))):
@@ -148,6 +157,7 @@ def amended(document: ExecutionSession, terms: Terms) -> ExecutionSession:
             compute,
             cores=Range(min=terms.cores, max=terms.cores),
             memory=Range(min=terms.memory, max=terms.memory),
+            amounts={name: Range(min=n, max=n) for name, n in terms.amounts.items()},
             costs=_sum(compute.costs, terms.added.get(COMPUTE, ())),
             metrics=terms.metrics.get(COMPUTE, compute.metrics),
         ),
@@ -161,18 +171,24 @@ def amended(document: ExecutionSession, terms: Terms) -> ExecutionSession:
 
 
 def _bounds(terms: Terms, capability: Capability, elapsed: int) -> Iterator[Bounds]:
-    limits, path_of = capability.limits, {name: path for path, name in PATHS.items()}
-    longest = _FAR if limits.duration is None else limits.duration
-    for name, now, least, limit in (
-        (DURATION, terms.duration, elapsed + 1, longest),
-        (CORES, terms.cores, 1, limits.cores),
-        (MEMORY, terms.memory, 1, limits.memory),
-    ):
-        there = capability.capacity.get(name, 0) if name != DURATION else longest
-        most = there if limit is None else min(limit, there)
-        is_fixed = bool(capability.flavours) and name != DURATION
-        if least <= most and not is_fixed:
-            yield Bounds(path_of[name], name, now, least, most)
+    limit = capability.limits.duration
+    longest = _FAR if limit is None else limit
+    if elapsed < longest:
+        yield Bounds(_PATHS[DURATION], DURATION, terms.duration, elapsed + 1, longest)
+    sizes: list[tuple[str, str, int]] = []
+    if not capability.flavours:
+        sizes += (CORES, _PATHS[CORES], terms.cores), (MEMORY, _PATHS[MEMORY], terms.memory)
+    sizes += ((name, amount_place(name), now) for name, now in terms.amounts.items())
+    for name, path, now in sizes:
+        most = capability.most(name)
+        if most >= 1:
+            yield Bounds(path, name, now, 1, most)
+
+
+def _with(terms: Terms, name: str, value: int) -> Terms:
+    if name in _UNITS:
+        return msgspec.structs.replace(terms, **{name: value})
+    return msgspec.structs.replace(terms, amounts={**terms.amounts, name: value})
 
 
 def _difference(before: tuple[Cost, ...], after: tuple[Cost, ...]) -> tuple[Cost, ...]:

@@ -131,6 +131,7 @@ class _Composer:
             volumes=volumes,
             cores=_exactly(self.offer.terms.cores),
             memory=_exactly(self.offer.terms.memory),
+            amounts={name: _exactly(n) for name, n in self.offer.terms.amounts.items()},
         )
 
     def _storage(self, index: int) -> SimpleStorage:

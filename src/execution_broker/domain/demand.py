@@ -27,6 +27,11 @@ def volume_key(index: int) -> str:
     return f"volume/{index}"
 
 
+def amount_place(name: str) -> str:
+    """Where a further amount is asked for: `compute.amounts.gpus`."""
+    return f"{COMPUTE}.amounts.{name}"
+
+
 class Size(msgspec.Struct, frozen=True):
     """At least `min`, at most `max` (None: exactly `min`). Whole units, 1 <= min <= max."""
 
@@ -59,6 +64,7 @@ class VolumeDemand(msgspec.Struct, frozen=True):
 class Demand(msgspec.Struct, frozen=True, kw_only=True):
     """What has to be offered. Window in whole epoch seconds, half-open; the end is never None.
 
+    `amounts`: what is asked for beside cores, memory and storage, by name.
     `messages` are remarks (assumed defaults) that every offer carries.
     """
 
@@ -75,6 +81,7 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
     costs: tuple[Cost, ...] = ()
     metrics: tuple[Metric, ...] = ()
     messages: tuple[Message, ...] = ()
+    amounts: dict[str, Size] = {}
 
 
 class Lookup(msgspec.Struct, frozen=True):

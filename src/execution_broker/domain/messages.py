@@ -83,6 +83,11 @@ TOO_MUCH = Template(
     "ERROR",
     "{place} asks for {wanted} {units} of {resource}; {platform} can give a session {limit} {units} at most.",
 )
+NO_SUCH_AMOUNT = Template(
+    "no-such-amount",
+    "ERROR",
+    "{platform} counts no {name}, which {place} asks for. It has: {known}.",
+)
 TOO_LONG = Template(
     "too-long", "ERROR", "{place} asks for {wanted}; {platform} runs a session for {limit} at most."
 )

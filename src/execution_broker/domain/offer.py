@@ -14,6 +14,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     The session starts somewhere in [start, latest] (both may be promised) and runs for `duration`
     seconds. `start == latest` is a fixed start. `prepare` and `release` are the seconds before the
     start and after the end. `storage` in GiB, by index; `outputs` in MiB, kept `retention` seconds.
+    `amounts`: what there is beside cores, memory and storage, by name.
     `added` and `metrics`, by component key: the costs that changes of these terms have added to
     those of the offer, and the metrics since; both empty while nothing was changed.
     """
@@ -32,6 +33,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     retention: int = 0
     added: dict[str, tuple[Cost, ...]] = {}
     metrics: dict[str, tuple[Metric, ...]] = {}
+    amounts: dict[str, int] = {}
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,9 +4,14 @@ It stands in `[platforms.NAME.policy]`, is stored with what the platform reporte
 by negotiation: no plugin has to know of it.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+
+from execution_broker.domain.amounts import CORES, MEMORY, STORAGE
+
+LIMITED: Final = frozenset({CORES, MEMORY, STORAGE})
+"""The amounts whose maximum has a key of its own."""
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
@@ -49,7 +54,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Network ports of containers: `internal_ports` and `external_ports` are ranges `[first, last]`
     that each number must lie in, absent: any; `port_paths` and `protocols` are rules for the rest.
     `privileged` = `refused`: no privileged container. `cores`, `memory` (GiB) and `storage` (GiB)
-    are maxima of one session.
+    are maxima of one session, as are `amounts`, by the name of the amount (GPUs, licences).
     """
 
     images: Rule = Rule()
@@ -67,3 +72,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cores: Maximum | None = None
     memory: Maximum | None = None
     storage: Maximum | None = None
+    amounts: dict[str, Maximum] = {}
+
+    def maximum(self, amount: str) -> Maximum | None:
+        """What is said of the most of an amount that a session can have."""
+        found: Maximum | None = (
+            getattr(self, amount) if amount in LIMITED else self.amounts.get(amount)
+        )
+        return found

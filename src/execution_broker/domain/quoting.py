@@ -79,7 +79,8 @@ def _values(price: Price, terms: Terms, to_stage: Mapping[str, int]) -> Iterator
     staged = {key: price.per_gib_staged * size / _GIB for key, size in to_stage.items()}
     yield EXECUTABLE, price.per_session + staged.pop(EXECUTABLE, 0.0)
     cores, memory = terms.cores * price.per_core_hour, terms.memory * price.per_memory_hour
-    yield COMPUTE, (cores + memory) * time
+    further = sum(n * price.per_amount_hour.get(name, 0.0) for name, n in terms.amounts.items())
+    yield COMPUTE, (cores + memory + further) * time
     for index, size in enumerate(terms.storage):
         yield storage_key(index), size * price.per_storage_hour * time
     yield from staged.items()

@@ -15,7 +15,7 @@ def bookings(terms: Terms) -> list[Booking]:
     """
     end = terms.latest + terms.duration
     released = end + terms.release
-    compute = {CORES: terms.cores, MEMORY: terms.memory}
+    compute = {CORES: terms.cores, MEMORY: terms.memory, **terms.amounts}
     booked = [
         Booking(compute, terms.start - terms.compute_prepare, end + terms.compute_release, COMPUTE)
     ]

@@ -24,11 +24,13 @@ class SimpleVolume(Component, frozen=True, tag_field="kind", tag=kinds.SIMPLE_VO
 
 
 class SimpleCompute(LifecycleComponent, frozen=True, tag_field="kind", tag=kinds.SIMPLE_COMPUTE):
-    """`memory` in GiB."""
+    """`memory` in GiB. `amounts` is ours: further things that a platform counts (GPUs, licences),
+    by the name that it gives them."""
 
     volumes: tuple[SimpleVolume, ...] = ()
     cores: Range | None = None
     memory: Range | None = None
+    amounts: dict[str, Range] = {}
 
 
 class SimpleStorage(LifecycleComponent, frozen=True, tag_field="kind", tag=kinds.SIMPLE_STORAGE):

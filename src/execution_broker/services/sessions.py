@@ -131,7 +131,9 @@ class SessionsService:
                 return await self.read(uuid, caller)
             case _:
                 located = await self._locate(uuid, caller)
-                decided = await self._desk.do(Change(located, guard, update))
+                decided = await self._desk.do(
+                    Change(located, guard, update, self._answering.budget)
+                )
         return view_session(decided.session, caller, decided.now, self._viewing.base_url)
 
     async def results(self, uuid: UUID, caller: Caller) -> ResultList:

@@ -24,8 +24,8 @@ HORIZON = 120
 class Oracle:
     """What one site can offer for a demand, found by trying everything.
 
-    Memory and storage are tried at their least alone: more of them is neither cheaper, nor
-    faster, nor easier to find room for.
+    Memory, storage and further amounts are tried at their least alone: more of them is neither
+    cheaper, nor faster, nor easier to find room for.
     """
 
     def __init__(self, demand: Demand, site: Site, booked: list[Booking]) -> None:
@@ -33,6 +33,7 @@ class Oracle:
         self.site = site
         self.plan = make_plan(demand, site.capability, site.lookups)[0]
         self.duration = int(demand.duration.total_seconds())
+        self.least = {name: size.min for name, size in demand.amounts.items()}
         self.used = {
             name: [_at(booked, name, NOW + second) for second in range(-HORIZON, HORIZON)]
             for name in site.capability.capacity
@@ -50,7 +51,7 @@ class Oracle:
         for start in range(first, self.demand.window_end):
             for expires, (cores, memory, storage) in product(holds, amounts):
                 latest = max(start, expires + self.plan.prepare_cost())
-                if not self.conflicts(start, latest, cores, memory, storage):
+                if not self.conflicts(start, latest, cores, memory, storage, self.least):
                     return start
         return None
 
@@ -58,8 +59,11 @@ class Oracle:
         """Every way in which an offer breaks what the rules promise."""
         terms, demand, site = offer.terms, self.demand, self.site
         prepare = self.plan.prepare_cost()
-        sizes = [demand.cores, demand.memory, *(part.size for part in demand.storage)]
-        given = [terms.cores, terms.memory, *terms.storage]
+        names = sorted(demand.amounts)
+        more = [demand.amounts[name] for name in names]
+        sizes = [demand.cores, demand.memory, *more, *(part.size for part in demand.storage)]
+        further = [terms.amounts.get(name, 0) for name in names]
+        given = [terms.cores, terms.memory, *further, *terms.storage]
         needs = self.floors()
         checks = {
             "too early": terms.start >= max(demand.window_start, NOW + prepare),
@@ -70,21 +74,39 @@ class Oracle:
             "too small": all(a >= size.min for a, size in zip(given, sizes, strict=True)),
             "too large": all(
                 amount <= max(size.max or size.min, need)
-                for amount, size, need in zip(given, sizes, (0, 0, *needs), strict=True)
+                for amount, size, need in zip(
+                    given, sizes, (0, 0, *(0 for _ in names), *needs), strict=True
+                )
             ),
             "data does not fit": all(a >= n for a, n in zip(terms.storage, needs, strict=True)),
-            "beyond limits": self.is_within_limits(terms.cores, terms.memory, terms.storage),
+            "beyond limits": self.is_within_limits(
+                terms.cores, terms.memory, terms.storage, terms.amounts
+            ),
             "too short": terms.duration == self.duration,
             "no room": not self.conflicts(
-                terms.start, terms.latest, terms.cores, terms.memory, terms.storage
+                terms.start,
+                terms.latest,
+                terms.cores,
+                terms.memory,
+                terms.storage,
+                terms.amounts,
             ),
-            "out of bounds": self.keeps_bounds(terms.cores, terms.memory, terms.storage),
+            "out of bounds": self.keeps_bounds(
+                terms.cores, terms.memory, terms.storage, terms.amounts
+            ),
+            "something else": terms.amounts.keys() == demand.amounts.keys(),
             "wrong place": offer.platform == site.name,
         }
         return [fault for fault, is_fine in checks.items() if not is_fine]
 
     def conflicts(
-        self, start: int, latest: int, cores: int, memory: int, storage: tuple[int, ...]
+        self,
+        start: int,
+        latest: int,
+        cores: int,
+        memory: int,
+        storage: tuple[int, ...],
+        further: dict[str, int],
     ) -> list[str]:
         """The amounts of which there are too few, at whatever second."""
         plan, end = self.plan, latest + self.duration
@@ -99,6 +121,7 @@ class Oracle:
             (MEMORY, memory, *compute),
             (STORAGE, sum(storage), begin, gone),
             (OUTPUTS, self.site.capability.outputs, *kept),
+            *((name, amount, *compute) for name, amount in further.items()),
         ]
         return [
             name
@@ -110,7 +133,9 @@ class Oracle:
     def peak(self, name: str, start: int, end: int) -> int:
         return max(self.used[name][start - NOW + HORIZON : end - NOW + HORIZON], default=0)
 
-    def is_within_limits(self, cores: int, memory: int, storage: tuple[int, ...]) -> bool:
+    def is_within_limits(
+        self, cores: int, memory: int, storage: tuple[int, ...], further: dict[str, int]
+    ) -> bool:
         capacity, limits = self.site.capability.capacity, self.site.capability.limits
         most = 10**9
         return (
@@ -118,10 +143,18 @@ class Oracle:
             and memory <= min(capacity[MEMORY], limits.memory or most)
             and sum(storage) <= min(capacity[STORAGE], limits.storage or most)
             and self.duration <= (limits.duration or most)
+            and all(
+                amount <= min(capacity.get(name, 0), limits.amounts.get(name, most))
+                for name, amount in further.items()
+            )
         )
 
-    def keeps_bounds(self, cores: int, memory: int, storage: tuple[int, ...]) -> bool:
-        shape = builders.terms(duration=self.duration, cores=cores, memory=memory, storage=storage)
+    def keeps_bounds(
+        self, cores: int, memory: int, storage: tuple[int, ...], further: dict[str, int]
+    ) -> bool:
+        shape = builders.terms(
+            duration=self.duration, cores=cores, memory=memory, storage=storage, amounts=further
+        )
         capability = self.site.capability
         to_stage = bytes_to_stage(self.demand, capability, self.site.lookups)
         found = quote(capability, shape, to_stage)
@@ -153,7 +186,9 @@ class Oracle:
         size = self.demand.cores
         for cores in range(size.min, (size.max or size.min) + 1):
             amounts = cores, memory, tuple(storage)
-            if self.is_within_limits(*amounts) and self.keeps_bounds(*amounts):
+            if self.is_within_limits(*amounts, self.least) and self.keeps_bounds(
+                *amounts, self.least
+            ):
                 yield amounts
 
 

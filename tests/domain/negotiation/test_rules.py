@@ -99,6 +99,7 @@ def is_better(one: Offer, other: Offer) -> bool:
     def respects(offer: Offer) -> dict[str, float]:
         return (
             {"cores": offer.terms.cores, "memory": offer.terms.memory}
+            | offer.terms.amounts
             | {f"storage {i}": size for i, size in enumerate(offer.terms.storage)}
             | {f"cost {c.type}": -(c.max or 0) for c in offer.costs["session"]}
             | {f"metric {m.type}": m.min or 0 for m in offer.metrics["session"]}
@@ -196,6 +197,8 @@ def one_step_less(message: Message) -> list[Message]:
         case ("min" | "max") as side if "[" in path and "storage" not in path:
             step = 0.001 if side == "min" else -0.001
             less = str(float(to) + step) if to else ""
+        case _ if not to:
+            less = ""
         case _:
             less = str(int(to) + (1 if int(message.values["from"]) > int(to) else -1))
     values = message.values | {"to": less}

@@ -15,6 +15,7 @@ from tests.domain import builders
 from tests.domain.builders import NOW
 
 RULES = Rules(hold=6, least_hold=2, offers=4, patience=3)
+GPUS = "gpus"
 CARBON = kinds.COST_CARBON
 MONETARY = kinds.COST_MONETARY
 PERFORMANCE = kinds.METRIC_COMPUTE
@@ -53,6 +54,7 @@ def _sites(draw: st.DrawFn, name: str, mood: Mood) -> tuple[Site, list[Booking]]
         MEMORY: draw(st.integers(1, 4)) + more,
         STORAGE: draw(st.integers(0, 5)) + more,
         OUTPUTS: draw(st.integers(1, 2)),
+        GPUS: draw(st.integers(0, 3)) + more,
     }
     limits = Limits()
     if mood is Mood.TIGHT and draw(st.booleans()):
@@ -61,6 +63,7 @@ def _sites(draw: st.DrawFn, name: str, mood: Mood) -> tuple[Site, list[Booking]]
             memory=draw(st.none() | st.integers(1, 4)),
             storage=draw(st.none() | st.integers(1, 5)),
             duration=draw(st.none() | st.integers(1, 8)),
+            amounts=draw(st.sampled_from([{}, {GPUS: 1}, {GPUS: 2}])),
         )
     site = builders.site(
         name,
@@ -96,7 +99,10 @@ def _bookings(draw: st.DrawFn, capacity: dict[str, int]) -> Booking:
 
 PRICES: list[tuple[Price, ...]] = [
     (),
-    (Price(type=MONETARY, per_session=1, per_core_hour=3600, uncertainty=0.1),),
+    (
+        Price(type=MONETARY, per_session=1, per_core_hour=3600, uncertainty=0.1),
+        Price(type=MONETARY, per_amount_hour={GPUS: 1800}),
+    ),
     (
         Price(type=MONETARY, per_memory_hour=720, per_storage_hour=360, per_gib_staged=0.5),
         Price(type=CARBON, per_core_hour=100, uncertainty=0.5),
@@ -121,7 +127,9 @@ def _requests(draw: st.DrawFn, mood: Mood) -> dict[str, Any]:
     window = write_epochs(start, max(start, NOW) + draw(st.integers(shortest, 40)))
     duration = write_seconds(draw(st.integers(1, 8)))
     parts: dict[str, Any] = {
-        "compute": builders.compute(cores=draw(_ranges(4)), memory=draw(_ranges(4))),
+        "compute": builders.compute(
+            cores=draw(_ranges(4)), memory=draw(_ranges(4)), amounts=draw(_further())
+        ),
         "storage": [builders.storage(f"s{i}", size=draw(_ranges(2))) for i in range(stores)],
         "data": [
             builders.data(storage=None if home == stores else f"s{home}", checks=draw(_checks()))
@@ -133,6 +141,13 @@ def _requests(draw: st.DrawFn, mood: Mood) -> dict[str, Any]:
         parts["costs"] = draw(st.lists(_costs(), max_size=2))
         parts["metrics"] = draw(st.lists(_metrics(), max_size=2))
     return builders.body(**parts)
+
+
+def _further() -> st.SearchStrategy[dict[str, Any]]:
+    """Mostly nothing, and rarely what no site here counts."""
+    some = _ranges(3).filter(lambda size: size is not None)
+    names = st.sampled_from([GPUS, GPUS, GPUS, "licences"])
+    return st.just({}) | st.just({}) | st.dictionaries(names, some, max_size=1)
 
 
 @st.composite

@@ -1,6 +1,6 @@
 """An offer set: a table of offers, or the reasons for a NO and what would make it a YES."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -32,6 +32,9 @@ def table(offers: Sequence[ExecutionSession], here: Here) -> Table:
     """One row for each offer, the broker's favourite first."""
     costs, metrics = _types([o.costs for o in offers]), _types([o.metrics for o in offers])
     shown = Table("#", "starts", "lasts", "cores", "memory", box=None, header_style="bold")
+    counted = list(dict.fromkeys(name for o in offers for name in _counted(o)))
+    for name in counted:
+        shown.add_column(words.plain(name))
     for name in (*costs, *metrics):
         shown.add_column(words.type_name(name))
     shown.add_column("expires in")
@@ -43,6 +46,7 @@ def table(offers: Sequence[ExecutionSession], here: Here) -> Table:
             words.duration(available.duration if available else None),
             amount(offer.compute.cores if offer.compute else None),
             amount(offer.compute.memory if offer.compute else None, " GiB"),
+            *(amount(_counted(offer).get(name)) for name in counted),
             *(_quoted(offer.costs, name) for name in costs),
             *(_quoted(offer.metrics, name) for name in metrics),
             words.left(offer.expires, here),
@@ -81,6 +85,10 @@ def suggestion(message: Message) -> str | None:
 def text_of(message: Message) -> str:
     """What a message says; its kind where it says nothing."""
     return words.plain(message.message or message.template or words.type_name(message.kind))
+
+
+def _counted(offer: ExecutionSession) -> Mapping[str, Range]:
+    return offer.compute.amounts if offer.compute else {}
 
 
 def _note(message: Message) -> Text:

@@ -168,7 +168,9 @@ def name_of(component: Component | None) -> str:
 def _detail(component: LifecycleComponent) -> str:
     match component:
         case SimpleCompute():
-            return f"{amount(component.cores)} cores, {amount(component.memory, ' GiB')}"
+            sizes = [f"{amount(component.cores)} cores", amount(component.memory, " GiB")]
+            further = component.amounts.items()
+            return ", ".join([*sizes, *(f"{amount(n)} {words.plain(name)}" for name, n in further)])
         case SimpleStorage():
             return amount(component.size, " GiB")
         case _:

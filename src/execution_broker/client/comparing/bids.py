@@ -29,7 +29,8 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 class Bid(msgspec.Struct, frozen=True, kw_only=True):
-    """An offer of one broker, by its name. Cores, GiB, seconds; costs and metrics by their type.
+    """An offer of one broker, by its name. Cores, GiB, seconds; costs and metrics by their type,
+    further amounts by name.
 
     It may start in [`start`, `latest`]. `is_dominated`: another one is in nothing worse and in
     something better.
@@ -46,6 +47,7 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True):
     storage: int
     costs: dict[str, Bounds]
     metrics: dict[str, Bounds]
+    amounts: dict[str, int] = {}
     is_dominated: bool = False
 
 
@@ -66,6 +68,7 @@ def bid_of(broker: str, offer: ExecutionSession, now: datetime) -> Bid:
         storage=sum(_least("storage", part.size) for part in offer.storage),
         costs=_bounds(offer.costs),
         metrics=_bounds(offer.metrics),
+        amounts=_amounts(offer),
     )
 
 
@@ -118,6 +121,11 @@ def _least(what: str, size: Range | None) -> int:
     if not 0 <= size.min <= _LARGEST or (size.max is not None and size.max < size.min):
         raise Nonsense(f"its {what} make no sense")
     return size.min
+
+
+def _amounts(offer: ExecutionSession) -> dict[str, int]:
+    further = offer.compute.amounts if offer.compute else {}
+    return {name: _least(name[:40], size) for name, size in list(further.items())[:_MOST_TYPES]}
 
 
 def _bounds(values: tuple[Cost, ...] | tuple[Metric, ...]) -> dict[str, Bounds]:

@@ -41,6 +41,8 @@ def dominates(one: Bid, other: Bid) -> bool:
     """
     if one.costs.keys() != other.costs.keys() or one.metrics.keys() != other.metrics.keys():
         return False
+    if one.amounts.keys() != other.amounts.keys():
+        return False
     ours, theirs = _worth(one), _worth(other)
     return ours != theirs and all(a >= b for a, b in zip(ours, theirs, strict=True))
 
@@ -76,7 +78,8 @@ def _worth(bid: Bid) -> tuple[float, ...]:
     sizes = (bid.cores, bid.memory, bid.storage)
     costs = (-bid.costs[type_].max for type_ in sorted(bid.costs))
     metrics = (bid.metrics[type_].min for type_ in sorted(bid.metrics))
-    return (*times, *sizes, *costs, *metrics)
+    further = (bid.amounts[name] for name in sorted(bid.amounts))
+    return (*times, *sizes, *further, *costs, *metrics)
 
 
 def _cost(bid: Bid) -> tuple[float, ...]:

@@ -26,6 +26,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     storage: int
     costs: dict[str, float]
     metrics: dict[str, float]
+    amounts: dict[str, Range] = {}
 
 
 def wanted_of(request: Request, now: datetime) -> Wanted:
@@ -38,6 +39,7 @@ def wanted_of(request: Request, now: datetime) -> Wanted:
         duration=_duration(schedule.duration if schedule else None),
         cores=(compute.cores if compute else None) or Range(),
         memory=(compute.memory if compute else None) or Range(),
+        amounts=dict(compute.amounts) if compute else {},
         storage=sum(part.size.min or 0 for part in asked.storage if part.size),
         costs={c.type: c.max for c in asked.costs if c.type and c.max is not None},
         metrics={m.type: m.min for m in asked.metrics if m.type and m.min is not None},
@@ -62,8 +64,9 @@ def _faults(bid: Bid, wanted: Wanted) -> Iterator[str]:
             yield "it may start after the window that was asked for"
     if bid.duration < wanted.duration:
         yield "it is shorter than was asked for"
-    yield from _size("cores", bid.cores, wanted.cores)
-    yield from _size("memory", bid.memory, wanted.memory)
+    sizes = {"cores": wanted.cores, "memory": wanted.memory, **wanted.amounts}
+    offered = {"cores": bid.cores, "memory": bid.memory, **bid.amounts}
+    yield from (fault for what in sizes for fault in _size(what, offered.get(what, 0), sizes[what]))
     if bid.storage < wanted.storage:
         yield "it has less storage than was asked for"
     nothing = Bounds(float("inf"), float("inf"))

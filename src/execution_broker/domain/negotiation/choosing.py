@@ -1,6 +1,7 @@
 """Chooses the offers of one answer: the earliest, and what is worth choosing beside it (N6, N7)."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -111,18 +112,26 @@ def _least(prospect: Prospect, shape: Terms, price: Price) -> Slot | None:
 
 
 def _grow(prospect: Prospect, least: Terms) -> Terms:
-    """As many cores, then as much memory, then storage, as there is room for within the most
-    that was asked for and every bound."""
+    """As many cores, then as much memory, then of each further amount, then storage, as there is
+    room for within the most that was asked for and every bound."""
     demand = prospect.demand
     terms = least
     cores = min(demand.cores.max or 0, _room(prospect, terms, CORES))
     terms = _largest(prospect, terms, terms.cores, cores, lambda n: {"cores": n})
     memory = min(demand.memory.max or 0, _room(prospect, terms, MEMORY))
     terms = _largest(prospect, terms, terms.memory, memory, lambda n: {"memory": n})
+    for name, size in demand.amounts.items():
+        most = min(size.max or 0, _room(prospect, terms, name))
+        change = partial(_with_amount, terms, name)
+        terms = _largest(prospect, terms, terms.amounts[name], most, change)
     wanted = sum(part.size.max or part.size.min for part in demand.storage)
     most = min(prospect.trial.site.most(STORAGE), _room(prospect, terms, STORAGE))
     extra = min(wanted, most) - sum(terms.storage)
     return _largest(prospect, terms, 0, extra, lambda n: {"storage": spread(demand.storage, n)})
+
+
+def _with_amount(terms: Terms, name: str, number: int) -> dict[str, Any]:
+    return {"amounts": {**terms.amounts, name: number}}
 
 
 def _room(prospect: Prospect, terms: Terms, name: str) -> int:
@@ -177,7 +186,8 @@ def _dominates(one: Offer, other: Offer) -> bool:
 
 
 def _sizes(terms: Terms) -> tuple[float, ...]:
-    return (terms.cores, terms.memory, *terms.storage)
+    further = (terms.amounts[name] for name in sorted(terms.amounts))
+    return (terms.cores, terms.memory, *further, *terms.storage)
 
 
 def _worth(offer: Offer) -> dict[tuple[str, str], float]:

@@ -6,12 +6,20 @@ from typing import Final
 
 import msgspec
 
-from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, UNITS
+from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, UNITS, further
 from execution_broker.domain.capability import ExecutableSupport
-from execution_broker.domain.demand import COMPUTE, EXECUTABLE, Lookup, Size, data_key
+from execution_broker.domain.demand import (
+    COMPUTE,
+    EXECUTABLE,
+    Lookup,
+    Size,
+    amount_place,
+    data_key,
+)
 from execution_broker.domain.iso8601 import write_duration, write_seconds
 from execution_broker.domain.messages import (
     CAPPED,
+    NO_SUCH_AMOUNT,
     NOT_ALLOWED,
     TOO_LONG,
     TOO_MUCH,
@@ -31,6 +39,7 @@ from execution_broker.models.kinds import short
 from execution_broker.models.resources import SimpleData
 
 _IDENTITY: Final = {"location", "image", "mode"}
+_UNITS: Final = "units"
 _COMMON: Final = set(LifecycleComponent.__struct_fields__)
 
 
@@ -42,11 +51,12 @@ def fit(case: Case) -> None:
     _fit_locations(case)
     if case.flavour is None:
         case.change(
-            cores=_fit_amount(case, CORES, case.demand.cores, "compute"),
-            memory=_fit_amount(case, MEMORY, case.demand.memory, "memory"),
+            cores=_fit_amount(case, CORES, case.demand.cores, "compute", "compute.cores"),
+            memory=_fit_amount(case, MEMORY, case.demand.memory, "memory", "compute.memory"),
         )
     else:
         fit_flavour(case, case.flavour)
+    _fit_further(case)
     fit_storage(case)
     _fit_outputs(case)
     _fit_duration(case)
@@ -160,11 +170,34 @@ def _fit_location(case: Case, place: str, key: str, location: str | None) -> Non
         case.refuse(UNREACHABLE(place=place, location=where, reason=fault, path=place))
 
 
-def _fit_amount(case: Case, name: str, asked: Size, resource: str) -> Size:
+def _fit_further(case: Case) -> None:
+    """Each further amount within what one session can have; one that is not counted here is told
+    with those that are."""
+    found = {}
+    here = [name for name in further(case.site.capability.capacity) if case.site.most(name) > 0]
+    for name, asked in case.demand.amounts.items():
+        place = amount_place(name)
+        if name in here:
+            found[name] = _fit_amount(case, name, asked, name, place)
+            continue
+        case.faults.append(
+            NO_SUCH_AMOUNT(
+                platform=case.site.name,
+                place=place,
+                name=name,
+                known=", ".join(here) or "none",
+                path=place,
+                from_=asked.min,
+                to="",
+            )
+        )
+    case.change(amounts=found)
+
+
+def _fit_amount(case: Case, name: str, asked: Size, resource: str, place: str) -> Size:
     """The size within what one session can have here."""
     most = case.site.most(name)
-    place = f"{COMPUTE}.{name}"
-    asked = _refuse_more(case, name, asked, resource)
+    asked = _refuse_more(case, name, asked, resource, place)
     if asked.min <= most:
         if asked.max is None or asked.max <= most:
             return asked
@@ -175,7 +208,7 @@ def _fit_amount(case: Case, name: str, asked: Size, resource: str) -> Size:
     values = {
         "place": place,
         "wanted": asked.min,
-        "units": UNITS[name],
+        "units": UNITS.get(name, _UNITS),
         "resource": resource,
         "platform": case.site.name,
         "limit": most,
@@ -188,19 +221,19 @@ def _fit_amount(case: Case, name: str, asked: Size, resource: str) -> Size:
     return Size(most)
 
 
-def _refuse_more(case: Case, name: str, asked: Size, resource: str) -> Size:
+def _refuse_more(case: Case, name: str, asked: Size, resource: str, place: str) -> Size:
     """Where the policy refuses requests that could use more: the size with less as its most."""
     maximum = case.site.maximum(name)
     if maximum is None or maximum.over == "cap" or asked.max is None:
         return asked
     if asked.max <= maximum.most:
         return asked
-    path = f"{COMPUTE}.{name}.max"
+    path = f"{place}.max"
     case.relax(
         TOO_MUCH(
-            place=f"{COMPUTE}.{name}",
+            place=place,
             wanted=asked.max,
-            units=UNITS[name],
+            units=UNITS.get(name, _UNITS),
             resource=resource,
             platform=case.site.name,
             limit=maximum.most,

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from execution_broker.domain.capability import Flavour
-from execution_broker.domain.demand import Demand, Size
+from execution_broker.domain.demand import Demand, Size, amount_place
 from execution_broker.domain.iso8601 import (
     write_epoch,
     write_epochs,
@@ -97,6 +97,7 @@ class _Ways:
             yield from self._less_memory()
         else:
             yield from self._smaller()
+        yield from self._fewer_of_each()
         yield from self._less_storage()
         yield from self._shorter()
 
@@ -156,6 +157,19 @@ class _Ways:
             and all(is_kept(bound, quote) for bound in metrics)
             and self._has_room(demand)
         )
+
+    def _fewer_of_each(self) -> Iterator[dict[str, Any]]:
+        """Of each further amount on its own."""
+        amounts = self.demand.amounts
+        for name, size in amounts.items():
+
+            def fewer(number: int, name: str = name) -> dict[str, Any]:
+                return {"amounts": {**amounts, name: Size(number)}}
+
+            number = self._most(1, size.min - 1, fewer)
+            if number is not None:
+                path = f"{amount_place(name)}.min"
+                yield _less(path, f"{number} of {name}", size.min, number)
 
     def _less_storage(self) -> Iterator[dict[str, Any]]:
         """Only of the storage that could give the most: one suggestion for the dimension."""

@@ -1,19 +1,17 @@
 """A site: one platform as negotiation sees it, and one demand on it while it is judged."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from execution_broker.domain.amounts import CORES, MEMORY, STORAGE
+from execution_broker.domain.amounts import CORES
 from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.capability import Capability, Flavour
 from execution_broker.domain.demand import Demand, Lookup
 from execution_broker.domain.policy import Maximum
 from execution_broker.domain.simulation import takes
 from execution_broker.models.message import Message
-
-_LIMITED: Final = frozenset({CORES, MEMORY, STORAGE})
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,18 +36,11 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     def most(self, amount: str) -> int:
         """The most of an amount that one session can have here, were nothing booked."""
-        most = min(self.capability.capacity.get(amount, 0), self.calendar.capacity.get(amount, 0))
-        if amount not in _LIMITED:
-            return most
-        limit: int | None = getattr(self.capability.limits, amount)
-        maximum = self.maximum(amount)
-        most = most if limit is None else min(most, limit)
-        return most if maximum is None else min(most, maximum.most)
+        return min(self.capability.most(amount), self.calendar.capacity.get(amount, 0))
 
     def maximum(self, amount: str) -> Maximum | None:
-        """What the policy says of the most cores, memory or storage of a session."""
-        found: Maximum | None = getattr(self.capability.policy, amount)
-        return found
+        """What the policy says of the most of an amount that a session can have."""
+        return self.capability.policy.maximum(amount)
 
     def takes(self, demand: Demand) -> bool:
         """Whether the site is there for such demands at all."""

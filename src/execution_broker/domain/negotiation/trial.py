@@ -39,6 +39,7 @@ class Trial:
             cores=demand.cores.min,
             memory=demand.memory.min,
             storage=tuple(part.size.min for part in demand.storage),
+            amounts={name: size.min for name, size in demand.amounts.items()},
         )
 
     def quote(self, demand: Demand) -> Quote:

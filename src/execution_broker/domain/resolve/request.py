@@ -24,7 +24,7 @@ from execution_broker.domain.resolve.parts import (
 )
 from execution_broker.domain.resolve.references import Directory
 from execution_broker.domain.resolve.report import Report
-from execution_broker.domain.resolve.sizes import read_size
+from execution_broker.domain.resolve.sizes import read_amounts, read_size
 from execution_broker.domain.resolve.window import read_window
 from execution_broker.models.component import Component, Cost, Metric
 from execution_broker.models.execution import ExecutionRequest
@@ -32,7 +32,8 @@ from execution_broker.models.message import Message
 from execution_broker.models.resources import SimpleCompute, SimpleStorage
 
 MOST_OF_A_KIND: Final = 500
-"""The most storage, data or volumes of one session: every one of them is several steps."""
+"""The most storage, data, volumes or further amounts of one session: of the former every one is
+several steps."""
 
 _GIB: Final = 1 << 30
 
@@ -83,6 +84,7 @@ class _Resolver:
         request, report = self.request, self.report
         self._check_parts()
         cores, memory = self._compute()
+        amounts = read_amounts(report, self.compute.amounts)
         storage = self._storage()
         data = self._data(storage)
         volumes = self._volumes()
@@ -96,6 +98,7 @@ class _Resolver:
             compute=self.compute,
             cores=cores,
             memory=memory,
+            amounts=amounts,
             storage=tuple(storage),
             data=data,
             volumes=volumes,
@@ -110,6 +113,7 @@ class _Resolver:
     def _is_too_large(self) -> bool:
         """Checked before anything else, so that no answer takes longer than it should."""
         sizes = {part: len(places) for part, places in self.places.items()}
+        sizes["compute amounts"] = len(self.compute.amounts)
         for place, costs, metrics in self._bounds():
             sizes[f"{place} costs".strip()] = len(costs)
             sizes[f"{place} metrics".strip()] = len(metrics)

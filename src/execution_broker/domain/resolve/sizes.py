@@ -1,9 +1,16 @@
 """Reads amounts: at least one, the least not above the most, defaults where nothing is said."""
 
-from execution_broker.domain.demand import Size
-from execution_broker.domain.messages import BAD_VALUE, REVERSED_RANGE
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from execution_broker.domain.amounts import CORES, FURTHER_NAME, MEMORY, STORAGE, UNITS
+from execution_broker.domain.demand import Size, amount_place
+from execution_broker.domain.messages import BAD_VALUE, NOT_ALLOWED, REVERSED_RANGE
 from execution_broker.domain.resolve.report import Report
 from execution_broker.models.resources import Range
+
+_NAME: Final = re.compile(FURTHER_NAME)
 
 
 def read_size(report: Report, place: str, asked: Range | None, default: int, units: str) -> Size:
@@ -35,6 +42,27 @@ def read_size(report: Report, place: str, asked: Range | None, default: int, uni
         )
         return Size(least, least)
     return Size(least, _at_least(report, f"{place}.max", asked.max, least))
+
+
+def read_amounts(report: Report, asked: Mapping[str, Range]) -> dict[str, Size]:
+    """The further amounts asked for, by name. What has a place of its own is asked for there."""
+    places = {CORES: "compute.cores", MEMORY: "compute.memory", STORAGE: "storage"}
+    found = {}
+    for name, wanted in asked.items():
+        place = amount_place(name)
+        if name in UNITS:
+            where = places.get(name)
+            there = f"it is asked for as {where}" if where else "its platform books it by itself"
+            report.refuse(NOT_ALLOWED(place=place, reason=there, path=place))
+            continue
+        if not _NAME.fullmatch(name):
+            reason = "an amount has a name of letters, digits, - and _"
+            report.refuse(
+                NOT_ALLOWED(place="compute.amounts", reason=reason, path="compute.amounts")
+            )
+            continue
+        found[name] = read_size(report, place, wanted, 1, "of them")
+    return found
 
 
 def _at_least(report: Report, place: str, value: int | None, least: int) -> int | None:

@@ -43,6 +43,11 @@ def _put(element: Any, value: Any, plain: Any, item: str, space: str | None) -> 
             for part, plain_part in zip(value, plain, strict=True):
                 child = etree.SubElement(element, _name(item, space))
                 _put(child, part, plain_part, ITEM, space)
+        case dict() if any(isinstance(one, msgspec.Struct) for one in value.values()):
+            for key, one in value.items():
+                child = etree.SubElement(element, _name(ITEM, space))
+                child.set("name", _clean(key))
+                _put(child, one, plain[key], ITEM, space)
         case dict():
             _put_map(element, plain)
         case _:

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from execution_broker.domain.amounts import UNITS, FurtherName
 from execution_broker.domain.capability import Limits, Price, Quality, Timings
 from execution_broker.models import kinds
 
@@ -23,6 +24,9 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `root`: where session directories go. `cores`, `memory` (GiB) and `storage` (GiB) are what is
     offered in all; by default storage is what is free, less `reserve` (GiB) and the outputs.
+    `amounts`: what else is counted, by name (gpus, licences), and how much there is in all; a
+    session that asks for some has `BROKER_AMOUNT_<NAME>` in its environment. Which of them are
+    its own the broker does not say.
     `outputs_capacity` and `outputs` are MiB, in all and for each session; `outputs_files` is how
     many files are kept of one session, for `retention` seconds.
 
@@ -50,6 +54,7 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     memory: Positive | None = None
     storage: Natural | None = None
     reserve: Natural = 5
+    amounts: dict[FurtherName, Natural] = {}
     outputs_capacity: Natural = 20480
     outputs: Natural = 512
     outputs_files: Positive = 10_000
@@ -68,3 +73,7 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     limits: Limits = Limits()
     timings: Timings = Timings()
     description: str = "This machine"
+
+    def __post_init__(self) -> None:
+        for name in sorted(self.amounts.keys() & UNITS.keys()):
+            raise ValueError(f"amounts: {name} has a key of its own")

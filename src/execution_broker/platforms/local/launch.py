@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from execution_broker.domain.amounts import variable_of
 from execution_broker.models.resources import SimpleCompute
 from execution_broker.platforms.local.components import memory_of
 from execution_broker.platforms.local.config import LocalConfig
@@ -112,5 +113,6 @@ def environment_of(
         "MPLCONFIGDIR": str(scratch / "matplotlib"),
         **dict.fromkeys(_THREADS, str(cores)),
         "BROKER_CORES": str(cores),
+        **{variable_of(name): str(size.min or 0) for name, size in compute.amounts.items()},
         **config.environment,
     }

@@ -18,6 +18,7 @@ def capacity(config: LocalConfig, root: Path, results: Path) -> dict[str, int]:
         MEMORY: config.memory or max(1, _memory() // _GIB),
         STORAGE: _storage(config, root, results) if config.storage is None else config.storage,
         OUTPUTS: config.outputs_capacity,
+        **config.amounts,
     }
 
 

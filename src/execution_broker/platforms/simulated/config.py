@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from execution_broker.domain.amounts import FurtherName
 from execution_broker.domain.capability import Flavour, Limits, Timings
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -110,7 +111,6 @@ DataWord = Literal[
     "ivoa-data-resource",
     "skao-data-resource",
 ]
-Changeable = Literal["duration", "cores", "memory"]
 EXECUTABLES: Final[tuple[ExecutableWord, ...]] = (
     "docker-container",
     "singularity-container",
@@ -136,9 +136,11 @@ class SimulatedConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     requests they really make. `world`: the file that everything happens in, shared by all processes
     of this machine that simulate the same place. `seed`: another one gives other delays and faults.
 
-    `capacity` in all, by amount: cores, memory (GiB), storage (GiB), outputs (MiB), or names of
-    one's own. `flavours` are fixed sizes of compute. `executables` and `data`: the kinds it takes.
-    `changeable`: what can be changed of a session that was accepted; of a flavour, only how long.
+    `capacity` in all, by amount: cores, memory (GiB), storage (GiB), outputs (MiB), and by names of
+    one's own what else it counts (gpus, licences), which requests ask for as `compute.amounts`.
+    `flavours` are fixed sizes of compute. `executables` and `data`: the kinds it takes.
+    `changeable`: what can be changed of a session that was accepted: `duration`, `cores`, `memory`,
+    and amounts of one's own by name; of a flavour neither cores nor memory.
     `cached_images` (patterns) and `cached_data` (sha256) are here already: they take no time.
 
     `timings` is what it promises, `delays` is what happens; staging data takes as long as its size
@@ -153,12 +155,12 @@ class SimulatedConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     takes: Literal["marked", "everything"] = "marked"
     world: str | None = None
     seed: int = 0
-    capacity: dict[str, Natural] = msgspec.field(default_factory=lambda: dict(_CAPACITY))
+    capacity: dict[FurtherName, Natural] = msgspec.field(default_factory=lambda: dict(_CAPACITY))
     flavours: tuple[Flavour, ...] = ()
     limits: Limits = Limits()
     executables: tuple[ExecutableWord, ...] = EXECUTABLES
     data: tuple[DataWord, ...] = DATA
-    changeable: frozenset[Changeable] = frozenset({"duration", "cores", "memory"})
+    changeable: frozenset[str] = frozenset({"duration", "cores", "memory"})
     cached_images: tuple[str, ...] = ()
     cached_data: frozenset[str] = frozenset()
     timings: Timings = Timings(

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from execution_broker.domain import messages
+from execution_broker.domain.amounts import CORES, MEMORY, further
 from execution_broker.domain.capability import Capability, ExecutableSupport
 from execution_broker.domain.demand import COMPUTE, EXECUTABLE
 from execution_broker.domain.errors import ConfigurationError, Permanent, Transient
@@ -71,6 +72,7 @@ class SimulatedPlatform:
         self._results = context.results
         for result in config.results:
             _require_plain(name, result)
+        _require_known(name, config)
         file = Path(config.world) if config.world else context.directory / "world.sqlite"
         self._world = World(file, f"{context.instance}/{name}")
 
@@ -91,7 +93,7 @@ class SimulatedPlatform:
             images=config.cached_images,
             outputs=config.outputs,
             retention=config.retention,
-            changeable=config.changeable & {"duration"} if config.flavours else config.changeable,
+            changeable=config.changeable - ({CORES, MEMORY} if config.flavours else set()),
             simulates=config.takes,
             description=config.description,
         )
@@ -286,6 +288,16 @@ def _new(text: str, seen: Mapping[str, int]) -> tuple[StreamPart, ...]:
     offset = seen.get("stdout", 0)
     new = text.encode()[offset:]
     return (StreamPart("stdout", offset, new),) if new else ()
+
+
+def _require_known(platform: str, config: SimulatedConfig) -> None:
+    known = {"duration", CORES, MEMORY, *further(config.capacity)}
+    unknown = sorted(config.changeable - known)
+    if unknown:
+        raise ConfigurationError(
+            f"platforms.{platform}.changeable: {unknown[0]} is nothing that can be changed here.",
+            f"Known: {', '.join(sorted(known))}.",
+        )
 
 
 def _require_plain(platform: str, file: str) -> None:

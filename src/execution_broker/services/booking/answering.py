@@ -7,8 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from execution_broker.domain import messages
-from execution_broker.domain.amounts import UNITS
+from execution_broker.domain.budget import most_of, over_budget
 from execution_broker.domain.calendar import envelope
 from execution_broker.domain.composition import component_keys, compose_session
 from execution_broker.domain.demand import COMPUTE, EXECUTABLE, SESSION
@@ -186,28 +185,20 @@ class _Answer:
 
     def _over_budget(self, scene: Scene, yes: Yes) -> Message | None:
         held = scene.held_by.get(self._caller.key, {})
-        for name, amount in self._most(yes).items():
-            limit = self._answering.budget.get(name)
-            if limit is not None and held.get(name, 0) + amount > limit:
-                resource = f"{UNITS.get(name, '')} of {name}".removeprefix("cores of ").strip()
-                return messages.BUDGET_USED(held=held.get(name, 0), resource=resource, limit=limit)
-        return None
+        return over_budget(self._answering.budget, held, self._most(yes))
 
     def _count(self, scene: Scene, yes: Yes) -> None:
         """What is held now counts for the next errand of the same identity."""
         if self._answering.budget:
-            held = scene.held_by.setdefault(self._caller.key, {})
-            for name, amount in self._most(yes).items():
-                held[name] = held.get(name, 0) + amount
+            scene.hold_more(self._caller.key, self._most(yes))
 
     def _most(self, yes: Yes) -> dict[str, int]:
         """The most of each amount that the offers hold at any time on any platform."""
-        most: dict[str, int] = {}
-        for offers in self._by_platform(yes.offers).values():
-            for booking in envelope([bookings_of(offer.terms) for offer in offers]):
-                for name, amount in booking.amounts.items():
-                    most[name] = max(most.get(name, 0), amount)
-        return most
+        return most_of(
+            booking
+            for offers in self._by_platform(yes.offers).values()
+            for booking in envelope([bookings_of(offer.terms) for offer in offers])
+        )
 
     def _by_platform(self, offers: tuple[Offer, ...]) -> dict[int, list[Offer]]:
         found: dict[int, list[Offer]] = {}

@@ -1,14 +1,15 @@
 """Changing what was offered or is running: a new hold, which can be refused (B6)."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from execution_broker.domain import messages
+from execution_broker.domain.budget import most_of, over_budget
 from execution_broker.domain.calendar import envelope
 from execution_broker.domain.changing import (
     DURATION,
-    PATHS,
     TEXTS,
     Bounds,
     changeable,
@@ -25,7 +26,7 @@ from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import DeltaUpdate, EnumUpdate, IntegerUpdate, StringUpdate
 from execution_broker.models.update import Update as AnyUpdate
 from execution_broker.services.booking.choosing import Choice, Decided, Guard
-from execution_broker.services.booking.scene import Scene
+from execution_broker.services.booking.scene import Scene, holds
 from execution_broker.services.views import elapsed, phase_now, refusal
 from execution_broker.storage.records import Located, StoredSession
 from execution_broker.transitions.living import note_schedule, say
@@ -34,9 +35,14 @@ from execution_broker.transitions.living import note_schedule, say
 class Change(Choice):
     """Change an amount, the name or the description. Conflict lists what is possible."""
 
-    def __init__(self, located: Located, guard: Guard, update: AnyUpdate) -> None:
+    def __init__(
+        self, located: Located, guard: Guard, update: AnyUpdate, budget: Mapping[str, int]
+    ) -> None:
+        """`budget`: the most that its owner may hold in unanswered offers (B8)."""
         super().__init__(located.offerset, located.uuid, guard)
         self._update = update
+        self._budget = budget
+        self.identity = located.identity if budget else None
 
     def decide(self, scene: Scene) -> Decided:
         session, _ = self.chosen(scene)
@@ -44,9 +50,9 @@ class Change(Choice):
         match update:
             case StringUpdate(value=value) if path in TEXTS:
                 _rename(session, path, value, scene)
-            case IntegerUpdate() | DeltaUpdate() if path in PATHS:
-                _resize(session, update, path, scene)
-            case StringUpdate() | EnumUpdate() | IntegerUpdate() | DeltaUpdate():
+            case IntegerUpdate() | DeltaUpdate():
+                _resize(session, update, path, scene, self._budget)
+            case StringUpdate() | EnumUpdate():
                 raise refusal(session, scene.now, "changed like that")
         scene.save(session)
         return Decided(session, scene.now)
@@ -64,7 +70,11 @@ def _rename(session: StoredSession, path: str, value: str, scene: Scene) -> None
 
 
 def _resize(
-    session: StoredSession, update: IntegerUpdate | DeltaUpdate, path: str, scene: Scene
+    session: StoredSession,
+    update: IntegerUpdate | DeltaUpdate,
+    path: str,
+    scene: Scene,
+    budget: Mapping[str, int],
 ) -> None:
     phase = phase_now(session, scene.now)
     capability = session.platform_capability()
@@ -78,8 +88,10 @@ def _resize(
     before = session.terms
     session.terms = changed(before, capability, bounds[path].name, value)
     if phase is SessionPhase.OFFERED:
-        _hold_anew(session, bounds[path], value, scene)
+        _hold_anew(session, bounds[path], value, scene, budget)
     else:
+        added = {bounds[path].name: value - bounds[path].now}
+        _check_budget(session, added, scene, budget)
         _book_anew(session, before, bounds[path], value, scene)
     units = bounds[path].units
     said = messages.CHANGED(path=path, before=bounds[path].now, after=value, units=units)
@@ -87,8 +99,11 @@ def _resize(
     note_schedule(session, scene.now)
 
 
-def _hold_anew(session: StoredSession, bounds: Bounds, value: int, scene: Scene) -> None:
+def _hold_anew(
+    session: StoredSession, bounds: Bounds, value: int, scene: Scene, budget: Mapping[str, int]
+) -> None:
     """Replace the hold of all offers of the answer, if there is room for the new one."""
+    held = scene.held(session.offerset)
     scene.let_go(session.offerset)
     offers = [
         offer
@@ -98,7 +113,23 @@ def _hold_anew(session: StoredSession, bounds: Bounds, value: int, scene: Scene)
     here = [bookings_of(o.terms) for o in offers if o.platform == session.platform]
     if value > bounds.now and not scene.fits(session.platform, envelope(here)):
         raise _no_room(session, bounds, value)
+    wanted = most_of(booking for taken in holds(offers) for booking in taken.bookings)
+    added = {name: amount - held.get(name, 0) for name, amount in wanted.items()}
+    _check_budget(session, added, scene, budget)
     scene.hold(offers)
+    scene.hold_more(session.identity, added)
+
+
+def _check_budget(
+    session: StoredSession, added: Mapping[str, int], scene: Scene, budget: Mapping[str, int]
+) -> None:
+    """To enlarge is a new hold, even where it is confirmed at once (B6, B8)."""
+    over = over_budget(budget, scene.held_by.get(session.identity, {}), added)
+    if over is not None:
+        raise Conflict(
+            f"{over.message} The session {session.uuid} stays as it is.",
+            "Answer your other offers, or ask for less.",
+        )
 
 
 def _book_anew(

@@ -29,7 +29,7 @@ class Choice:
     """About one offer of a stored answer."""
 
     platforms: frozenset[int] = frozenset()
-    identity = None
+    identity: int | None = None
     repetition = None
 
     def __init__(self, offerset: int, uuid: UUID, guard: Guard) -> None:

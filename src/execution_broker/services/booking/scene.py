@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from execution_broker.domain.amounts import Booking
+from execution_broker.domain.amounts import Amounts, Booking
+from execution_broker.domain.budget import most_of
 from execution_broker.domain.calendar import Calendar, envelope
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
@@ -109,6 +110,20 @@ class Scene:
         """End what is booked for some components of a session."""
         mine = set(components)
         self._end([b for b in self._booked if b.session == session.id and b.component in mine])
+
+    def held(self, offerset: int) -> dict[str, int]:
+        """The most of each amount that a locked answer holds at any time."""
+        return most_of(
+            Booking({one.name: one.amount}, one.start, one.end)
+            for one in self._booked
+            if one.offerset == offerset and one.session is None and one.counts_at(self.now)
+        )
+
+    def hold_more(self, identity: int, added: Amounts) -> None:
+        """What an identity holds beside what it held when this began, for errands to come (B8)."""
+        held = self.held_by.setdefault(identity, {})
+        for name, amount in added.items():
+            held[name] = held.get(name, 0) + amount
 
     def hold(self, offers: Sequence[StoredSession]) -> None:
         """Hold what these offers of one answer need, until they expire (B2)."""
