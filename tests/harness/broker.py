@@ -136,6 +136,10 @@ class Broker:
         await until(is_released, seconds)
         return await self.session(caller, uuid)
 
+    def is_embedded(self) -> bool:
+        """Whether it uses SQLite."""
+        return isinstance(self.opened[0], SqliteDatabase)
+
     async def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the database says, for looking behind the scenes. Parameters are `?`."""
         opened = self.opened[0]

@@ -62,7 +62,7 @@ def audit(config: ConfigFile = None, json: Json = False) -> None:
 
 
 def poke(config: ConfigFile = None, json: Json = False) -> None:
-    """Let everything that waits look now: retries, upkeep, timers. What is not due waits on."""
+    """Let everything that waits look or try again now: retries, polls, upkeep. Timers stay."""
     with guarded(json) as where:
         from execution_broker.factory import operating
 

@@ -58,6 +58,9 @@ RELEASES: Final = frozenset(
     }
 )
 
+TIMERS: Final = frozenset({StepKind.BEGIN, StepKind.END})
+"""The kinds that wait for an instant which was promised, and for nothing else."""
+
 
 class PlannedStep(msgspec.Struct, frozen=True):
     """`cost` in seconds. `needs`: keys of steps that must be COMPLETED before this one.

@@ -53,7 +53,7 @@ class StatusService:
         return await self._database.read(work)
 
     async def poke(self) -> int:
-        """Let every READY step look now whether it has something to do; how many there were."""
+        """Let what waits to look or to try again do so now; how many steps there were."""
         return await self._database.write(steps.poke)
 
     async def _ready(self, connection: Connection) -> tuple[Check, ...]:

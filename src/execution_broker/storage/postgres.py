@@ -122,8 +122,8 @@ class PostgresDatabase:
             transaction = PostgresConnection(connection, self.shift)
             try:
                 result = await work(transaction)
-            except BaseException:
-                await connection.execute("ROLLBACK")
+            except BaseException:  # a cancelled caller's transaction ends as well
+                await _roll_back(connection)
                 raise
             is_idle = begin is not _READ and not transaction.has_changed
             await connection.execute("ROLLBACK" if is_idle else "COMMIT")
@@ -151,6 +151,15 @@ class PostgresDatabase:
                     },
                 )
             return self._pool
+
+
+async def _roll_back(connection: Any) -> None:
+    """What was raised goes on, whatever becomes of this: a connection that cannot even roll back
+    is cut, so that nobody gets it with a transaction half done."""
+    try:
+        await connection.execute("ROLLBACK")
+    except _AWAY:
+        connection.terminate()
 
 
 async def _leave_as_it_is(connection: Any) -> None:

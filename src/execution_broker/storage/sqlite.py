@@ -101,10 +101,9 @@ class SqliteDatabase:
             try:
                 result = _finish(work(transaction))
                 connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:  # a full disk has rolled back already
+            finally:
+                if connection.in_transaction:  # not so after COMMIT, nor where a disk was full
                     connection.execute("ROLLBACK")
-                raise
         except sqlite3.OperationalError as error:
             raise _unavailable(error, self.path) from error
         for one in transaction.measured:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from execution_broker.domain.lifecycle import StepPhase, move_step
 from execution_broker.domain.measures import Measure
-from execution_broker.domain.plan import RELEASES, StepKind
+from execution_broker.domain.plan import RELEASES, TIMERS, StepKind
 from execution_broker.storage.database import Connection, Row
 from execution_broker.storage.documents import decode, encode
 from execution_broker.storage.records import LeasedStep
@@ -224,8 +224,12 @@ async def put_back(
 
 
 async def poke(connection: Connection) -> int:
-    """Let every READY step look now whether it has something to do; how many there were."""
-    number = await connection.execute("poke", now=await connection.clock())
+    """Let every READY step that waits to look or to try again do so now; how many there were.
+
+    Timers stay: their time is a promise, and where there are many sessions they are many.
+    """
+    now = await connection.clock()
+    number = await connection.execute("poke", now=now, timers=list(TIMERS))
     connection.ring()
     return number
 

@@ -16,7 +16,7 @@ ADMINISTRATION: Final = (
         handler=handlers.poke,
         access=Access.ADMINISTRATOR,
         operation_id="Poke",
-        summary="Let everything that waits look now whether it has something to do.",
+        summary="Let everything that waits look or try again now: retries, polls, upkeep.",
         answers={
             HTTPStatus.OK: Answer("How many steps look.", Poked),
             HTTPStatus.FORBIDDEN: ONLY_ADMINISTRATOR,

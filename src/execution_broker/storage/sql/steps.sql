@@ -74,9 +74,9 @@ WHERE session_id {among:sessions} AND phase = 'WAITING' AND NOT EXISTS (
       )
 );
 
--- poke: Let what is put back, and what comes later, look now whether it is due.
+-- poke: Let what is put back, and upkeep, look now; a timer only where it failed and waits to retry.
 UPDATE step SET due_at = :now, free_at = :now
-WHERE phase = 'READY' AND free_at > :now;
+WHERE phase = 'READY' AND free_at > :now AND (failures > 0 OR NOT kind {among:timers});
 
 -- end_step: Give a step its end phase.
 UPDATE step
