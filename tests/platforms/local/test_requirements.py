@@ -2,6 +2,9 @@
 
 import base64
 import hashlib
+import json
+import os
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 from execution_broker.domain.errors import Permanent, Transient
 from execution_broker.domain.requirements import requirements_key
 from execution_broker.models.executable import JupyterNotebook
+from execution_broker.platforms.local.installing import locked
 from execution_broker.platforms.local.platform import LocalPlatform
 from execution_broker.ports.data import Stage
 from execution_broker.ports.platform import Life, PlatformContext
@@ -129,6 +133,61 @@ async def test_only_names_with_versions_are_requirements(
     await course.release()
 
 
+def environment(directory: Path, size: int | None = None, age: float = 0) -> Path:
+    """One that is there already; with a size it is ready, and was used so many seconds ago."""
+    directory.mkdir(parents=True)
+    (directory / "pyvenv.cfg").touch()
+    if size is not None:
+        marker = directory / "ready.json"
+        marker.write_text(json.dumps({"size": size}))
+        used = time.time() - age
+        os.utime(marker, (used, used))
+    return directory
+
+
+async def test_what_is_too_old_or_too_large_goes_and_what_a_session_has_stays(
+    offline: Local, staging: Stage, notebook: Notebook, context: PlatformContext
+) -> None:
+    """Also an environment for all notebooks, of an earlier configuration."""
+    course = Course(offline, staging, notebook("x = 1", requirements=("gadget",)))
+    await course.prepare()
+    (own,) = environments(context)
+    os.utime(own / "ready.json", (0, 0))
+    kernels, others = context.directory / "kernel", own.parent
+    held = environment(kernels / "held", 100 << 20, age=7200)
+    old = environment(kernels / "old", 1 << 20, age=7200)
+    young = environment(kernels / "young", 1 << 20, age=60)
+    large = environment(others / "large", 99 << 20, age=30)
+    unfinished = environment(others / "unfinished")
+    (chosen,) = context.directory.glob("sessions/*/broker/*/control/environment.json")
+    chosen.write_text(json.dumps({"base": held.name, "own": own.name}))
+
+    platform = offline(environments_age=3600)
+    await platform.holdings()
+    assert not any(one.exists() for one in (old, unfinished))
+    assert all(one.exists() for one in (own, held, young, large))
+    await offline(environments_size=98).holdings()
+    assert not large.exists()
+    assert young.exists()
+    assert (await platform.report()).requirements == {requirements_key(["gadget"])}
+
+    await course.release()
+    await platform.holdings()
+    assert not own.exists()
+    assert not held.exists()
+    assert young.exists()
+    assert sorted(path.name for path in kernels.glob("*.log")) == []
+
+
+async def test_one_that_is_being_made_stays(offline: Local, context: PlatformContext) -> None:
+    made = environment(context.directory / "environments" / "made")
+    with locked(made):
+        await offline().holdings()
+        assert made.exists()
+    await offline().holdings()
+    assert not made.exists()
+
+
 async def test_those_that_nobody_uses_go_when_there_are_too_many(
     offline: Local, staging: Stage, notebook: Notebook, context: PlatformContext
 ) -> None:
@@ -144,6 +203,7 @@ async def test_those_that_nobody_uses_go_when_there_are_too_many(
     await first.release()
     await second.release()
     await third.prepare()
+    await offline(environments=1).holdings()
     assert len(environments(context)) == 1
     assert (await offline().report()).requirements == {requirements_key(["numpy"])}
     await third.release()

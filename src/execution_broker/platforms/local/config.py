@@ -34,9 +34,11 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     jupyter-server (jupyterlab for a page to look at). By default the platform makes an environment
     with all these and `packages` (requirement strings), from where pip is configured for.
     `pip_options` are further options for every installation, like `--find-links` and a directory.
-    `install_limit`: seconds that an installation may take. `environments`: how many with the
-    requirements of single notebooks are kept; wheels alone are installed there, unless
-    `pip_options` has `--only-binary` and `:none:`.
+    `install_limit`: seconds that an installation may take. Where single notebooks have requirements
+    wheels alone are installed, unless `pip_options` has `--only-binary` and `:none:`.
+    `environments`: how many are kept, with the requirements of notebooks or with other `packages`,
+    for `environments_age` seconds after the last use, `environments_size` MiB in all; what a
+    session uses always is.
 
     `idle`: seconds without any activity after which an interactive session comes to its end; 0:
     never. `processes`: the most processes and threads that a session may have at the same time.
@@ -64,6 +66,8 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     pip_options: tuple[str, ...] = ()
     install_limit: Positive = 1800
     environments: Positive = 20
+    environments_age: Natural = 30 * 86400
+    environments_size: Natural = 20480
     idle: Natural = 3600
     processes: Positive = 1024
     environment: dict[str, str] = {}

@@ -16,8 +16,8 @@ from execution_broker.domain import messages
 from execution_broker.domain.errors import Permanent, Transient
 from execution_broker.models.executable import Mode
 from execution_broker.platforms.local.config import LocalConfig
-from execution_broker.platforms.local.files import write_json
-from execution_broker.platforms.local.installing import Failure, Installer, locked, log_of
+from execution_broker.platforms.local.installing import Failure, Installer, locked, log_of, taken
+from execution_broker.platforms.local.keeping import is_ready, mark_ready, mark_used
 
 _NEEDED: Final = ("ipykernel>=6.29", "jupyter-server>=2.14", "jupyterlab>=4.2", "papermill>=2.6")
 _MODES: Final[dict[Mode, frozenset[str]]] = {
@@ -51,6 +51,11 @@ class KernelEnvironment:
         return self._given or self._directory / "bin" / "python"
 
     @property
+    def name(self) -> str | None:
+        """What it is called where environments are made; None for one that the operator names."""
+        return None if self._given else self._directory.name
+
+    @property
     def stamp(self) -> str:
         """What tells this environment from others. Quick: asked for every report."""
         try:
@@ -63,7 +68,7 @@ class KernelEnvironment:
         """Whether it is there. Quick: asked for every report."""
         if self._given is not None:
             return os.access(self._given, os.X_OK)
-        return self._marker.exists() and os.access(self.python, os.X_OK)
+        return is_ready(self._directory) and os.access(self.python, os.X_OK)
 
     async def modes(self) -> tuple[Mode, ...]:
         """The modes that notebooks can be run in here; none when it cannot be used."""
@@ -76,13 +81,18 @@ class KernelEnvironment:
         return tuple(mode for mode, needed in _MODES.items() if needed <= found)
 
     async def prepare(self, mode: Mode) -> bool:
-        """Make it when it is missing. False while another process is making it."""
+        """Make it when it is missing. False while another process is making it.
+
+        Whoever calls has told of its `name` before: so it is not removed meanwhile.
+        """
         if self._given is not None:
             await self._check(self._given, mode)
             return True
-        if self.ready():
-            return True
         self._directory.parent.mkdir(parents=True, exist_ok=True)
+        with taken(self._directory) as is_ours:
+            if is_ours and self.ready():
+                mark_used(self._directory)
+                return True
         with locked(self._directory) as lock:
             if lock is None:
                 return False
@@ -93,16 +103,12 @@ class KernelEnvironment:
                 ) or await self._installer.install(self._directory, lock, self._requirements)
                 if failure is not None:
                     raise self._error(failure)
-                write_json(self._marker, {"requirements": self._requirements})
+                mark_ready(self._directory, requirements=self._requirements)
         return True
 
     async def has_page(self) -> bool:
         """Whether a Jupyter server here has JupyterLab to show. Only once it is prepared."""
         return "jupyterlab" in await self._probe(self.python)
-
-    @property
-    def _marker(self) -> Path:
-        return self._directory / "ready.json"
 
     async def _check(self, python: Path, mode: Mode) -> None:
         missing = _MODES[mode] - await self._probe(python)

@@ -76,10 +76,23 @@ def log_of(directory: Path) -> Path:
 def locked(directory: Path) -> Iterator[int | None]:
     """A lock on an environment that children share: held until the last of them has ended. None
     when somebody else has it."""
+    with _locked(directory, fcntl.LOCK_EX) as lock:
+        yield lock
+
+
+@contextlib.contextmanager
+def taken(directory: Path) -> Iterator[bool]:
+    """Whether nobody makes or removes an environment; then nobody will until the end."""
+    with _locked(directory, fcntl.LOCK_SH) as lock:
+        yield lock is not None
+
+
+@contextlib.contextmanager
+def _locked(directory: Path, how: int) -> Iterator[int | None]:
     path = directory.with_name(f"{directory.name}.lock")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         yield None

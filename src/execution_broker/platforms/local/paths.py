@@ -29,8 +29,9 @@ class Control:
 
     @property
     def environment(self) -> Path:
-        """The name of the environment with the notebook's requirements; written before it is made,
-        so that nobody removes it."""
+        """The names of the environment for all notebooks (`base`) and of the one with this
+        notebook's requirements (`own`); written before they are made, so that nobody removes
+        them."""
         return self.directory / "environment.json"
 
     @property

@@ -85,13 +85,14 @@ async def prepare_executable(site: Site, order: Order) -> Outcome:
     """The notebook, and an environment for it. NotYet while another session is making that."""
     notebook = notebook_of(order.component, site.name)
     source = source_of(notebook)
+    paths = await site.in_thread("Making the session", lambda: site.make(order))
+    if not paths.control.environment.exists():
+        _choose(paths, base=site.kernel.name)
     if not await site.kernel.prepare(mode_of(notebook)):
         return NotYet()
-    paths = await site.in_thread("Making the session", lambda: site.make(order))
     if notebook.requirements:
-        name = site.environments.name(notebook.requirements)
-        with disk_errors("Choosing the environment"):
-            write_json(paths.control.environment, {"name": name})
+        own = site.environments.name(notebook.requirements)
+        _choose(paths, base=site.kernel.name, own=own)
         if not await site.environments.prepare(notebook.requirements):
             return NotYet()
     staged = await order.stage.put(
@@ -121,6 +122,11 @@ async def prepare_compute(site: Site, order: Order) -> Outcome:
             return await _serve(site, order, paths)
         case _ as never:
             assert_never(never)
+
+
+def _choose(paths: SessionPaths, **names: str | None) -> None:
+    with disk_errors("Choosing the environment"):
+        write_json(paths.control.environment, {k: name for k, name in names.items() if name})
 
 
 async def _make_ready(
@@ -203,8 +209,8 @@ def _why(state: State | Exit, paths: SessionPaths) -> str:
 
 def _kernel_python(site: Site, paths: SessionPaths) -> Path:
     """The Python that executes the cells."""
-    chosen = read_json(paths.control.environment)
-    return site.kernel.python if chosen is None else site.environments.python(chosen["name"])
+    chosen = read_json(paths.control.environment) or {}
+    return site.environments.python(chosen["own"]) if "own" in chosen else site.kernel.python
 
 
 def _data_variables(files: Mapping[str, tuple[DataBase, Path]]) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """Releasing: stop, keep the outputs, remove everything; and find what was left behind."""
 
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -59,9 +61,12 @@ async def release_storage(site: Site, order: Order) -> Outcome:
 
 
 async def holdings(site: Site) -> Sequence[Holding]:
-    """Sessions that have a directory, and those of which something runs without one."""
+    """Sessions that have a directory, and those of which something runs without one. Environments
+    that nobody needs any more are removed on this occasion: it comes again and again."""
 
     def look() -> list[Holding]:
+        with suppress(OSError):  # what cannot be removed now is tried again the next time
+            site.trim_environments(time.time())
         found = [Holding(held.session, str(held.paths.directory)) for held in site.sessions.all()]
         with_directory = {holding.session for holding in found}
         for pid, session in _running(site):

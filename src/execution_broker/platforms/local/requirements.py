@@ -1,13 +1,12 @@
 """Environments with what single notebooks require, each on top of the one for all notebooks.
 
 An environment is named by its content: the Python below it, the options for pip and the
-requirements. So sessions that require the same share it; it is made once and never changed. The
-least recently used that no session uses go, when there are more than the configuration allows.
+requirements. So sessions that require the same share it; it is made once and never changed.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +15,9 @@ from execution_broker.domain.errors import Permanent, Transient
 from execution_broker.domain.requirements import is_requirement, requirements_key
 from execution_broker.platforms.local.config import LocalConfig
 from execution_broker.platforms.local.environment import KernelEnvironment, said_by
-from execution_broker.platforms.local.files import read_json, remove_tree, write_json
+from execution_broker.platforms.local.files import remove_tree
 from execution_broker.platforms.local.installing import Failure, Installer, locked, log_of
+from execution_broker.platforms.local.keeping import is_ready, mark_ready, mark_used, marked
 
 _MOST: Final = 100
 _SHOWN: Final = 5
@@ -32,15 +32,11 @@ class Environments:
         config: LocalConfig,
         base: KernelEnvironment,
         directory: Path,
-        used: Callable[[], frozenset[str]],
     ) -> None:
-        """`used` tells the names of the environments that sessions have or are about to have."""
         options = (*_ONLY_WHEELS, *config.pip_options)
         self._base = base
         self._directory = directory
         self._installer = Installer(options, config.install_limit)
-        self._most = config.environments
-        self._used = used
 
     def name(self, requirements: Sequence[str]) -> str:
         """The name of the environment with these requirements, made or not.
@@ -56,26 +52,24 @@ class Environments:
 
     def keys(self) -> frozenset[str]:
         """The keys of the sets of requirements that are ready. Quick: asked for every report."""
-        found = (read_json(marker) or {} for marker in self._directory.glob("*/ready.json"))
-        stamp = self._base.stamp
+        stamp, found = self._base.stamp, marked(self._directory)
         return frozenset(str(one["key"]) for one in found if one.get("base") == stamp)
 
     async def prepare(self, requirements: Sequence[str]) -> bool:
         """Make the environment with these requirements where it is missing; the one for all
         notebooks is there. False while another process has it.
 
-        Whoever calls has told `used` of its name before: so it is not removed meanwhile.
+        Whoever calls has told of its name before: so it is not removed meanwhile.
         """
         directory = self._directory / self.name(requirements)
         self._directory.mkdir(parents=True, exist_ok=True)
         with locked(directory) as lock:
             if lock is None:
                 return False
-            if (directory / "ready.json").exists():
-                (directory / "ready.json").touch()
-                return True
-            await self._make(directory, lock, requirements)
-        self._remove_unused()
+            if is_ready(directory):
+                mark_used(directory)
+            else:
+                await self._make(directory, lock, requirements)
         return True
 
     async def _make(self, directory: Path, lock: int, requirements: Sequence[str]) -> None:
@@ -94,18 +88,7 @@ class Environments:
             log_of(directory).unlink(missing_ok=True)
             raise _error(failure)
         log_of(directory).unlink(missing_ok=True)
-        marker = {"key": requirements_key(requirements), "base": self._base.stamp}
-        write_json(directory / "ready.json", marker)
-
-    def _remove_unused(self) -> None:
-        """Those beyond the most that are kept, oldest first, and what was never finished."""
-        every = [path for path in self._directory.iterdir() if path.is_dir()]
-        ready = sorted((path for path in every if _age(path)), key=_age)
-        over = ready[: max(0, len(ready) - self._most)]
-        for directory in [*over, *(path for path in every if not _age(path))]:
-            with locked(directory) as lock:
-                if lock is not None and directory.name not in self._used():
-                    remove_tree(directory)
+        mark_ready(directory, key=requirements_key(requirements), base=self._base.stamp)
 
 
 def _require_sound(requirements: Sequence[str]) -> None:
@@ -131,11 +114,3 @@ def _require_sound(requirements: Sequence[str]) -> None:
 def _error(failure: Failure) -> Permanent | Transient:
     said = messages.REQUIREMENTS_FAILED(reason=" | ".join(failure.lines[-_SHOWN:])[-1000:])
     return Permanent(said) if failure.is_hopeless else Transient(said)
-
-
-def _age(directory: Path) -> int:
-    """When it was used last; 0 for one that is not ready."""
-    try:
-        return (directory / "ready.json").stat().st_mtime_ns
-    except OSError:
-        return 0

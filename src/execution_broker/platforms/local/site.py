@@ -12,6 +12,7 @@ from execution_broker.domain.errors import Transient
 from execution_broker.platforms.local.config import LocalConfig
 from execution_broker.platforms.local.environment import KernelEnvironment
 from execution_broker.platforms.local.files import read_json
+from execution_broker.platforms.local.keeping import Limits, trim
 from execution_broker.platforms.local.launch import marks
 from execution_broker.platforms.local.paths import SessionPaths
 from execution_broker.platforms.local.requirements import Environments
@@ -31,9 +32,8 @@ class Site:
         self.context = context
         self.sessions = Sessions(root, directory / "register")
         self.kernel = KernelEnvironment(config, directory / "kernel")
-        self.environments = Environments(
-            config, self.kernel, directory / "environments", self._environments_used
-        )
+        self.environments = Environments(config, self.kernel, directory / "environments")
+        self._places = directory / "kernel", directory / "environments"
         self.kinds: Mapping[str, DataKind] = context.data_kinds
 
     def paths(self, order: Order) -> SessionPaths:
@@ -55,9 +55,20 @@ class Site:
         with disk_errors(what):
             return await asyncio.to_thread(work)
 
+    def trim_environments(self, now: float) -> None:
+        """Remove those that no session uses and the configuration does not allow any more. `now` in
+        seconds since 1970. Blocks; OSError when one cannot be removed."""
+        config = self.config
+        limits = Limits(
+            config.environments, config.environments_age, config.environments_size << 20
+        )
+        trim(self._places, limits, self._environments_used, now)
+
     def _environments_used(self) -> frozenset[str]:
+        """Those that a session has chosen, and the one for all notebooks."""
         chosen = (read_json(held.paths.control.environment) for held in self.sessions.all())
-        return frozenset(str(one["name"]) for one in chosen if one is not None)
+        names = {name for one in chosen if one is not None for name in one.values()}
+        return frozenset(str(name) for name in {*names, self.kernel.name})
 
 
 @contextmanager
