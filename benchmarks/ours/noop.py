@@ -14,7 +14,7 @@ from execution_broker.domain.plan import Plan, StepKind
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.phases import SessionPhase
 from execution_broker.steps.base import Applied, Completed, Failed
-from execution_broker.storage import bookings, identities, sessions, steps
+from execution_broker.storage import bookings, identities, offersets, sessions, steps
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.documents import encode
 from execution_broker.storage.records import LeasedStep, NewOfferSet, StoredSession
@@ -107,7 +107,7 @@ async def _add_sessions(
     connection: Connection, owner: int, platform: int, count: int, now: datetime
 ) -> list[int]:
     plans = encode({platform: Plan(())})
-    (offerset,) = await sessions.add_offersets(
+    (offerset,) = await offersets.add(
         connection,
         [
             NewOfferSet(
@@ -140,7 +140,7 @@ async def _add_sessions(
         )
         for _ in range(count)
     ]
-    await sessions.add_sessions(connection, new)
+    await sessions.add(connection, new)
     return [session.id for session in new]
 
 

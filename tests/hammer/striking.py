@@ -21,7 +21,7 @@ from execution_broker.models.reading import read_request
 from execution_broker.models.update import DeltaUpdate
 from execution_broker.steps.release import end_bookings
 from execution_broker.steps.upkeep import store_report
-from execution_broker.storage import sessions
+from execution_broker.storage import offersets, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.transitions import ending
 from execution_broker.transitions.expiring import expire
@@ -154,7 +154,7 @@ class _Striker:
     async def _sweep(self) -> None:
         async def work(connection: Connection) -> None:
             now = await connection.clock()
-            await expire(connection, await sessions.expired_offersets(connection, now, 50), now)
+            await expire(connection, await offersets.expired(connection, now, 50), now)
 
         await self._made.database.write(work)
 

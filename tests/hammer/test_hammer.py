@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from execution_broker.storage import auditing, sessions
+from execution_broker.storage import auditing, offersets
 from execution_broker.storage.database import Connection
 from execution_broker.transitions.expiring import expire
 from tests.hammer.nest import Order, Report
@@ -87,7 +87,7 @@ async def _end_all(made: Broker) -> None:
 
     async def sweep(connection: Connection) -> int:
         now = await connection.clock()
-        expired = await sessions.expired_offersets(connection, now, 100)
+        expired = await offersets.expired(connection, now, 100)
         await expire(connection, expired, now)
         return len(expired)
 

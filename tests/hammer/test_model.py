@@ -35,7 +35,7 @@ from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import DeltaUpdate
 from execution_broker.steps.upkeep import store_report
-from execution_broker.storage import auditing, sessions
+from execution_broker.storage import auditing, offersets
 from execution_broker.storage.database import Connection
 from execution_broker.transitions.expiring import expire
 from tests.hammer.striking import end
@@ -188,7 +188,7 @@ class Booking(RuleBasedStateMachine):
     def sweep(self) -> None:
         async def work(connection: Connection) -> None:
             now = await connection.clock()
-            await expire(connection, await sessions.expired_offersets(connection, now, 100), now)
+            await expire(connection, await offersets.expired(connection, now, 100), now)
 
         self.run(self.made.database.write(work))
 

@@ -9,7 +9,7 @@ from execution_broker.domain.offer import Terms
 from execution_broker.domain.plan import Plan
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.phases import ComponentPhase, SessionPhase
-from execution_broker.storage import bookings, identities, sessions
+from execution_broker.storage import bookings, identities, offersets, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.storage.documents import encode
 from execution_broker.storage.records import NewOfferSet, StoredComponent, StoredSession
@@ -29,6 +29,7 @@ TERMS = Terms(
 
 class Rows(NamedTuple):
     session: StoredSession
+    answer: NewOfferSet
     platform: int
     identity: int
     now: datetime
@@ -54,19 +55,15 @@ async def a_session(database: Any) -> Rows:
         (platform, *_) = await bookings.platforms(connection)
         expires = now + timedelta(minutes=5)
         plans = encode({platform.id: Plan(())})
-        (offerset,) = await sessions.add_offersets(
-            connection,
-            [
-                NewOfferSet(
-                    uuid=uuid4(),
-                    identity=account.caller.key,
-                    document=OfferSetResponse(result="YES"),
-                    plans=plans,
-                    now=now,
-                    expires=expires,
-                )
-            ],
+        answer = NewOfferSet(
+            uuid=uuid4(),
+            identity=account.caller.key,
+            document=OfferSetResponse(result="YES"),
+            plans=plans,
+            now=now,
+            expires=expires,
         )
+        (offerset,) = await offersets.add(connection, [answer])
         new = StoredSession(
             id=0,
             uuid=uuid4(),
@@ -88,10 +85,10 @@ async def a_session(database: Any) -> Rows:
                 for key in ("compute", "executable")
             },
         )
-        await sessions.add_sessions(connection, [new])
+        await sessions.add(connection, [new])
         session = await sessions.by_id(connection, new.id)
         assert session is not None
-        return Rows(session, platform.id, account.caller.key, now)
+        return Rows(session, answer, platform.id, account.caller.key, now)
 
     rows: Rows = await database.write(work)
     return rows

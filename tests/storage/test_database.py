@@ -3,17 +3,28 @@
 import asyncio
 import sqlite3
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from execution_broker.domain.errors import Unavailable
-from execution_broker.storage import identities, migrate, migrate_postgres, revision, sessions
-from execution_broker.storage.database import Connection
+from execution_broker.storage import (
+    events,
+    identities,
+    migrate,
+    migrate_postgres,
+    offersets,
+    revision,
+    sessions,
+)
+from execution_broker.storage.database import Connection, Glance
 from execution_broker.storage.records import NewEvent
 from execution_broker.storage.sqlite import SqliteDatabase
 from execution_broker.storage.statements import statements
@@ -39,14 +50,47 @@ async def test_writers_wait_for_each_other_and_lose_nothing(database: Any) -> No
         now = await connection.clock()
         await sessions.lock(connection, [rows.session.id])
         event = NewEvent("test", None, {}, now)
-        await sessions.add_event(connection, rows.session.id, event)
+        await events.add(connection, rows.session.id, event)
 
     await asyncio.gather(*(database.write(add) for _ in range(50)))
-    events = await database.read(lambda c: sessions.events_after(c, rows.session.id, 0))
-    assert len(events) == 50
+    log = await database.read(lambda c: events.after(c, rows.session.id, 0))
+    assert len(log) == 50
     session = await database.read(lambda c: sessions.by_id(c, rows.session.id))
     assert session is not None
     assert session.events == 50
+
+
+async def test_rows_made_together_have_their_keys_in_order(database: Any) -> None:
+    rows = await a_session(database)
+    new = [msgspec.structs.replace(rows.answer, uuid=uuid4()) for _ in range(40)]
+    ids = await database.write(lambda c: offersets.add(c, new))
+    assert ids == sorted(ids)
+    for id_, one in zip(ids, new, strict=True):
+        seen = await database.look(partial(offersets.see, uuid=one.uuid))
+        assert seen is not None
+        assert (seen.offerset.id, seen.offers) == (id_, [])
+        assert seen.offerset.expires == one.expires
+
+
+async def test_a_look_sees_what_a_transaction_sees_at_the_time_of_the_database(
+    database: Any,
+) -> None:
+    rows = await a_session(database)
+    database.shift = timedelta(hours=5)
+    seen = await database.look(partial(sessions.see, uuid=rows.session.uuid))
+    assert seen is not None
+    assert seen.session == await database.read(lambda c: sessions.by_id(c, rows.session.id))
+    later = seen.now - rows.now
+    assert timedelta(hours=5) <= later < timedelta(hours=5, minutes=10)
+
+
+async def test_a_look_is_one_statement(database: Any) -> None:
+    async def two(glance: Glance) -> None:
+        await identities.by_name(glance, "somebody")
+        await identities.by_name(glance, "somebody")
+
+    with pytest.raises(RuntimeError, match="needs a transaction"):
+        await database.look(two)
 
 
 async def test_a_saved_session_reads_the_same(database: Any) -> None:
@@ -59,7 +103,7 @@ async def test_a_saved_session_reads_the_same(database: Any) -> None:
     await database.write(lambda c: sessions.save(c, session, rows.now))
     assert await database.read(lambda c: sessions.by_uuid(c, session.uuid)) == session
     assert session.events == 1
-    (event,) = await database.read(lambda c: sessions.events_after(c, session.id, 0))
+    (event,) = await database.read(lambda c: events.after(c, session.id, 0))
     assert event == NewEvent("test", "compute", {"a": [1]}, rows.now)
 
 
@@ -84,7 +128,9 @@ async def test_work_that_awaits_something_else_is_refused(tmp_path: Path) -> Non
 async def test_every_statement_has_a_sentence_and_is_unique() -> None:
     texts = [file.read_text() for file in Path(migrate.__file__).with_name("sql").iterdir()]
     heads = [line for text in texts for line in text.splitlines() if line.startswith("-- ")]
-    assert len(heads) == len(statements())
+    parts = [head for head in heads if head.startswith("-- part ")]
+    assert len(heads) - len(parts) == len(statements())
+    assert len({head.partition(":")[0] for head in heads}) == len(heads)
     assert all(head.rstrip().endswith(".") for head in heads)
 
 
@@ -160,7 +206,7 @@ async def test_a_lock_without_a_change_keeps_others_waiting_until_it_ends(databa
 
     async def change(connection: Connection) -> None:
         await sessions.lock(connection, [rows.session.id])
-        await sessions.add_event(
+        await events.add(
             connection, rows.session.id, NewEvent("test", None, {}, await connection.clock())
         )
         order.append("changed")

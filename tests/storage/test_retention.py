@@ -9,7 +9,7 @@ import msgspec
 from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.execution import OfferSetResponse
-from execution_broker.storage import repetitions, retention, sessions, steps
+from execution_broker.storage import offersets, repetitions, retention, sessions, steps
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import NewOfferSet
 from tests.storage.rows import Rows, a_session
@@ -73,4 +73,4 @@ async def _add_old(connection: Connection, rows: Rows) -> None:
         expires=None,
     )
     answers = [msgspec.structs.replace(answer, uuid=uuid4()) for _ in range(OLD)]
-    await sessions.add_offersets(connection, answers)
+    await offersets.add(connection, answers)

@@ -11,7 +11,7 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.metering import PrometheusMeter
 from execution_broker.models.phases import SessionPhase
 from execution_broker.steps.base import Applied, Completed
-from execution_broker.storage import sessions, steps
+from execution_broker.storage import events, sessions, steps
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Lease
@@ -51,8 +51,8 @@ async def test_events_are_gapless_and_end_with_the_phase(tmp_path: Path) -> None
         assert stored is not None
         rows = await made.rows("SELECT number FROM event WHERE session_id = ?", stored.id)
         assert sorted(number for (number,) in rows) == list(range(1, stored.events + 1))
-        events = await made.database.read(lambda c: sessions.events_after(c, stored.id, 0))
-        phases = [event.body["phase"] for event in events if event.type == "session-phase"]
+        log = await made.database.read(lambda c: events.after(c, stored.id, 0))
+        phases = [event.body["phase"] for event in log if event.type == "session-phase"]
         assert phases == [
             "OFFERED",
             "ACCEPTED",

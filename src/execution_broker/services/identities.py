@@ -74,9 +74,7 @@ class IdentitiesService:
 
         Unauthenticated if the two do not hold; TooMany after too many that did not.
         """
-        account = await self._database.read(
-            lambda connection: identities.by_name(connection, username)
-        )
+        account = await self._database.look(lambda glance: identities.by_name(glance, username))
         usable = account if account is not None and not account.is_disabled else None
         if usable is not None and self._passwords.knows(username, usable.version, password):
             return usable.caller
@@ -108,8 +106,8 @@ class IdentitiesService:
         """
         claimed = await self._bearers.whose(token)
         url = claimed.issuer.url
-        stored = await self._database.read(
-            lambda connection: identities.by_subject(connection, url, claimed.subject)
+        stored = await self._database.look(
+            lambda glance: identities.by_subject(glance, url, claimed.subject)
         )
         if stored is None or stored.caller.role is not claimed.role:
             stored = await self._database.write(lambda connection: self._keep(connection, claimed))
@@ -149,14 +147,14 @@ class IdentitiesService:
     async def list(self, caller: Caller, after: int = 0) -> IdentityList:
         """Identities in the order they were made; `next` is there if there are more."""
         _need_administrator(caller)
-        found = await self._database.read(lambda c: identities.after(c, after, _PAGE + 1))
+        found = await self._database.look(lambda c: identities.after(c, after, _PAGE + 1))
         page = found[:_PAGE]
         more = str(page[-1].caller.key) if len(found) > _PAGE else None
         return IdentityList(identities=tuple(_shown(one) for one in page), next=more)
 
     async def read_own(self, caller: Caller) -> Identity:
         """The caller, as the database knows it, with the role of this call."""
-        stored = await self._database.read(lambda c: identities.by_name(c, caller.username))
+        stored = await self._database.look(lambda c: identities.by_name(c, caller.username))
         assert stored is not None, "a caller has an identity, and none is ever deleted"
         return _shown(stored._replace(caller=caller))
 

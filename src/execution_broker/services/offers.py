@@ -1,6 +1,5 @@
 """Answers requests: YES with offers that hold, or NO with reasons."""
 
-from functools import partial
 from uuid import UUID
 
 from execution_broker.domain.errors import Forbidden, NotFound
@@ -12,8 +11,8 @@ from execution_broker.services.booking.answering import Answering, Stored
 from execution_broker.services.limits import RequestRate
 from execution_broker.services.repeating import Repeating
 from execution_broker.services.views import Viewing, may_see_all, view_offerset
-from execution_broker.storage import sessions
-from execution_broker.storage.database import Connection, Database
+from execution_broker.storage import offersets
+from execution_broker.storage.database import Database
 
 
 class OffersService:
@@ -53,16 +52,9 @@ class OffersService:
 
     async def read(self, uuid: UUID, caller: Caller | None) -> OfferSetResponse:
         """An answer with its offers as they are now."""
-        return await self._database.read(partial(self._read, uuid, caller))
-
-    async def _read(
-        self, uuid: UUID, caller: Caller | None, connection: Connection
-    ) -> OfferSetResponse:
-        stored = await sessions.offerset_by_uuid(connection, uuid)
-        if stored is None:
+        seen = await self._database.look(lambda glance: offersets.see(glance, uuid))
+        if seen is None:
             raise NotFound(f"There is no offer set {uuid}.", "Check the address.")
-        if not self._viewing.public and not may_see_all(stored.identity, caller):
+        if not self._viewing.public and not may_see_all(seen.offerset.identity, caller):
             raise Forbidden(f"The offer set {uuid} is not yours.", "Sign in as its owner.")
-        offers = await sessions.of_offerset(connection, stored.id)
-        now = await connection.clock()
-        return view_offerset(stored, offers, caller, now, self._viewing.base_url)
+        return view_offerset(seen.offerset, seen.offers, caller, seen.now, self._viewing.base_url)

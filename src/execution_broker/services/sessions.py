@@ -106,7 +106,12 @@ class SessionsService:
         return await repeating.refuse(ExecutionSession(meta=told, phase=SessionPhase.FAILED))
 
     async def read(self, uuid: UUID, caller: Caller | None) -> View:
-        return await self._database.read(partial(self._read, uuid, caller))
+        seen = await self._database.look(lambda glance: sessions.see(glance, uuid))
+        if seen is None:
+            raise _not_there(uuid)
+        if not self._viewing.public and not may_see_all(seen.session.identity, caller):
+            raise _not_yours(uuid)
+        return view_session(seen.session, caller, seen.now, self._viewing.base_url)
 
     async def update(
         self, uuid: UUID, caller: Caller, update: Update, expected: Collection[str] = ()
@@ -179,13 +184,6 @@ class SessionsService:
 
         return await self._database.read(work)
 
-    async def _read(self, uuid: UUID, caller: Caller | None, connection: Connection) -> View:
-        session = await _session(connection, uuid)
-        if not self._viewing.public and not may_see_all(session.identity, caller):
-            raise _not_yours(uuid)
-        now = await connection.clock()
-        return view_session(session, caller, now, self._viewing.base_url)
-
     def _check_unchanged(
         self, caller: Caller, expected: Collection[str], session: StoredSession, now: datetime
     ) -> None:
@@ -200,14 +198,16 @@ class SessionsService:
             )
 
     async def _own(self, uuid: UUID, caller: Caller, connection: Connection) -> StoredSession:
-        session = await _session(connection, uuid)
+        session = await sessions.by_uuid(connection, uuid)
+        if session is None:
+            raise _not_there(uuid)
         if not may_see_all(session.identity, caller):
             raise _not_yours(uuid)
         return session
 
     async def _locate(self, uuid: UUID, caller: Caller) -> Located:
         """Where one's own session is."""
-        located = await self._database.read(lambda connection: sessions.locate(connection, uuid))
+        located = await self._database.look(lambda glance: sessions.locate(glance, uuid))
         if located is None:
             raise _not_there(uuid)
         if not may_see_all(located.identity, caller):
@@ -235,13 +235,6 @@ class SessionsService:
             await sessions.save(connection, session, now)
 
         await self._database.write(work)
-
-
-async def _session(connection: Connection, uuid: UUID) -> StoredSession:
-    session = await sessions.by_uuid(connection, uuid)
-    if session is None:
-        raise _not_there(uuid)
-    return session
 
 
 def _not_there(uuid: UUID) -> NotFound:

@@ -8,7 +8,7 @@ import msgspec
 
 from execution_broker.ports.platform import Holding, Platform
 from execution_broker.steps.release import end_bookings
-from execution_broker.storage import outside, sessions
+from execution_broker.storage import outside, remains, sessions
 from execution_broker.storage.database import Connection, Database
 from execution_broker.transitions import ending
 
@@ -26,7 +26,7 @@ async def unowned(database: Database, platform: Platform) -> list[Holding]:
     """Lists first and reads the rows after: what appears between is in the rows."""
     holdings = await platform.holdings()
     owned = await database.read(
-        lambda connection: sessions.owned(connection, {one.session for one in holdings})
+        lambda connection: remains.owned(connection, {one.session for one in holdings})
     )
     return [one for one in holdings if one.session not in owned]
 
@@ -41,7 +41,7 @@ async def finish_abandoned(
     connection: Connection, platform: int, held: Collection[UUID], now: datetime
 ) -> None:
     """Sessions whose release had failed are released now, if nothing of them is held."""
-    for id_ in await sessions.abandoned(connection, platform):
+    for id_ in await remains.abandoned(connection, platform):
         session = await sessions.locked(connection, id_)
         if session is not None and session.uuid not in held:
             for receipt in await outside.receipts(connection, id_):

@@ -13,7 +13,7 @@ from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.timing import taught
 from execution_broker.steps.base import Applied, PutBack, World
-from execution_broker.storage import bookings, sessions, timings
+from execution_broker.storage import bookings, offersets, remains, timings
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
 from execution_broker.transitions.expiring import expire
@@ -58,7 +58,7 @@ class Sweep(Upkeep):
         result: None,
         now: datetime,
     ) -> Applied:
-        expired = await sessions.expired_offersets(connection, now, _BATCH)
+        expired = await offersets.expired(connection, now, _BATCH)
         await expire(connection, expired, now)
         return PutBack(now if len(expired) == _BATCH else now + self.interval)
 
@@ -96,7 +96,7 @@ class Report(Upkeep):
         """What an offer or a session is still to get stays: its estimate has counted on it."""
         stage = self.world.stage
         if await asyncio.to_thread(stage.is_over):
-            wanted = await self.world.database.read(sessions.wanted_content)
+            wanted = await self.world.database.look(remains.wanted_content)
             await asyncio.to_thread(stage.trim, wanted)
 
 

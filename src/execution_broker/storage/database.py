@@ -24,14 +24,18 @@ class Measured(NamedTuple):
     labels: tuple[str, ...]
 
 
-class Connection(Protocol):
-    """One transaction's connection. Statements are called by their names in `sql/`."""
+class Glance(Protocol):
+    """A connection for one statement that reads. Statements are called by their names in `sql/`."""
 
     async def rows(self, statement: str, /, **values: Any) -> list[Row]: ...
 
     async def row(self, statement: str, /, **values: Any) -> Row | None:
         """The only row, or None."""
         ...
+
+
+class Connection(Glance, Protocol):
+    """One transaction's connection."""
 
     async def execute(self, statement: str, /, **values: Any) -> int:
         """How many rows were changed."""
@@ -59,6 +63,7 @@ class Connection(Protocol):
 
 
 Work = Callable[[Connection], Awaitable[T]]
+Look = Callable[[Glance], Awaitable[T]]
 
 
 class Database(Protocol):
@@ -69,6 +74,11 @@ class Database(Protocol):
 
     async def read(self, work: Work[T]) -> T:
         """Run work that only reads. It sees one consistent state."""
+        ...
+
+    async def look(self, look: Look[T]) -> T:
+        """Run one statement that reads. It sees one state without a transaction, which on a
+        server would cost more than the statement."""
         ...
 
     async def write(self, work: Work[T]) -> T:
@@ -90,3 +100,21 @@ class Database(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class OneStatement:
+    """Sees to it that a look is one statement: two of them might see different states."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._statement: str | None = None
+
+    async def rows(self, statement: str, /, **values: Any) -> list[Row]:
+        if self._statement is not None:
+            raise RuntimeError(f"{statement} after {self._statement} needs a transaction: `read`.")
+        self._statement = statement
+        return await self._connection.rows(statement, **values)
+
+    async def row(self, statement: str, /, **values: Any) -> Row | None:
+        found = await self.rows(statement, **values)
+        return found[0] if found else None

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from execution_broker.domain.identity import Caller, Role
-from execution_broker.storage.database import Connection, Row
+from execution_broker.storage.database import Connection, Glance, Row
 
 
 class StoredAccount(NamedTuple):
@@ -67,7 +67,7 @@ async def add_subject(
     return row is not None
 
 
-async def by_name(connection: Connection, username: str) -> StoredAccount | None:
+async def by_name(connection: Glance, username: str) -> StoredAccount | None:
     return _stored(await connection.row("identity_by_name", username=username))
 
 
@@ -76,11 +76,11 @@ async def by_uuid(connection: Connection, uuid: UUID) -> StoredAccount | None:
     return _stored(await connection.row("identity_by_uuid", uuid=uuid))
 
 
-async def by_subject(connection: Connection, issuer: str, subject: str) -> StoredAccount | None:
+async def by_subject(connection: Glance, issuer: str, subject: str) -> StoredAccount | None:
     return _stored(await connection.row("identity_by_subject", issuer=issuer, subject=subject))
 
 
-async def after(connection: Connection, key: int, most: int) -> list[StoredAccount]:
+async def after(connection: Glance, key: int, most: int) -> list[StoredAccount]:
     """At most so many identities, in the order they were made, after the one with this key."""
     rows = await connection.rows("identities_after", after=key, most=most)
     return [stored for row in rows if (stored := _stored(row)) is not None]

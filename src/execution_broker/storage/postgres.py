@@ -1,18 +1,14 @@
 """PostgreSQL through asyncpg: the engine that scales.
 
 Transactions are READ COMMITTED: a statement after a lock sees what was committed before it (B4).
-The bell is LISTEN and NOTIFY on a connection of its own, never inside a writing transaction, which
-would serialise commits.
 """
 
 import asyncio
 import random
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import asyncpg
 import structlog
@@ -20,34 +16,18 @@ import structlog
 from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.measures import Measure, Meter, NoMeter
-from execution_broker.storage.database import Measured, Row, Work
-from execution_broker.storage.statements import render, statements
+from execution_broker.storage.database import Look, Measured, OneStatement, Row, Work
+from execution_broker.storage.postgres_away import AWAY, unavailable
+from execution_broker.storage.postgres_bell import Bell
+from execution_broker.storage.postgres_dialect import SHIFT, Dialect, dialect, over_arrays
 
 T = TypeVar("T")
 
-_CHANNEL: Final = "execution_broker_steps"
-_DEBOUNCE: Final = 0.01
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _WRITE_SOON: Final = f"{_WRITE}; SET LOCAL synchronous_commit TO off"
 _RETRIES: Final = 10
-_PARAMETER: Final = re.compile(r"(?<!:):([a-z_]\w*)")
-_CHANGES: Final = re.compile(r"^\s*(INSERT|UPDATE|DELETE)\b", re.MULTILINE)
 _AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-_AWAY: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # its protocol, when a server goes in the middle of something
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.ObjectNotInPrerequisiteStateError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-)
 
 _log = structlog.get_logger()
 
@@ -66,12 +46,23 @@ class PostgresDatabase:
         self._url = url
         self._connections = connections
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._inserts: dict[str, str] = {}
         self._opening = asyncio.Lock()
-        self._bell = _Bell(url, self._ring)
+        self._bell = Bell(url, self._ring)
         self._woken = asyncio.Event()
 
     async def read(self, work: Work[T]) -> T:
         return await self._retry(work, _READ)
+
+    async def look(self, look: Look[T]) -> T:
+        try:
+            pool = await self._open()
+            async with pool.acquire() as connection:
+                return await look(
+                    OneStatement(PostgresConnection(connection, self.shift, self._inserts))
+                )
+        except AWAY as error:
+            raise unavailable(error) from error
 
     async def write(self, work: Work[T]) -> T:
         return await self._retry(work, _WRITE)
@@ -110,8 +101,8 @@ class PostgresDatabase:
                 )
                 self.meter.measure(Measure.RETRIES, 1)
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter
-            except _AWAY as error:
-                raise _unavailable(error) from error
+            except AWAY as error:
+                raise unavailable(error) from error
         raise Unavailable("The database could not order this change among others.")
 
     async def _run(self, work: Work[T], begin: str) -> T:
@@ -119,7 +110,7 @@ class PostgresDatabase:
         pool = await self._open()
         async with pool.acquire() as connection:
             await connection.execute(begin)
-            transaction = PostgresConnection(connection, self.shift)
+            transaction = PostgresConnection(connection, self.shift, self._inserts)
             try:
                 result = await work(transaction)
             except BaseException:  # a cancelled caller's transaction ends as well
@@ -167,18 +158,19 @@ async def _leave_as_it_is(connection: Any) -> None:
 
 
 class PostgresConnection:
-    """A transaction on PostgreSQL."""
+    """A transaction on PostgreSQL. `inserts`: what is known of statements for many rows."""
 
-    def __init__(self, connection: Any, shift: timedelta) -> None:
+    def __init__(self, connection: Any, shift: timedelta, inserts: dict[str, str]) -> None:
         self._connection = connection
         self._shift = shift
+        self._inserts = inserts
         self.rung = False
         self.has_changed = False
         self.measured: list[Measured] = []
 
     async def rows(self, statement: str, /, **values: Any) -> list[Row]:
-        sql, names = self._prepare(statement)
-        found = await self._connection.fetch(sql, *(values[name] for name in names))
+        said = self._say(statement)
+        found = await self._connection.fetch(said.sql, *self._in_order(said, values))
         return [dict(row) for row in found]
 
     async def row(self, statement: str, /, **values: Any) -> Row | None:
@@ -186,23 +178,31 @@ class PostgresConnection:
         return found[0] if found else None
 
     async def execute(self, statement: str, /, **values: Any) -> int:
-        sql, names = self._prepare(statement)
-        status: str = await self._connection.execute(sql, *(values[name] for name in names))
+        said = self._say(statement)
+        status: str = await self._connection.execute(said.sql, *self._in_order(said, values))
         return int(status.rsplit(" ", 1)[-1])
 
     async def many(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> None:
         if not values:
             return
-        sql, names = self._prepare(statement)
-        await self._connection.executemany(sql, [[one[name] for name in names] for one in values])
+        said = self._say(statement)
+        if len(values) > 1 and said.is_row:
+            sql = await self._insert(statement, said)
+            await self._connection.execute(sql, *_columns(said, values))
+        else:
+            rows = [self._in_order(said, one) for one in values]
+            await self._connection.executemany(said.sql, rows)
 
     async def each(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> list[Row]:
         if not values:
             return []
-        sql, names = self._prepare(statement)
-        found = await self._connection.fetchmany(
-            sql, [[one[name] for name in names] for one in values]
-        )
+        said = self._say(statement)
+        if len(values) > 1 and said.is_row:
+            sql = await self._insert(statement, said)
+            found = await self._connection.fetch(sql, *_columns(said, values))
+        else:
+            rows = [self._in_order(said, one) for one in values]
+            found = await self._connection.fetchmany(said.sql, rows)
         return [dict(row) for row in found]
 
     async def clock(self) -> datetime:
@@ -215,96 +215,22 @@ class PostgresConnection:
     def measure(self, what: Measure, *labels: str, value: float = 1) -> None:
         self.measured.append(Measured(what, value, labels))
 
-    def _prepare(self, statement: str) -> tuple[str, tuple[str, ...]]:
-        dialect = _dialect(statement)
-        self.has_changed |= dialect.changes
-        return dialect.sql, dialect.names
+    def _say(self, statement: str) -> Dialect:
+        said = dialect(statement)
+        self.has_changed |= said.changes
+        return said
+
+    def _in_order(self, said: Dialect, values: Mapping[str, Any]) -> list[Any]:
+        return [self._shift if name == SHIFT else values[name] for name in said.names]
+
+    async def _insert(self, statement: str, said: Dialect) -> str:
+        """The statement for many rows; the server says of what types its parameters are."""
+        if statement not in self._inserts:
+            prepared = await self._connection.prepare(said.sql)
+            types = [one.name for one in prepared.get_parameters()]
+            self._inserts[statement] = over_arrays(said.sql, types)
+        return self._inserts[statement]
 
 
-class _Bell:
-    """Tells other processes, at most every few milliseconds, and hears them."""
-
-    def __init__(self, url: str, heard: Callable[[], None]) -> None:
-        self._url = url
-        self._heard = heard
-        self._to_tell = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def ring(self) -> None:
-        self._to_tell.set()
-        self.listen()
-
-    def listen(self) -> None:
-        """Keep a connection of its own from now on. Repeatable."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._serve())
-
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _serve(self) -> None:
-        while True:
-            try:
-                await self._connected()
-            except _AWAY as error:
-                _log.info(LogEvent.BELL_LOST, reason=type(error).__name__)
-                await asyncio.sleep(1)
-
-    async def _connected(self) -> None:
-        connection = await asyncpg.connect(self._url, timeout=10)
-        try:
-            await connection.add_listener(_CHANNEL, self._hear)
-            self._heard()
-            while not connection.is_closed():
-                with suppress(TimeoutError):  # not wait_for, which may swallow a cancellation
-                    async with asyncio.timeout(5):
-                        await self._to_tell.wait()
-                if self._to_tell.is_set():
-                    self._to_tell.clear()
-                    await connection.execute(f"NOTIFY {_CHANNEL}")
-                    await asyncio.sleep(_DEBOUNCE)
-        finally:
-            connection.terminate()
-
-    def _hear(self, *_: Any) -> None:
-        self._heard()
-
-
-class _Dialect(NamedTuple):
-    """A statement with numbered parameters, and their names in that order."""
-
-    sql: str
-    names: tuple[str, ...]
-    changes: bool
-
-
-@cache
-def _dialect(statement: str) -> _Dialect:
-    text = render(
-        statements()[statement],
-        {
-            "for_update": "FOR UPDATE",
-            "skip_locked": "FOR UPDATE SKIP LOCKED",
-            "any_start": "= ANY(ARRAY(",
-            "any_end": "))",
-        },
-        lambda name: f"= ANY(:{name})",
-    )
-    _, _, body = text.partition("\n")
-    names: list[str] = []
-
-    def number(found: re.Match[str]) -> str:
-        if found[1] not in names:
-            names.append(found[1])
-        return f"${names.index(found[1]) + 1}"
-
-    sql = _PARAMETER.sub(number, body)
-    return _Dialect(sql, tuple(names), _CHANGES.search(sql) is not None)
-
-
-def _unavailable(error: BaseException) -> Unavailable:
-    return Unavailable(
-        f"The database does not answer ({type(error).__name__}).", "Nothing was changed."
-    )
+def _columns(said: Dialect, values: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    return [[one[name] for one in values] for name in said.names]

@@ -17,7 +17,7 @@ import structlog
 from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.measures import Measure, Meter, NoMeter
-from execution_broker.storage.database import Measured, Row, Work
+from execution_broker.storage.database import Look, Measured, OneStatement, Row, Work
 from execution_broker.storage.statements import render, statements
 
 T = TypeVar("T")
@@ -27,6 +27,7 @@ _log = structlog.get_logger()
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LOOK: Final = 0.1
+_CLOCK: Final = ":clock"
 
 
 class SqliteDatabase:
@@ -53,6 +54,9 @@ class SqliteDatabase:
     async def read(self, work: Work[T]) -> T:
         result, _ = await self._submit(self._readers, work, "BEGIN")
         return result
+
+    async def look(self, look: Look[T]) -> T:
+        return await self.read(lambda connection: look(OneStatement(connection)))
 
     async def write(self, work: Work[T]) -> T:
         result, rung = await self._submit(self._writer, work, "BEGIN IMMEDIATE")
@@ -146,7 +150,10 @@ class SqliteConnection:
         self.measured: list[Measured] = []
 
     async def rows(self, statement: str, /, **values: Any) -> list[Row]:
-        found = self._connection.execute(_dialect(statement), _adapt(values))
+        sql = _dialect(statement)
+        if _CLOCK in sql:
+            values["clock"] = await self.clock()
+        found = self._connection.execute(sql, _adapt(values))
         return [_row(row) for row in found.fetchall()]
 
     async def row(self, statement: str, /, **values: Any) -> Row | None:
@@ -188,7 +195,16 @@ def _finish(work: Any) -> Any:
 def _dialect(statement: str) -> str:
     return render(
         statements()[statement],
-        {"for_update": "", "skip_locked": "", "any_start": "IN (", "any_end": ")"},
+        {
+            "for_update": "",
+            "skip_locked": "",
+            "any_start": "IN (",
+            "any_end": ")",
+            "clock": _CLOCK,
+            "json": "json",
+            "json_list": "json_group_array",
+            "json_object": "json_object",
+        },
         lambda name: f"IN (SELECT value FROM json_each(:{name}))",  # noqa: S608 - from sql/
     )
 

@@ -5,16 +5,16 @@ from datetime import datetime
 
 from execution_broker.domain.measures import Measure
 from execution_broker.models.phases import SessionPhase
-from execution_broker.storage import bookings, sessions
+from execution_broker.storage import bookings, offersets, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.transitions.accepting import refuse
 
 
-async def expire(connection: Connection, offersets: Iterable[int], now: datetime) -> None:
-    """Store the EXPIRED of every offer of these sets that has it, exactly as readers have seen
+async def expire(connection: Connection, answers: Iterable[int], now: datetime) -> None:
+    """Store the EXPIRED of every offer of these answers that has it, exactly as readers have seen
     it since, and end what was held for sets that have no offer left."""
-    ids = sorted(offersets)
-    await sessions.lock_offersets(connection, ids)
+    ids = sorted(answers)
+    await offersets.lock(connection, ids)
     offers = await sessions.of_offersets(connection, ids)
     over = [o for o in offers if o.phase is SessionPhase.OFFERED and o.expires <= now]
     for offer in over:

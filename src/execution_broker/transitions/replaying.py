@@ -8,7 +8,7 @@ import msgspec
 from execution_broker.domain.errors import IllegalTransition, NotFound
 from execution_broker.domain.lifecycle import move_component, move_session
 from execution_broker.models.phases import ComponentPhase, SessionPhase
-from execution_broker.storage import sessions
+from execution_broker.storage import events, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import NewEvent, StoredSession
 from execution_broker.transitions import living
@@ -30,14 +30,14 @@ async def replay(connection: Connection, uuid: UUID) -> Replayed:
     stored = await sessions.by_uuid(connection, uuid)
     if stored is None:
         raise NotFound(f"There is no session {uuid}.", "Check the identifier.")
-    events = await sessions.numbered_events(connection, stored.id)
+    log = await events.numbered(connection, stored.id)
     derived = _Derived(stored)
-    for number, event in events:
+    for number, event in log:
         derived.follow(number, event)
     derived.compare(stored)
     return Replayed(
         uuid,
-        len(events),
+        len(log),
         derived.phase,
         tuple(derived.transitions),
         tuple(derived.differences),

@@ -25,7 +25,7 @@ from execution_broker.steps.base import (
     PutBack,
     growing,
 )
-from execution_broker.storage import sessions, steps
+from execution_broker.storage import events, sessions, steps
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import LeasedStep, NewEvent, Origin
 from execution_broker.transitions.living import STEP_END
@@ -156,7 +156,7 @@ class Carrier:
                 ended.setdefault(phase, []).append(step)
         for phase, group in ended.items():
             await steps.end_many(connection, group, phase, now)
-            await sessions.add_events(
+            await events.add_all(
                 connection,
                 [(step.session, _ended(step, phase, now)) for step in group if step.session],
                 now,
@@ -278,7 +278,7 @@ class Carrier:
     ) -> None:
         await steps.end(connection, step, phase, result, now)
         if step.session is not None:
-            await sessions.add_event(connection, step.session, _ended(step, phase, now))
+            await events.add(connection, step.session, _ended(step, phase, now))
 
 
 _PHASES: Final[Mapping[type[Applied], StepPhase]] = {

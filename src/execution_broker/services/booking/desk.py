@@ -13,7 +13,7 @@ from execution_broker.domain.errors import BrokerError, KeyReused, Unavailable
 from execution_broker.services.booking.calendars import Calendars
 from execution_broker.services.booking.scene import Scene
 from execution_broker.services.repeating import Key, take_key
-from execution_broker.storage import bookings, repetitions, sessions
+from execution_broker.storage import bookings, offersets, repetitions, sessions
 from execution_broker.storage.database import Connection, Database
 
 R = TypeVar("R")
@@ -126,7 +126,7 @@ class Desk:
         answers = {errand.offerset for errand in errands if errand.offerset is not None}
         offers, booked = [], []
         if answers:
-            await sessions.lock_offersets(connection, answers)
+            await offersets.lock(connection, answers)
             offers = await sessions.of_offersets(connection, answers)
             booked = await bookings.held_of(connection, answers)
             accepted = [offer.id for offer in offers if offer.accepted is not None]

@@ -16,7 +16,7 @@ from execution_broker.domain.calendar import Calendar, envelope
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.reserving import bookings as bookings_of
-from execution_broker.storage import bookings, sessions, steps
+from execution_broker.storage import bookings, offersets, sessions, steps
 from execution_broker.storage.bookings import NewBooking, Owner
 from execution_broker.storage.database import Connection, Measured
 from execution_broker.storage.records import (
@@ -168,11 +168,11 @@ class Scene:
             connection.measure(measured.what, *measured.labels, value=measured.value)
         versions = {id_: one.version + 1 for id_, one in self.platforms.items()}
         answers = [answered for part in parts for answered in part.answers]
-        ids = await sessions.add_offersets(connection, [one.offerset for one in answers])
+        ids = await offersets.add(connection, [one.offerset for one in answers])
         for answered, id_ in zip(answers, ids, strict=True):
             for session in answered.sessions:
                 session.offerset = id_
-        await sessions.add_sessions(connection, [one for a in answers for one in a.sessions])
+        await sessions.add(connection, [one for a in answers for one in a.sessions])
         await sessions.save_all(connection, [one for part in parts for one in part.saved])
         ended = [one for part in parts for one in part.ended]
         for platform in sorted({one.platform for one in ended}):

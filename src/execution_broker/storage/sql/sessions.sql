@@ -3,9 +3,16 @@ INSERT INTO offerset (uuid, identity_id, result, format, document, plans, create
 VALUES (:uuid, :identity, :result, :format, :document, :plans, :now, :expires)
 RETURNING id;
 
--- offerset_by_uuid: An answer by its public name.
-SELECT id, uuid, identity_id, result, format, document, created_at, expires_at
-FROM offerset WHERE uuid = :uuid;
+-- see_offerset: An answer by its public name with its offers; one row without a session if it has none.
+SELECT o.id AS answer_id, o.uuid AS answer_uuid, o.identity_id AS answer_identity_id,
+       o.document AS answer_document, o.created_at AS answer_created_at,
+       o.expires_at AS answer_expires_at,
+       {part:stored_session}
+FROM offerset AS o
+JOIN identity AS i ON i.id = o.identity_id
+LEFT JOIN session AS s ON s.offerset_id = o.id
+LEFT JOIN platform AS p ON p.id = s.platform_id
+WHERE o.uuid = :uuid ORDER BY s.id;
 
 -- add_session: Store an offer, or a session that was accepted at once.
 INSERT INTO session (
@@ -28,11 +35,19 @@ SELECT id FROM session WHERE offerset_id {among:offersets} ORDER BY id {for_upda
 -- locate_session: Where a session is, by its public name.
 SELECT id, offerset_id, identity_id, phase FROM session WHERE uuid = :uuid;
 
+-- part stored_session: All of a session (s) with its components, by its owner (i), its answer (o) and its platform (p).
+       s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
+       s.document, s.terms, s.name, s.description, s.facts, s.connectors, s.messages, s.created_at,
+       s.modified_at, s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at,
+       s.released_at, s.is_promise_broken, i.username AS owner, o.plans, p.capability,
+       {clock} AS read_at,
+       (SELECT coalesce({json_list}({json_object}(
+            'id', c.id, 'key', c.key, 'uuid', c.uuid, 'phase', c.phase, 'handle', c.handle,
+            'progress', {json}(c.progress), 'messages', {json}(c.messages)
+        )), '[]') FROM component AS c WHERE c.session_id = s.id) AS components
+
 -- session_by_uuid: A session by its public name.
-SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
-       s.document, s.terms, s.name, s.description, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
-       s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at, s.released_at,
-       s.is_promise_broken, i.username AS owner, o.plans, p.capability
+SELECT {part:stored_session}
 FROM session AS s
 JOIN identity AS i ON i.id = s.identity_id
 JOIN offerset AS o ON o.id = s.offerset_id
@@ -40,10 +55,7 @@ JOIN platform AS p ON p.id = s.platform_id
 WHERE s.uuid = :uuid;
 
 -- sessions_of_offersets: All offers of some answers, in the order they were offered.
-SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
-       s.document, s.terms, s.name, s.description, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
-       s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at, s.released_at,
-       s.is_promise_broken, i.username AS owner, o.plans, p.capability
+SELECT {part:stored_session}
 FROM session AS s
 JOIN identity AS i ON i.id = s.identity_id
 JOIN offerset AS o ON o.id = s.offerset_id
@@ -51,10 +63,7 @@ JOIN platform AS p ON p.id = s.platform_id
 WHERE s.offerset_id {among:offersets} ORDER BY s.id;
 
 -- session_by_id: A session by its key.
-SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
-       s.document, s.terms, s.name, s.description, s.facts, s.connectors, s.messages, s.created_at, s.modified_at,
-       s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at, s.released_at,
-       s.is_promise_broken, i.username AS owner, o.plans, p.capability
+SELECT {part:stored_session}
 FROM session AS s
 JOIN identity AS i ON i.id = s.identity_id
 JOIN offerset AS o ON o.id = s.offerset_id
@@ -63,10 +72,6 @@ WHERE s.id = :id;
 
 -- lock_sessions: The locks that every change of a session takes before all later ones.
 SELECT id FROM session WHERE id {among:ids} ORDER BY id {for_update};
-
--- components: The living parts of a session's components.
-SELECT id, session_id, key, uuid, phase, handle, progress, messages
-FROM component WHERE session_id {among:sessions} ORDER BY id;
 
 -- save_session: Write the living part of a session.
 UPDATE session

@@ -1,0 +1,73 @@
+"""The logs of sessions: their events, numbered without gaps (S11)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from execution_broker.storage.database import Connection, Row
+from execution_broker.storage.documents import decode, encode
+from execution_broker.storage.records import NewEvent, StoredSession
+
+
+async def after(connection: Connection, session: int, number: int) -> list[NewEvent]:
+    """The log of a session after a number."""
+    rows = await connection.rows("events", session=session, after=number)
+    return [_event(row) for row in rows]
+
+
+async def numbered(connection: Connection, session: int) -> list[tuple[int, NewEvent]]:
+    """The whole log of a session, with the numbers as they are stored."""
+    rows = await connection.rows("events", session=session, after=0)
+    return [(row["number"], _event(row)) for row in rows]
+
+
+async def add(connection: Connection, session: int, event: NewEvent) -> None:
+    """Append one event to the log of a locked session that is not loaded."""
+    await add_all(connection, [(session, event)], event.time)
+
+
+async def add_all(
+    connection: Connection, events: Sequence[tuple[int, NewEvent]], now: datetime
+) -> None:
+    """Append events to the logs of locked sessions that are not loaded, in few statements."""
+    left = list(events)
+    while left:
+        first = dict(reversed(left))
+        rows = await connection.rows("count_events", sessions=sorted(first), now=now)
+        numbered_ = [(row["id"], row["events"], first[row["id"]]) for row in rows]
+        await _insert(connection, numbered_)
+        left = [(session, event) for session, event in left if first[session] is not event]
+
+
+async def add_new(connection: Connection, changed: Sequence[StoredSession]) -> None:
+    """Append what is new in the logs of loaded sessions, whose `events` counts it already."""
+    new = [
+        (session.id, number, event)
+        for session in changed
+        for number, event in enumerate(
+            session.new_events, session.events - len(session.new_events) + 1
+        )
+    ]
+    for session in changed:
+        session.new_events = []
+    await _insert(connection, new)
+
+
+async def _insert(connection: Connection, new: Sequence[tuple[int, int, NewEvent]]) -> None:
+    await connection.many(
+        "add_event",
+        [
+            {
+                "session": session,
+                "number": number,
+                "type": event.type,
+                "component": event.component,
+                "body": encode(event.body),
+                "now": event.time,
+            }
+            for session, number, event in new
+        ],
+    )
+
+
+def _event(row: Row) -> NewEvent:
+    return NewEvent(row["type"], row["component"], decode(row["body"], dict), row["happened_at"])

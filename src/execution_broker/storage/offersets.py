@@ -1,0 +1,74 @@
+"""Offer sets: the answers to requests, and the locks of whoever chooses between their offers."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from execution_broker.models.execution import OfferSetResponse
+from execution_broker.storage import sessions
+from execution_broker.storage.database import Connection, Glance, Row
+from execution_broker.storage.documents import decode, encode
+from execution_broker.storage.records import FORMAT, NewOfferSet, StoredOfferSet, StoredSession
+
+
+class Seen(NamedTuple):
+    """An answer with its offers, in the order they were offered, as they were at `now`."""
+
+    offerset: StoredOfferSet
+    offers: list[StoredSession]
+    now: datetime
+
+
+async def add(connection: Connection, new: Sequence[NewOfferSet]) -> list[int]:
+    """Store answers; their keys, in the same order."""
+    rows = await connection.each(
+        "add_offerset",
+        [
+            {
+                "uuid": one.uuid,
+                "identity": one.identity,
+                "result": one.document.result,
+                "format": FORMAT,
+                "document": encode(one.document),
+                "plans": one.plans,
+                "now": one.now,
+                "expires": one.expires,
+            }
+            for one in new
+        ],
+    )
+    return [int(row["id"]) for row in rows]
+
+
+async def see(connection: Glance, uuid: UUID) -> Seen | None:
+    """An answer by its public name. One statement."""
+    rows = await connection.rows("see_offerset", uuid=uuid)
+    if not rows:
+        return None
+    offers = [sessions.of_row(row) for row in rows if row["id"] is not None]
+    return Seen(_offerset(rows[0]), offers, rows[0]["read_at"])
+
+
+async def lock(connection: Connection, ids: Iterable[int]) -> None:
+    """Lock answers and then their offers, each in id order; read them afterwards."""
+    wanted = sorted(ids)
+    await connection.rows("lock_offersets", ids=wanted)
+    await connection.rows("lock_sessions_of", offersets=wanted)
+
+
+async def expired(connection: Connection, now: datetime, limit: int) -> list[int]:
+    """Answers whose time is over and whose offers still say OFFERED."""
+    rows = await connection.rows("expired_offersets", now=now, limit=limit)
+    return [int(row["offerset_id"]) for row in rows]
+
+
+def _offerset(row: Row) -> StoredOfferSet:
+    return StoredOfferSet(
+        id=row["answer_id"],
+        uuid=row["answer_uuid"],
+        identity=row["answer_identity_id"],
+        document=decode(row["answer_document"], OfferSetResponse),
+        created=row["answer_created_at"],
+        expires=row["answer_expires_at"],
+    )

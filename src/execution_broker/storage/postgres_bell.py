@@ -1,0 +1,71 @@
+"""The bell on PostgreSQL: LISTEN and NOTIFY on a connection of its own.
+
+Never inside a writing transaction, which would serialise commits.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import asyncpg
+import structlog
+
+from execution_broker.domain.log_events import LogEvent
+from execution_broker.storage.postgres_away import AWAY
+
+_CHANNEL: Final = "execution_broker_steps"
+_DEBOUNCE: Final = 0.01
+
+_log = structlog.get_logger()
+
+
+class Bell:
+    """Tells other processes, at most every few milliseconds, and hears them."""
+
+    def __init__(self, url: str, heard: Callable[[], None]) -> None:
+        self._url = url
+        self._heard = heard
+        self._to_tell = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def ring(self) -> None:
+        self._to_tell.set()
+        self.listen()
+
+    def listen(self) -> None:
+        """Keep a connection of its own from now on. Repeatable."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._serve())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _serve(self) -> None:
+        while True:
+            try:
+                await self._connected()
+            except AWAY as error:
+                _log.info(LogEvent.BELL_LOST, reason=type(error).__name__)
+                await asyncio.sleep(1)
+
+    async def _connected(self) -> None:
+        connection = await asyncpg.connect(self._url, timeout=10)
+        try:
+            await connection.add_listener(_CHANNEL, self._hear)
+            self._heard()
+            while not connection.is_closed():
+                with suppress(TimeoutError):  # not wait_for, which may swallow a cancellation
+                    async with asyncio.timeout(5):
+                        await self._to_tell.wait()
+                if self._to_tell.is_set():
+                    self._to_tell.clear()
+                    await connection.execute(f"NOTIFY {_CHANNEL}")
+                    await asyncio.sleep(_DEBOUNCE)
+        finally:
+            connection.terminate()
+
+    def _hear(self, *_: Any) -> None:
+        self._heard()
