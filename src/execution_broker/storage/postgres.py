@@ -149,7 +149,7 @@ async def _roll_back(connection: Any) -> None:
     is cut, so that nobody gets it with a transaction half done."""
     try:
         await connection.execute("ROLLBACK")
-    except _AWAY:
+    except AWAY:
         connection.terminate()
 
 
