@@ -115,6 +115,34 @@ async def test_the_log_comes_in_pages(
     assert (await ada.get(second.json()["next"])).json() == {}
 
 
+@pytest.mark.parametrize(("asked", "given"), [("", 50), ("?limit=200", 200), ("?limit=900", 200)])
+async def test_a_page_holds_as_many_as_the_document_says(
+    ada: httpx.AsyncClient, world: fakes.World, session: UUID, asked: str, given: int
+) -> None:
+    for number in range(450):
+        world.tell(session, f"event-{number}")
+    seen: list[int] = []
+    address: str | None = f"/sessions/{session}/events{asked}"
+    world.over.add(session)
+    while address:
+        page = (await ada.get(address)).json()
+        numbers = [event["number"] for event in page["events"]]
+        assert len(numbers) == min(given, 452 - len(seen))
+        seen += numbers
+        address = page.get("next")
+    assert seen == [*range(1, 453)]
+
+
+@pytest.mark.parametrize("far", [2**31, 2**53, 10**40])
+async def test_after_the_last_there_is_nothing(
+    ada: httpx.AsyncClient, session: UUID, far: int
+) -> None:
+    for headers in ({}, {"Last-Event-ID": str(far)}):
+        answer = await ada.get(f"/sessions/{session}/events?after={far}", headers=headers)
+        assert answer.status_code == HTTPStatus.OK
+        assert "events" not in answer.json()
+
+
 async def test_the_log_is_for_its_owner(bob: httpx.AsyncClient, session: UUID) -> None:
     answer = await bob.get(f"/sessions/{session}/events")
     assert answer.status_code == HTTPStatus.FORBIDDEN

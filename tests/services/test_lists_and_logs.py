@@ -5,7 +5,9 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from starlette.datastructures import Headers, QueryParams
 
+from execution_broker.api import queries
 from execution_broker.domain.errors import Forbidden, InvalidParameter, NotFound
 from execution_broker.domain.identity import Role
 from execution_broker.domain.paging import Page, SessionFilter
@@ -107,6 +109,37 @@ async def test_the_log_has_no_gap_and_expiry_is_in_it_at_once(tmp_path: Path) ->
             await logbook.events(uuid, await made.caller("bob"), 0, 1)
         with pytest.raises(NotFound):
             await logbook.events(uuid4(), ada, 0, 1)
+
+
+async def test_a_long_log_comes_whole_whatever_the_pages(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        ada, logbook = await made.caller("ada"), made.services.logbook
+        uuid = UUID(await made.run(ada, request()))
+        ((key, last),) = await made.rows("SELECT id, events FROM session WHERE uuid = ?", str(uuid))
+        for number in range(last + 1, 251):
+            await made.rows_changed(
+                "INSERT INTO event (session_id, number, type, body, happened_at) "
+                "SELECT session_id, CAST(? AS INTEGER), type, body, happened_at FROM event "
+                "WHERE number = 1 AND session_id = CAST(? AS INTEGER)",
+                *(number, key),
+            )
+        await made.rows_changed(
+            "UPDATE session SET events = 250 WHERE id = CAST(? AS INTEGER)", key
+        )
+        for limit in (7, 50, 200):
+            seen: list[int] = []
+            while page := (await logbook.events(uuid, ada, len(seen), limit)).events:
+                seen += [event.number for event in page]
+            assert seen == [*range(1, 251)]
+
+
+async def test_the_last_number_there_can_be_is_asked_for(tmp_path: Path) -> None:
+    """Whatever a client sends as the last event it knows, no database minds."""
+    async with broker(tmp_path) as made:
+        ada = await made.caller("ada")
+        uuid = UUID(uuid_of((await made.ask(ada, request())).offers[0]))
+        after = queries.position(QueryParams({"after": str(10**30)}), Headers())
+        assert (await made.services.logbook.events(uuid, ada, after, 10)).events == ()
 
 
 async def test_waiting_ends_with_the_next_change(tmp_path: Path) -> None:

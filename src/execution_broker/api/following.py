@@ -81,7 +81,7 @@ async def read_events(call: Call) -> Response:
     after = queries.position(call.request.query_params, call.request.headers)
     if call.representation.format is EVENT_STREAM:
         return await _stream(call, after)
-    limit = queries.number(call.request.query_params, "limit", _BATCH, least=1, most=_BATCH)
+    limit = queries.limit(call.request.query_params)
     page = await call.services.logbook.events(call.uuid, call.identity, after, limit)
     last = page.events[-1].number if page.events else after
     path = call.location(f"/sessions/{call.uuid}/events?after={last}&limit={limit}")

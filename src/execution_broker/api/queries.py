@@ -14,12 +14,14 @@ from execution_broker.models.phases import SessionPhase
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])", re.IGNORECASE)
 _LONGEST_WAIT: Final = 60
 _LARGEST: Final = 2**53
+_LAST_EVENT: Final = 2**31 - 1
+"""No session has more events: more could not be numbered."""
 
 
 def page(query: QueryParams) -> Page:
     """InvalidParameter names the one that cannot be read."""
     return Page(
-        limit=number(query, "limit", Page().limit, least=1, most=MOST),
+        limit=limit(query),
         cursor=_uuid(query, "cursor"),
         since=_instant(query, "since", EVER),
         until=_instant(query, "until", NEVER),
@@ -33,6 +35,11 @@ def session_filter(query: QueryParams) -> SessionFilter:
         if word.strip():
             phases.add(_phase(word.strip()))
     return SessionFilter(frozenset(phases), query.get("name", ""))
+
+
+def limit(query: QueryParams) -> int:
+    """How many there may be on a page."""
+    return number(query, "limit", Page().limit, least=1, most=MOST)
 
 
 def number(
@@ -51,8 +58,8 @@ def position(query: QueryParams, headers: Headers) -> int:
     """The number of the last event that the client has: `Last-Event-ID` goes before `after`."""
     last = headers.get("last-event-id", "")
     if last.isascii() and last.isdecimal():
-        return min(int(last[:20]), _LARGEST)
-    return number(query, "after", 0)
+        return min(int(last[:20]), _LAST_EVENT)
+    return number(query, "after", 0, most=_LAST_EVENT)
 
 
 def wait(headers: Headers) -> int | None:

@@ -10,7 +10,7 @@ from execution_broker.domain.amounts import Booking
 from execution_broker.domain.capability import Flavour, Limits, Price
 from execution_broker.domain.demand import Demand
 from execution_broker.domain.negotiation import Site, negotiate
-from execution_broker.domain.offer import No, Yes
+from execution_broker.domain.offer import Yes
 from execution_broker.models import kinds
 from tests.domain import builders
 from tests.domain.builders import EXAMPLES, NOW, body, compute, follow, has_remedy, metric, site
@@ -90,7 +90,12 @@ def test_too_little_leads_to_the_smallest_that_would_do() -> None:
 
 def test_sizes_beyond_what_a_session_can_have_are_left_out() -> None:
     assert offered(sized({"min": 1, "max": 8}), here(limits=Limits(cores=4))) == [(2, 4), (2, 32)]
-    assert isinstance(verdict_of(sized({"min": 1}), here(limits=Limits(cores=1))), No) is False
+
+
+def test_where_no_size_can_be_had_nothing_helps() -> None:
+    (fault,) = refused(sized({"min": 1}), here(limits=Limits(cores=1)))
+    assert not has_remedy(fault)
+    assert "none of the sizes of here" in (fault.message or "")
 
 
 def test_where_there_is_no_room_a_smaller_one_is_suggested() -> None:

@@ -1,5 +1,6 @@
 """Small worlds to negotiate in: a request, one or two sites, and what is booked there already."""
 
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -7,9 +8,11 @@ import msgspec
 from hypothesis import strategies as st
 
 from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, STORAGE, Booking
-from execution_broker.domain.capability import Limits, Price, Quality, Timings
-from execution_broker.domain.iso8601 import write_epochs, write_seconds
+from execution_broker.domain.calendar import Calendar
+from execution_broker.domain.capability import Flavour, Limits, Price, Quality, Timings
+from execution_broker.domain.iso8601 import to_epoch, write_epochs, write_seconds
 from execution_broker.domain.negotiation import Rules, Site
+from execution_broker.domain.policy import Maximum, Policy
 from execution_broker.models import kinds
 from tests.domain import builders
 from tests.domain.builders import NOW
@@ -26,6 +29,7 @@ class World(msgspec.Struct, frozen=True):
     request: dict[str, Any]
     sites: list[Site]
     booked: dict[str, list[Booking]]
+    now: int = NOW
 
 
 class Mood(Enum):
@@ -43,6 +47,56 @@ def worlds(draw: st.DrawFn, mood: Mood, sites: int = 1) -> World:
         sites=[site for site, _ in made.values()],
         booked={name: booked for name, (_, booked) in made.items()},
     )
+
+
+@st.composite
+def rich_worlds(draw: st.DrawFn, mood: Mood) -> World:
+    """Worlds with all that a site may have beside amounts and prices: fixed sizes, a policy, and
+    prices that change with the hour, which ends in the middle of the window."""
+    plain = draw(worlds(mood, sites=draw(st.integers(1, 2))))
+    shift = 3600 - draw(st.integers(5, 40))
+    booked = {
+        name: [Booking(one.amounts, one.start + shift, one.end + shift) for one in found]
+        for name, found in plain.booked.items()
+    }
+    sites = []
+    for site in plain.sites:
+        capability = msgspec.structs.replace(
+            site.capability,
+            flavours=draw(st.lists(_flavours(), max_size=3).map(tuple)),
+            policy=draw(_policies()),
+            prices=tuple([draw(_by_hour(price)) for price in site.capability.prices]),
+        )
+        calendar = Calendar(capability.capacity)
+        for booking in booked[site.name]:
+            calendar.add(booking)
+        sites.append(msgspec.structs.replace(site, capability=capability, calendar=calendar))
+    request = plain.request | {"executable": builders.DOCKER | draw(_PRIVILEGED)}
+    asked = request["schedule"]["requested"]
+    start, end = (to_epoch(datetime.fromisoformat(one)) for one in asked["start"].split("/"))
+    item = asked | {"start": write_epochs(start + shift, end + shift)}
+    return World(request | {"schedule": {"requested": item}}, sites, booked, NOW + shift)
+
+
+_PRIVILEGED = st.sampled_from([{}, {}, {}, {"privileged": True}])
+
+
+def _flavours() -> st.SearchStrategy[Flavour]:
+    small = st.integers(1, 5)
+    return st.builds(lambda c, m: Flavour(name=f"{c}x{m}", cores=c, memory=m), small, small)
+
+
+def _policies() -> st.SearchStrategy[Policy]:
+    over = st.sampled_from(["cap", "cap", "refuse"])
+    most = st.none() | st.none() | st.builds(Maximum, most=st.integers(1, 6), over=over)
+    privileged = st.sampled_from(["allowed", "refused"])
+    return st.builds(Policy, cores=most, memory=most, storage=most, privileged=privileged)
+
+
+def _by_hour(price: Price) -> st.SearchStrategy[Price]:
+    factors = st.sampled_from([0.5, 1, 2])
+    days = st.builds(lambda now, then: (now,) * 9 + (then,) * 15, factors, factors)
+    return (st.just(()) | days).map(lambda day: msgspec.structs.replace(price, by_hour=day))
 
 
 @st.composite

@@ -20,13 +20,21 @@ def usable(site: Site) -> list[Flavour]:
 def to_try(site: Site, demand: Demand) -> list[Flavour | None]:
     """What may be offered: every flavour that fits, or the one with the fewest faults.
 
-    No flavour (None) where the site gives any size, and where none of its flavours can be had.
+    No flavour (None) where the site gives any size; nothing where none of its own can be had.
     """
+    if not site.capability.flavours:
+        return [None]
     flavours = usable(site)
     fitting = [f for f in flavours if is_enough(f, demand) and is_within(f, demand)]
     if fitting:
         return list(fitting)
-    return [min(flavours, key=lambda one: _misfit(one, demand), default=None)]
+    return list(sorted(flavours, key=lambda one: _misfit(one, demand))[:1])
+
+
+def no_size(site: Site) -> Message:
+    """No size of this site is within its own limits: nothing that is asked for helps."""
+    reason = f"none of the sizes of {site.name} is within what one session can have there"
+    return NOT_ALLOWED(place=COMPUTE, reason=reason)
 
 
 def wants_more(demand: Demand) -> bool:

@@ -8,7 +8,7 @@ from execution_broker.domain.demand import Demand
 from execution_broker.domain.messages import NOT_ALLOWED, SIMULATED
 from execution_broker.domain.negotiation.bounds import Bound, settle
 from execution_broker.domain.negotiation.fitting import fit
-from execution_broker.domain.negotiation.flavouring import to_try, wants_more
+from execution_broker.domain.negotiation.flavouring import no_size, to_try, wants_more
 from execution_broker.domain.negotiation.framing import Frame, Slot, frame_of, lengthened
 from execution_broker.domain.negotiation.placing import find
 from execution_broker.domain.negotiation.refusing import no_room, not_enough_time
@@ -57,7 +57,7 @@ def judge(site: Site, demand: Demand, rules: Rules, now: int) -> Judgement:
         prospects.append(found)
         if not wants_more(demand):
             break
-    return Judgement(tuple(prospects)) if prospects else Judgement(faults=faults)
+    return Judgement(tuple(prospects), () if prospects else faults or (no_size(site),))
 
 
 def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
