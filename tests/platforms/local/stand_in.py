@@ -8,21 +8,29 @@ from typing import Any
 _KERNEL = """#!/bin/sh
 case "$1" in
 -c) echo papermill ipykernel ;;
--m) echo begun >> {ran}; while [ -e {held} ]; do sleep 0.05; done; cp "$3" "$4" ;;
+-m) echo begun >> {ran}; {also} while [ -e {held} ]; do sleep 0.05; done; cp "$3" "$4" ;;
 esac
 """
 
 
-def stand_in(directory: Path) -> tuple[Path, dict[str, Any]]:
+def stand_in(directory: Path, also: str = ":") -> tuple[Path, dict[str, Any]]:
     """The Python, and where a notebook is with what it has to be. What runs leaves a line in `ran`
-    once, and goes on while there is a file `held`."""
+    once, does what `also` says in the words of a shell, and goes on while there is a file `held`.
+    """
     python = directory / "python"
-    python.write_text(_KERNEL.format(ran=directory / "ran", held=directory / "held"))
+    python.write_text(
+        _KERNEL.format(ran=directory / "ran", held=directory / "held", also=f"{also};")
+    )
     python.chmod(0o755)
     notebook = directory / "notebook.ipynb"
     notebook.write_text(
         json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []})
     )
-    content = notebook.read_bytes()
+    return python, located(notebook)
+
+
+def located(file: Path) -> dict[str, Any]:
+    """Where a file is, and what has to be in it."""
+    content = file.read_bytes()
     checks = {"size": len(content), "sha256": sha256(content).hexdigest()}
-    return python, {"location": notebook.as_uri(), "checks": checks}
+    return {"location": file.as_uri(), "checks": checks}

@@ -159,7 +159,7 @@ async def test_it_is_given_more_again_and_again_and_then_less(tmp_path: Path) ->
             if isinstance(one, IntegerOption) and one.path == DURATION
         )
         assert shortest is not None
-        least = IntegerUpdate(DURATION, shortest + 1, "s")
+        least = IntegerUpdate(DURATION, shortest + 5, "s")
         await here.made.services.sessions.update(UUID(here.uuid), here.caller, least)
         session = await completed(here)
         assert "end of its time" in said(session)
