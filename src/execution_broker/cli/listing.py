@@ -1,9 +1,9 @@
 """Commands that look back: `broker list` and `broker events`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Protocol, TypeVar
 from uuid import UUID
 
 import typer
@@ -15,8 +15,23 @@ from execution_broker.cli.teaching import teach
 from execution_broker.models.phases import SessionPhase
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from execution_broker.cli.rendering.words import Here
     from execution_broker.client import Which
     from execution_broker.models.listing import Event, OfferSetSummary, SessionSummary
+
+T = TypeVar("T")
+
+
+class _Page(Protocol):
+    """`next`: where the page after it begins; None for the last."""
+
+    @property
+    def next(self) -> str | None: ...
+
+
+P = TypeVar("P", bound=_Page)
 
 _PANEL: Final = "For users"
 _EXAMPLE: Final = "4f1c5a9e-8d0b-4b5e-9a55-0c8f5b7f2d11"
@@ -83,6 +98,7 @@ def show_list(
 
     A time without a zone is that of this machine.
     """
+    from execution_broker.cli.rendering import listing
     from execution_broker.cli.requests import BadRequest
     from execution_broker.client import Which
 
@@ -95,13 +111,13 @@ def show_list(
         limit=min(limit, _LARGEST_PAGE),
     )
     if not offersets:
-        return _show_sessions(at, which, limit)
+        return _show(at, _sessions(at, which), limit, listing.sessions)
     if phase or name:
         raise BadRequest(
             "An offer set has neither a phase nor a name.",
             "Leave --phase and --name out, or list sessions, without --offersets.",
         )
-    return _show_offersets(at, which, limit)
+    return _show(at, _offersets(at, which), limit, listing.offersets)
 
 
 def events(at: At, uuid: Uuid, follow: Follow = False) -> Exit:
@@ -138,27 +154,16 @@ def read_time(option: str, text: str, now: datetime) -> datetime:
         ) from None
 
 
-def _show_sessions(at: At, which: "Which", limit: int) -> Exit:
-    from execution_broker.cli.rendering.listing import sessions
-
-    found = list(islice(_sessions(at, which), limit + 1))
+def _show(
+    at: At, found: "Iterable[T]", limit: int, table: "Callable[[Sequence[T], Here], RenderableType]"
+) -> Exit:
+    shown = list(islice(found, limit + 1))
     if at.json:
-        at.write_json(found[:limit])
+        at.write_json(shown[:limit])
         return Exit.DONE
-    at.out.print(sessions(found[:limit], at.here()))
-    _tell_of_more(at, len(found), limit)
-    return Exit.DONE
-
-
-def _show_offersets(at: At, which: "Which", limit: int) -> Exit:
-    from execution_broker.cli.rendering.listing import offersets
-
-    found = list(islice(_offersets(at, which), limit + 1))
-    if at.json:
-        at.write_json(found[:limit])
-        return Exit.DONE
-    at.out.print(offersets(found[:limit], at.here()))
-    _tell_of_more(at, len(found), limit)
+    at.out.print(table(shown[:limit], at.here()))
+    if len(shown) > limit:
+        at.err.print(f"There are more than these {limit}. See more of them with --limit.")
     return Exit.DONE
 
 
@@ -171,27 +176,22 @@ def _show_event(at: At, event: "Event") -> None:
         at.out.print(line(event, at.here()), soft_wrap=True)
 
 
-def _tell_of_more(at: At, found: int, limit: int) -> None:
-    if found > limit:
-        at.err.print(f"There are more than these {limit}. See more of them with --limit.")
-
-
 def _sessions(at: At, which: "Which") -> "Iterator[SessionSummary]":
-    """A page may be empty and have a next one."""
-    place: str | None = None
-    while True:
-        page = at.client.sessions(which, place)
-        yield from page.sessions
-        if page.next is None or page.next == place:
-            return
-        place = page.next
+    return _following(lambda place: at.client.sessions(which, place), lambda page: page.sessions)
 
 
 def _offersets(at: At, which: "Which") -> "Iterator[OfferSetSummary]":
+    return _following(lambda place: at.client.offersets(which, place), lambda page: page.offersets)
+
+
+def _following(
+    ask: "Callable[[str | None], P]", entries: "Callable[[P], Iterable[T]]"
+) -> "Iterator[T]":
+    """What is on every page; one may be empty and have a next one."""
     place: str | None = None
     while True:
-        page = at.client.offersets(which, place)
-        yield from page.offersets
+        page = ask(place)
+        yield from entries(page)
         if page.next is None or page.next == place:
             return
         place = page.next

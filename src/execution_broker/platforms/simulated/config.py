@@ -1,6 +1,6 @@
 """What an operator may set for a simulated platform: all that it seems to be."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
@@ -111,20 +111,6 @@ DataWord = Literal[
     "ivoa-data-resource",
     "skao-data-resource",
 ]
-EXECUTABLES: Final[tuple[ExecutableWord, ...]] = (
-    "docker-container",
-    "singularity-container",
-    "jupyter-notebook",
-)
-DATA: Final[tuple[DataWord, ...]] = (
-    "simple-data-resource",
-    "S3-data-resource",
-    "rucio-data-resource",
-    "ivoa-data-resource",
-    "skao-data-resource",
-)
-
-
 _CAPACITY: Final = {"cores": 1000, "memory": 4000, "storage": 100_000, "outputs": 10_000}
 
 
@@ -158,8 +144,8 @@ class SimulatedConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     capacity: dict[FurtherName, Natural] = msgspec.field(default_factory=lambda: dict(_CAPACITY))
     flavours: tuple[Flavour, ...] = ()
     limits: Limits = Limits()
-    executables: tuple[ExecutableWord, ...] = EXECUTABLES
-    data: tuple[DataWord, ...] = DATA
+    executables: tuple[ExecutableWord, ...] = get_args(ExecutableWord)
+    data: tuple[DataWord, ...] = get_args(DataWord)
     changeable: frozenset[str] = frozenset({"duration", "cores", "memory"})
     cached_images: tuple[str, ...] = ()
     cached_data: frozenset[str] = frozenset()
