@@ -8,7 +8,8 @@ import msgspec
 import typer
 
 from execution_broker.cli.asking import asking
-from execution_broker.cli.context import Output, read_password, unconnected
+from execution_broker.cli.context import Output, unconnected
+from execution_broker.cli.credentials import read_password
 from execution_broker.cli.exits import Exit
 from execution_broker.cli.teaching import teach
 

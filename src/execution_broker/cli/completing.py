@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from execution_broker.cli import context
+from execution_broker.cli import context, credentials
 
 if TYPE_CHECKING:
     from execution_broker.models.listing import SessionSummary
@@ -79,7 +79,7 @@ def _sessions(
     from execution_broker.client import BrokerClient, Which
 
     url = given.get("url") or context.DEFAULT_URL
-    user, password = context.found_credentials(
+    user, password = credentials.found_credentials(
         url,
         given.get("user"),
         given.get("password_file"),

@@ -9,11 +9,10 @@ import typer
 
 from execution_broker.cli.context import (
     At,
-    ask_new_password,
     connected,
     connected_as_administrator,
-    read_password,
 )
+from execution_broker.cli.credentials import ask_new_password, read_password
 from execution_broker.cli.exits import Exit
 from execution_broker.cli.teaching import teach
 

@@ -1,0 +1,109 @@
+"""Everything that answers."""
+
+import time
+from datetime import timedelta
+from uuid import uuid4
+
+import structlog
+
+from execution_broker.config import Identity, Negotiation, Settings
+from execution_broker.config import Issuer as IssuerSection
+from execution_broker.domain.negotiation import Rules
+from execution_broker.domain.resolve import Defaults
+from execution_broker.domain.spans import NoTracer, Tracer
+from execution_broker.factory.opening import Instance
+from execution_broker.factory.parts import (
+    results_of,
+)
+from execution_broker.services import Services
+from execution_broker.services.booking.answering import Answering
+from execution_broker.services.booking.calendars import Calendars
+from execution_broker.services.booking.desk import Desk
+from execution_broker.services.identities import IdentitiesService
+from execution_broker.services.limits import RequestRate
+from execution_broker.services.listing import ListingService
+from execution_broker.services.logbook import LogbookService
+from execution_broker.services.negotiating import Negotiator
+from execution_broker.services.offers import OffersService
+from execution_broker.services.oidc import Bearers, Issuer, Timing
+from execution_broker.services.passwords import Passwords
+from execution_broker.services.probes import Probes
+from execution_broker.services.sessions import SessionsService
+from execution_broker.services.sign_ins import SignIns
+from execution_broker.services.status import StatusService
+from execution_broker.services.views import Viewing
+from execution_broker.storage.database import Database
+
+
+def make_services(
+    database: Database,
+    settings: Settings,
+    instance: Instance,
+    base_url: str,
+    tracer: Tracer | None = None,
+) -> Services:
+    """Everything that answers. `base_url` begins the addresses in answers."""
+    tracer = tracer or NoTracer()
+    negotiation = settings.negotiation
+    probes = Probes(database, negotiation.probe_wait, uuid4)
+    stale = timedelta(seconds=3 * settings.upkeep.report)
+    calendars = Calendars()
+    negotiator = Negotiator(
+        database, calendars, probes, _rules(negotiation), _defaults(negotiation), stale
+    )
+    desk = Desk(database, calendars)
+    answering = Answering(desk, negotiator, uuid4, negotiation.budget, tracer)
+    rate = RequestRate(negotiation.requests_per_minute, time.monotonic)
+    viewing = Viewing(settings.http.public_url or base_url, settings.http.public_reading)
+    return Services(
+        offers=OffersService(database, answering, rate, viewing),
+        sessions=SessionsService(
+            database, desk, answering, rate, viewing, results_of(settings), tracer
+        ),
+        identities=_identities(database, settings.identity, instance.secret),
+        status=StatusService(database, stale),
+        listing=ListingService(database, viewing.base_url),
+        logbook=LogbookService(database),
+    )
+
+
+def _identities(database: Database, section: Identity, secret: bytes) -> IdentitiesService:
+    issuers = [_issuer(name, one) for name, one in section.issuers.items()]
+    timing = Timing(fresh=section.keys_fresh, kept=section.keys_kept)
+    bearers = Bearers(
+        issuers, time.time, time.monotonic, structlog.get_logger(), timing, section.issuer_timeout
+    )
+    passwords = Passwords(time.monotonic, secret)
+    return IdentitiesService(database, passwords, SignIns(database, secret), bearers, uuid4)
+
+
+def _issuer(name: str, section: IssuerSection) -> Issuer:
+    return Issuer(
+        name=name,
+        url=section.url,
+        audiences=frozenset(section.audiences),
+        algorithms=frozenset(section.algorithms),
+        skew=section.skew,
+        username_claim=section.username_claim,
+        groups_claim=section.groups_claim,
+        user_groups=frozenset(section.user_groups),
+        administrator_groups=frozenset(section.administrator_groups),
+    )
+
+
+def _rules(section: Negotiation) -> Rules:
+    return Rules(
+        hold=section.hold,
+        least_hold=section.least_hold,
+        offers=section.offers,
+        patience=section.patience,
+    )
+
+
+def _defaults(section: Negotiation) -> Defaults:
+    return Defaults(
+        default_cores=section.default_cores,
+        default_memory=section.default_memory,
+        duration=section.duration,
+        look_ahead=section.look_ahead,
+    )

@@ -1,0 +1,95 @@
+"""Everything that works."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+from uuid import uuid4
+
+from execution_broker.config import Settings
+from execution_broker.domain.plan import StepKind
+from execution_broker.factory.opening import Instance
+from execution_broker.factory.outside import Outside, make_outside
+from execution_broker.factory.pools import PoolPlan, plan_pools
+from execution_broker.ports.platform import Platform
+from execution_broker.steps.base import Handler, World
+from execution_broker.steps.handlers import handlers
+from execution_broker.steps.staging import Staging
+from execution_broker.storage import steps
+from execution_broker.storage.database import Connection, Database
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker serves: handlers, the platforms by key, and the pools (S8)."""
+
+    handlers: Mapping[StepKind, Handler]
+    outside: Outside
+    pools: tuple[PoolPlan, ...]
+
+    @property
+    def platforms(self) -> Mapping[int, Platform]:
+        return self.outside.platforms
+
+    async def close(self) -> None:
+        await self.outside.close()
+
+
+_FOR_ALL: Final = (StepKind.SWEEP, StepKind.PROLONG, StepKind.PURGE)
+_FOR_EACH: Final = (StepKind.REPORT, StepKind.RECONCILE)
+
+
+async def make_work(database: Database, settings: Settings, instance: Instance) -> Work:
+    """Everything that works, with the upkeep steps in place."""
+    outside = await make_outside(database, settings, instance)
+    limit = settings.cache.size << 20
+    stage = Staging(outside.transfers, settings.data_directory / "cache", limit=limit)
+    names = dict(zip(outside.platforms, settings.platforms, strict=True))
+    sites = {key: settings.sites[name] for key, name in names.items()}
+    world = World(database, outside.platforms, sites, stage, instance.uuid, settings.retention)
+    table = handlers(world, _intervals(settings), outside.data_kinds, outside.transfers)
+    await database.write(partial(_add_upkeep, names))
+    return Work(table, outside, plan_pools(settings.worker, frozenset(table)))
+
+
+@asynccontextmanager
+async def working(
+    database: Database, settings: Settings, instance: Instance
+) -> AsyncIterator[Work]:
+    """Everything that works, closed at the end."""
+    work = await make_work(database, settings, instance)
+    try:
+        yield work
+    finally:
+        await work.close()
+
+
+async def _add_upkeep(platforms: Mapping[int, str], connection: Connection) -> None:
+    now = await connection.clock()
+    for_all = [(kind, None, kind.word) for kind in _FOR_ALL]
+    for_each = [
+        (kind, key, f"{kind.word}:{name}") for key, name in platforms.items() for kind in _FOR_EACH
+    ]
+    for kind, platform, key in (*for_all, *for_each):
+        await steps.add_unique(
+            connection,
+            uuid=uuid4(),
+            kind=kind,
+            key=key,
+            platform=platform,
+            payload={},
+            due=now,
+            now=now,
+        )
+
+
+def _intervals(settings: Settings) -> dict[StepKind, int]:
+    upkeep = settings.upkeep
+    return {
+        StepKind.SWEEP: upkeep.sweep,
+        StepKind.REPORT: upkeep.report,
+        StepKind.RECONCILE: upkeep.reconcile,
+        StepKind.PROLONG: upkeep.prolong,
+        StepKind.PURGE: upkeep.purge,
+    }
