@@ -11,6 +11,7 @@ from execution_broker.domain.capability import Flavour, Limits, Price
 from execution_broker.domain.demand import Demand
 from execution_broker.domain.negotiation import Site, negotiate
 from execution_broker.domain.offer import Yes
+from execution_broker.domain.policy import Maximum, Policy
 from execution_broker.models import kinds
 from tests.domain import builders
 from tests.domain.builders import EXAMPLES, NOW, body, compute, follow, has_remedy, metric, site
@@ -107,6 +108,14 @@ def test_where_there_is_no_room_a_smaller_one_is_suggested() -> None:
     assert ("compute.cores.min", "4", "2") in ways
     for fault in faults:
         assert isinstance(verdict_of(follow(request, [fault]), full), Yes)
+
+
+def test_a_policy_that_refuses_who_could_use_more_does_so_here_too() -> None:
+    policy = Policy(cores=Maximum(most=2, over="refuse"))
+    request = sized({"min": 1, "max": 8})
+    (fault,) = refused(request, here(policy=policy))
+    assert suggestion(fault) == ("compute.cores.max", "8", "2")
+    assert offered(follow(request, [fault]), here(policy=policy)) == [(2, 4), (2, 32)]
 
 
 numbers = st.integers(1, 6)

@@ -55,6 +55,10 @@ def fit(case: Case) -> None:
             memory=_fit_amount(case, MEMORY, case.demand.memory, "memory", "compute.memory"),
         )
     else:
+        case.change(
+            cores=_refuse_more(case, CORES, case.demand.cores, "compute", "compute.cores"),
+            memory=_refuse_more(case, MEMORY, case.demand.memory, "memory", "compute.memory"),
+        )
         fit_flavour(case, case.flavour)
     _fit_further(case)
     fit_storage(case)
