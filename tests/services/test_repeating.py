@@ -11,8 +11,10 @@ from execution_broker.domain.errors import KeyReused, PreconditionFailed
 from execution_broker.domain.once import Once
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
-from execution_broker.models.update import EnumUpdate
+from execution_broker.models.update import EnumUpdate, StringUpdate
+from execution_broker.storage.records import Progress
 from execution_broker.storage.retention import forget_rest
+from execution_broker.storage.sessions import save_progress
 from tests.harness.broker import Broker, broker, request, uuid_of
 
 ONCE = Once("key", "digest")
@@ -105,6 +107,25 @@ async def test_an_update_may_depend_on_what_was_seen(tmp_path: Path) -> None:
         cancel = EnumUpdate(path="phase", value="CANCELLED")
         with pytest.raises(PreconditionFailed):
             await sessions.update(uuid, caller, cancel, {seen.etag})
+
+
+async def test_progress_made_meanwhile_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        caller = await made.caller("ada")
+        sessions = made.services.sessions
+        uuid = UUID(await made.run(caller, request()))
+        seen = await sessions.read(uuid, caller)
+        ((key,),) = await made.rows("SELECT id FROM session WHERE uuid = ?", str(uuid))
+        progress = Progress(done=7, total=10, units="bytes")
+        await made.database.write(lambda c: save_progress(c, key, "data/0", progress))
+        after = await sessions.read(uuid, caller)
+        assert after.etag != seen.etag, "who polls hears of it"
+        rename = StringUpdate(path="meta.name", value="fit")
+        renamed = await sessions.update(uuid, caller, rename, {seen.etag})
+        assert renamed.session.meta is not None
+        assert renamed.session.meta.name == "fit"
+        with pytest.raises(PreconditionFailed):
+            await sessions.update(uuid, caller, rename, {seen.etag})
 
 
 async def test_of_updates_that_depend_on_the_same_one_happens(tmp_path: Path) -> None:

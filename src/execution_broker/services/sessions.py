@@ -30,6 +30,7 @@ from execution_broker.services.repeating import Repeating
 from execution_broker.services.views import (
     View,
     Viewing,
+    basis,
     may_see_all,
     refusal,
     view_session,
@@ -118,8 +119,9 @@ class SessionsService:
     ) -> View:
         """Accept, reject, cancel, or change an amount or a name. Conflict lists what is possible.
 
-        PreconditionFailed, and nothing changed, if `expected` has entity tags of views and the
-        caller's view has another by now.
+        PreconditionFailed, and nothing changed, if `expected` has entity tags of views and none
+        has the phase, the promise and the name that the session has by now. Progress made since
+        is no reason to refuse.
         """
         guard = partial(self._check_unchanged, caller, expected)
         match update:
@@ -187,11 +189,11 @@ class SessionsService:
     def _check_unchanged(
         self, caller: Caller, expected: Collection[str], session: StoredSession, now: datetime
     ) -> None:
-        """PreconditionFailed if the caller's view of a locked session has another tag by now."""
+        """PreconditionFailed if what the caller decided upon is not so any more."""
         if not expected:
             return
         view = view_session(session, caller, now, self._viewing.base_url)
-        if view.etag not in expected:
+        if basis(view.etag) not in map(basis, expected):
             raise PreconditionFailed(
                 f"The session {session.uuid} has changed: it is {view.session.phase} now.",
                 "Read it again, and send the update with its new ETag if it still makes sense.",

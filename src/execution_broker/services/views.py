@@ -5,6 +5,7 @@ Nothing here changes anything: expiry is a fact of time, and every reader derive
 
 import math
 from datetime import datetime
+from hashlib import blake2s
 from typing import Final, NamedTuple, TypeVar, assert_never
 
 import msgspec
@@ -42,7 +43,12 @@ class Viewing(NamedTuple):
 
 
 class View(msgspec.Struct, frozen=True):
-    """A session as its reader sees it, and the entity tag of that view."""
+    """A session as its reader sees it, and the entity tag of that view.
+
+    The tag is `basis.rest`. The basis changes with what somebody decides upon who changes the
+    session: its phase, its promise, its name and description. The rest changes with all else:
+    steps that end, messages, progress.
+    """
 
     session: ExecutionSession
     etag: str
@@ -73,8 +79,13 @@ def view_session(
         connectors=tuple(stored.connectors) if owns else (),
     )
     progress = sum(c.progress.done for c in stored.components.values() if c.progress)
-    tag = f"{stored.events + derived}-{progress}-{'owner' if owns else 'public'}"
-    return View(session, tag)
+    rest = f"{stored.events + derived}-{progress}-{'owner' if owns else 'public'}"
+    return View(session, f"{_basis(stored, phase)}.{rest}")
+
+
+def basis(etag: str) -> str:
+    """What of a view's tag an update depends on."""
+    return etag.partition(".")[0]
 
 
 def view_offerset(
@@ -173,6 +184,11 @@ def _answers(phase: SessionPhase) -> tuple[Option, ...]:
             return ()
         case _ as never:
             assert_never(never)
+
+
+def _basis(stored: StoredSession, phase: SessionPhase) -> str:
+    decided = (phase, stored.terms, stored.name, stored.description)
+    return blake2s(msgspec.msgpack.encode(decided), digest_size=8).hexdigest()
 
 
 def _metadata(

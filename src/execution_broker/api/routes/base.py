@@ -104,7 +104,9 @@ IF_NONE_MATCH: Final = Parameter(
     "header", "If-None-Match", "ETags of what is known: then nothing is sent again."
 )
 IF_MATCH: Final = Parameter(
-    "header", "If-Match", "ETags: nothing is changed unless the session still has one of them."
+    "header",
+    "If-Match",
+    "ETags: nothing is changed unless phase, promise, name and description are those of one.",
 )
 IDEMPOTENCY_KEY: Final = Parameter(
     "header",
