@@ -58,11 +58,11 @@ def compose_session(
 
 def schedules(terms: Terms, plan: Plan, keys: Iterable[str]) -> dict[str, Schedule]:
     """The schedule of each component, by key; that of the key `session` covers all of them."""
-    costs = plan.component_costs() | {SESSION: terms.prepare}
-    starts = plan.component_starts() | {SESSION: terms.prepare}
-    releases = plan.component_releases() | {SESSION: terms.release}
+    costs, starts, releases = plan.seconds
     return {
-        key: _schedule(terms, starts.get(key, 0), costs.get(key, 0), releases.get(key, 0))
+        key: _schedule(terms, terms.prepare, terms.prepare, terms.release)
+        if key == SESSION
+        else _schedule(terms, starts.get(key, 0), costs.get(key, 0), releases.get(key, 0))
         for key in keys
     }
 
@@ -104,7 +104,7 @@ class _Composer:
         self.inside: dict[int, list[str]] = {}
         for index, data in enumerate(demand.data):
             self.inside.setdefault(data.storage, []).append(self.uuids[data_key(index)])
-        self.schedules = schedules(offer.terms, plan, (SESSION, *component_keys(demand)))
+        self.schedules = schedules(offer.terms, plan, identities)
 
     def session(self) -> ExecutionSession:
         return ExecutionSession(

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from functools import cache
-from typing import Final
+from functools import cached_property
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -74,65 +74,66 @@ class PlannedStep(msgspec.Struct, frozen=True):
     after: tuple[str, ...] = ()
 
 
-class Plan(msgspec.Struct, frozen=True):
+class _Seconds(NamedTuple):
+    """What a plan takes, by component: to prepare it, how long before the start that begins, and
+    how long after the end it is released."""
+
+    costs: Mapping[str, int]
+    starts: Mapping[str, int]
+    releases: Mapping[str, int]
+
+
+class Plan(msgspec.Struct, frozen=True, dict=True):
     """Stored once for all offers of one offer set on one platform."""
 
     steps: tuple[PlannedStep, ...]
 
     def prepare_cost(self) -> int:
         """Seconds from the start of preparation until everything is ready: the longest path."""
-        return _longest(self.steps, PREPARES)
+        return max(_ends(self.steps, PREPARES).values(), default=0)
 
     def release_cost(self) -> int:
         """Seconds from the end of the session until everything is gone."""
-        return _longest(self.steps, RELEASES)
+        return max(_ends(self.steps, RELEASES).values(), default=0)
 
     def component_cost(self, component: str) -> int:
         """Seconds that preparing one component takes, without what it waits for."""
-        return self.component_costs().get(component, 0)
+        return self.seconds.costs.get(component, 0)
 
     def component_start(self, component: str) -> int:
         """Seconds before the session's start at which preparing this component begins, counted
         backwards through the graph so that everything is ready at the start."""
-        return self.component_starts().get(component, 0)
+        return self.seconds.starts.get(component, 0)
 
     def component_release(self, component: str) -> int:
         """Seconds after the session's end by which this component is released."""
-        return self.component_releases().get(component, 0)
+        return self.seconds.releases.get(component, 0)
 
-    def component_costs(self) -> dict[str, int]:
-        """`component_cost` of every component that is prepared."""
-        costs: dict[str, int] = {}
-        for step in self.steps:
-            if step.component is not None and step.kind in PREPARES:
-                costs[step.component] = costs.get(step.component, 0) + step.cost
-        return costs
-
-    def component_starts(self) -> dict[str, int]:
-        """`component_start` of every component that is prepared."""
-        return _latest(self.steps, PREPARES, _remaining(self.steps))
-
-    def component_releases(self) -> dict[str, int]:
-        """`component_release` of every component that is released."""
-        return _latest(self.steps, RELEASES, _ends(self.steps, RELEASES))
+    @cached_property
+    def seconds(self) -> _Seconds:
+        """Walked once: every offer of an answer is made from the same plan."""
+        return _Seconds(
+            costs=_costs(self.steps),
+            starts=_latest(self.steps, PREPARES, _remaining(self.steps)),
+            releases=_latest(self.steps, RELEASES, _ends(self.steps, RELEASES)),
+        )
 
 
-def _longest(steps: Sequence[PlannedStep], kinds: frozenset[StepKind]) -> int:
-    """The longest path through the steps of these kinds: in sequence adds, parallel is the max."""
-    return max(_ends(steps, kinds).values(), default=0)
+def _costs(steps: Sequence[PlannedStep]) -> dict[str, int]:
+    costs: dict[str, int] = {}
+    for step in steps:
+        if step.component is not None and step.kind in PREPARES:
+            costs[step.component] = costs.get(step.component, 0) + step.cost
+    return costs
 
 
 def _ends(steps: Sequence[PlannedStep], kinds: frozenset[StepKind]) -> Mapping[str, int]:
     """When each step of these kinds ends, counted from the start of the first."""
     by_key = {step.key: step for step in steps if step.kind in kinds}
-
-    @cache
-    def end(key: str) -> int:
-        step = by_key[key]
-        before = (end(k) for k in (*step.needs, *step.after) if k in by_key)
-        return step.cost + max(before, default=0)
-
-    return {key: end(key) for key in by_key}
+    before = {
+        key: [k for k in (*step.needs, *step.after) if k in by_key] for key, step in by_key.items()
+    }
+    return _lengths(by_key, before)
 
 
 def _remaining(steps: Sequence[PlannedStep]) -> Mapping[str, int]:
@@ -144,11 +145,24 @@ def _remaining(steps: Sequence[PlannedStep]) -> Mapping[str, int]:
             if key in followers:
                 followers[key].append(step.key)
 
-    @cache
-    def remaining(key: str) -> int:
-        return by_key[key].cost + max((remaining(k) for k in followers[key]), default=0)
+    return _lengths(by_key, followers)
 
-    return {key: remaining(key) for key in by_key}
+
+def _lengths(
+    steps: Mapping[str, PlannedStep], next_: Mapping[str, Sequence[str]]
+) -> Mapping[str, int]:
+    """The cost of each step with those of the longest way on from it: in sequence adds, parallel
+    is the max."""
+    found: dict[str, int] = {}
+
+    def length(key: str) -> int:
+        if key not in found:
+            found[key] = steps[key].cost + max(map(length, next_[key]), default=0)
+        return found[key]
+
+    for key in steps:
+        length(key)
+    return found
 
 
 def _latest(

@@ -30,6 +30,8 @@ class _Candidate(msgspec.Struct, frozen=True):
     start_number: int
     site_number: int
     size_number: int
+    sizes: tuple[float, ...]
+    worth: dict[tuple[str, str], float]
 
 
 def choose(prospects: Sequence[Prospect], number: int) -> tuple[Offer, ...]:
@@ -47,8 +49,7 @@ def choose(prospects: Sequence[Prospect], number: int) -> tuple[Offer, ...]:
             prospect, sites.index(prospect.trial.site.name), 2 * size_number, number
         )
     ]
-    offers = [candidate.offer for candidate in candidates]
-    worthy = [c for c in candidates if not any(_dominates(o, c.offer) for o in offers)]
+    worthy = [c for c in candidates if not any(_dominates(one, c) for one in candidates)]
     chosen: list[Offer] = []
     for candidate in _by_preference(worthy):
         if len(chosen) < number and candidate.offer not in chosen:
@@ -63,10 +64,15 @@ def _candidates(
     for start_number, slot in enumerate(_slots(prospect, number)):
         least = slot.terms(prospect.trial.shape(prospect.demand))
         grown = _grow(prospect, least)
-        yield _Candidate(_offer(prospect, slot, least), start_number, site_number, size_number)
+        yield _candidate(_offer(prospect, slot, least), start_number, site_number, size_number)
         if grown != least:
             offer = _offer(prospect, slot, grown)
-            yield _Candidate(offer, start_number, site_number, size_number + 1)
+            yield _candidate(offer, start_number, site_number, size_number + 1)
+
+
+def _candidate(offer: Offer, start_number: int, site_number: int, size_number: int) -> _Candidate:
+    sizes, worth = _sizes(offer.terms), _worth(offer)
+    return _Candidate(offer, start_number, site_number, size_number, sizes, worth)
 
 
 def _slots(prospect: Prospect, number: int) -> Iterator[Slot]:
@@ -173,15 +179,14 @@ def _offer(prospect: Prospect, slot: Slot, terms: Terms) -> Offer:
     )
 
 
-def _dominates(one: Offer, other: Offer) -> bool:
+def _dominates(one: _Candidate, other: _Candidate) -> bool:
     """Whether nobody would choose the other: the same start, in nothing better, in one worse."""
-    if one.terms.start != other.terms.start:
+    if one is other or one.offer.terms.start != other.offer.terms.start:
         return False
-    sizes = list(zip(_sizes(one.terms), _sizes(other.terms), strict=True))
-    worths, other_worths = _worth(one), _worth(other)
-    if worths.keys() != other_worths.keys():
+    if one.worth.keys() != other.worth.keys():
         return False
-    pairs = [*sizes, *((worths[key], other_worths[key]) for key in worths)]
+    sizes = zip(one.sizes, other.sizes, strict=True)
+    pairs = [*sizes, *((one.worth[key], other.worth[key]) for key in one.worth)]
     return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
 
 
@@ -200,9 +205,9 @@ def _by_preference(candidates: Sequence[_Candidate]) -> Iterator[_Candidate]:
     """All of them, some twice: those that are chosen first come first."""
     earliest = min(candidates, key=lambda c: (c.offer.terms.start, c.site_number, c.size_number))
     yield earliest
-    for kind in sorted({key for c in candidates for key in _worth(c.offer) if key[0] == "cost"}):
-        quoting = [c for c in candidates if kind in _worth(c.offer)]
-        yield max(quoting, key=lambda c: (_worth(c.offer)[kind], -c.offer.terms.start))
+    for kind in sorted({key for c in candidates for key in c.worth if key[0] == "cost"}):
+        quoting = [c for c in candidates if kind in c.worth]
+        yield max(quoting, key=lambda c: (c.worth[kind], -c.offer.terms.start))
     same_site = [c for c in candidates if c.site_number == earliest.site_number]
     yield from sorted(same_site, key=lambda c: (c.start_number, c.size_number))
     yield from sorted(candidates, key=lambda c: (c.start_number, c.site_number, c.size_number))

@@ -7,7 +7,7 @@ from execution_broker.domain.negotiation.site import Site
 from execution_broker.domain.offer import Terms
 from execution_broker.domain.plan import Plan
 from execution_broker.domain.planning import bytes_to_stage
-from execution_broker.domain.quoting import Quote, quote
+from execution_broker.domain.quoting import Quote, changing, quote
 
 
 class Trial:
@@ -16,6 +16,8 @@ class Trial:
     def __init__(self, site: Site, demand: Demand, plan: Plan) -> None:
         self.site = site
         self.plan = plan
+        self._changes = changing(site.capability)
+        self._quotes: dict[tuple[object, ...], Quote] = {}
         self._to_stage = bytes_to_stage(demand, site.capability, site.lookups)
         self._base = Terms(
             start=0,
@@ -47,4 +49,11 @@ class Trial:
         return self.quote_terms(self.shape(demand))
 
     def quote_terms(self, terms: Terms) -> Quote:
-        return quote(self.site.capability, terms, self._to_stage)
+        """The quote for these terms, made once for all starts unless prices change by the hour."""
+        if self._changes:
+            return quote(self.site.capability, terms, self._to_stage)
+        further = tuple(terms.amounts.items())
+        wanted = (terms.duration, terms.cores, terms.memory, terms.storage, further)
+        if wanted not in self._quotes:
+            self._quotes[wanted] = quote(self.site.capability, terms, self._to_stage)
+        return self._quotes[wanted]
