@@ -7,7 +7,8 @@ from execution_broker.domain.identity import Caller
 from execution_broker.domain.once import Once
 from execution_broker.models.execution import OfferSetResponse
 from execution_broker.models.reading import Reading
-from execution_broker.services.booking.answering import Answering, Stored
+from execution_broker.services.booking.answering import Answering
+from execution_broker.services.booking.composing import Stored
 from execution_broker.services.limits import RequestRate
 from execution_broker.services.repeating import Repeating
 from execution_broker.services.views import Viewing, may_see_all, view_offerset

@@ -20,9 +20,10 @@ from execution_broker.models.extensions import ResultFile, ResultList
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import Reading
 from execution_broker.models.update import EnumUpdate, Update
-from execution_broker.services.booking.answering import Answering, Stored, timed_at
+from execution_broker.services.booking.answering import Answering
 from execution_broker.services.booking.changing import Change
 from execution_broker.services.booking.choosing import Accept, Guard, TurnDown
+from execution_broker.services.booking.composing import Stored, timed_at
 from execution_broker.services.booking.desk import Desk
 from execution_broker.services.limits import RequestRate
 from execution_broker.services.negotiating import Negotiated

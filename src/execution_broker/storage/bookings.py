@@ -258,7 +258,7 @@ def _platform(row: Row) -> StoredPlatform:
         name=row["name"],
         version=row["version"],
         capacity=decode(row["capacity"], dict[str, int]),
-        capability=decode_optional(row.get("capability"), Capability),
+        report=row.get("capability"),
         reported=row.get("reported_at"),
         overcommitted=decode_optional(row.get("overcommitted"), dict[str, int]) or {},
         decided=row.get("decided_at"),

@@ -132,16 +132,22 @@ class StoredOfferSet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredPlatform(msgspec.Struct, frozen=True, kw_only=True):
-    """A platform's row: the lock of its capacity. `decided`: the time of the last decision."""
+    """A platform's row: the lock of its capacity. `decided`: the time of the last decision.
+    `report`: the capability as it is stored."""
 
     id: int
     name: str
     version: int
     capacity: dict[str, int]
-    capability: Capability | None = None
+    report: str | None = None
     reported: datetime | None = None
     overcommitted: dict[str, int] = {}
     decided: datetime | None = None
+
+    @property
+    def capability(self) -> Capability | None:
+        """What it last reported."""
+        return None if self.report is None else _capability(self.report)
 
 
 class Origin(NamedTuple):

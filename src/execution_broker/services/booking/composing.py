@@ -1,0 +1,126 @@
+"""Makes the rows of an answer from what was negotiated; nothing is stored here."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from execution_broker.domain.composition import component_keys, compose_session
+from execution_broker.domain.demand import COMPUTE, EXECUTABLE, SESSION
+from execution_broker.domain.identity import Caller
+from execution_broker.domain.offer import Offer, Yes
+from execution_broker.models.component import Metadata
+from execution_broker.models.execution import OfferSetResponse
+from execution_broker.models.message import Message
+from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.services.negotiating import Negotiated
+from execution_broker.storage.documents import encode
+from execution_broker.storage.records import (
+    NewOfferSet,
+    StoredComponent,
+    StoredOfferSet,
+    StoredSession,
+)
+from execution_broker.transitions.living import say
+
+
+class Stored(NamedTuple):
+    """An answer as it was stored, with its offers. `lasting`: what a repetition gets as well."""
+
+    offerset: StoredOfferSet
+    offers: list[StoredSession]
+    now: datetime
+    lasting: UUID | None
+
+
+class Composer:
+    """Makes what belongs to one caller. `new_uuid` makes random UUIDs."""
+
+    def __init__(self, caller: Caller, new_uuid: Callable[[], UUID]) -> None:
+        self._caller = caller
+        self._new_uuid = new_uuid
+
+    def yes(
+        self, found: Negotiated, yes: Yes, offers: tuple[Offer, ...], now: datetime
+    ) -> tuple[NewOfferSet, list[StoredSession]]:
+        """An answer with some of the offers of a verdict, and their sessions."""
+        names = {offer.platform for offer in offers}
+        plans = encode({found.platforms[name].id: yes.plans[name] for name in names})
+        expires = datetime.fromtimestamp(max(offer.expires for offer in offers), UTC)
+        answer = self._answer(OfferSetResponse(result="YES"), plans, now, expires)
+        return answer, [self._session(found, yes, plans, offer, now) for offer in offers]
+
+    def no(self, why: tuple[Message, ...], now: datetime) -> NewOfferSet:
+        """An answer that says why not."""
+        document = OfferSetResponse(result="NO", meta=Metadata(messages=timed_at(why, now)))
+        return self._answer(document, "{}", now, None)
+
+    def _answer(
+        self, document: OfferSetResponse, plans: str, now: datetime, expires: datetime | None
+    ) -> NewOfferSet:
+        return NewOfferSet(
+            uuid=self._new_uuid(),
+            identity=self._caller.key,
+            document=document,
+            plans=plans,
+            now=now,
+            expires=expires,
+        )
+
+    def _session(
+        self, found: Negotiated, yes: Yes, plans: str, offer: Offer, now: datetime
+    ) -> StoredSession:
+        assert found.demand is not None, "what was offered was resolved"
+        platform = found.platforms[offer.platform]
+        keys = (SESSION, *component_keys(found.demand))
+        uuids = {key: self._new_uuid() for key in keys}
+        session = StoredSession(
+            id=0,
+            uuid=uuids[SESSION],
+            offerset=0,
+            identity=self._caller.key,
+            owner=self._caller.username,
+            platform=platform.id,
+            plans=plans,
+            capability=platform.report,
+            phase=SessionPhase.INITIAL,
+            events=0,
+            document=compose_session(found.demand, offer, yes.plans[offer.platform], uuids),
+            terms=offer.terms,
+            created=now,
+            modified=now,
+            expires=datetime.fromtimestamp(offer.expires, UTC),
+            components=_living(uuids),
+        )
+        for message in offer.messages:
+            say(session, message, now)
+        return session
+
+
+def stored(answer: NewOfferSet, offers: list[StoredSession], lasting: UUID | None) -> Stored:
+    """The answer as whoever reads it now would see it."""
+    offerset = StoredOfferSet(
+        id=0,
+        uuid=answer.uuid,
+        identity=answer.identity,
+        document=answer.document,
+        created=answer.now,
+        expires=answer.expires,
+    )
+    return Stored(offerset, offers, answer.now, lasting)
+
+
+def timed_at(told: tuple[Message, ...], now: datetime) -> tuple[Message, ...]:
+    """Messages as they are served: with the time when they were told."""
+    return tuple(msgspec.structs.replace(message, time=now) for message in told)
+
+
+def _living(uuids: Mapping[str, UUID]) -> dict[str, StoredComponent]:
+    """The components that have a life of their own: all but volumes."""
+    return {
+        key: StoredComponent(id=0, key=key, uuid=uuid, phase=ComponentPhase.INITIALIZING)
+        for key, uuid in uuids.items()
+        if key in (EXECUTABLE, COMPUTE) or key.startswith(("storage/", "data/"))
+    }
