@@ -33,7 +33,7 @@ demo: $(PROJECT) $(KERNEL)  ## A notebook with real data, from request to result
 
 .PHONY: test
 test: $(PROJECT) $(KERNEL)  ## The tests; PYTEST_ARGS="..." is handed to pytest
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: soak
 soak: $(PROJECT) $(KERNEL)  ## The long forms of the tests that have one; takes PYTEST_ARGS too

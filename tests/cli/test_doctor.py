@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from execution_broker.cli.exits import Exit
@@ -191,6 +192,45 @@ def look_at_server(run: Broker, url: str) -> None:
     assert [name for name, (state, _, _) in found.items() if state == "fail"] == ["commits"]
     assert found["server"][1].startswith("PostgreSQL ")
     assert "file system" not in found
+
+
+async def test_clocks_that_differ(run: Broker, postgres: PostgresServer) -> None:
+    """The server's own clock, in front of which a database has one that is wrong."""
+    url = await postgres.new_database()
+    try:
+        for wrong, state in (("5 seconds", "warn"), ("-5 minutes", "fail")):
+            await set_clock(url, wrong)
+            found = (await asyncio.to_thread(doctor, run, BROKER__DATABASE__URL=url))[1]
+            assert found["clock"][0] == state
+            assert "follow NTP" in found["clock"][2]
+        assert "-300." in found["clock"][1] or "-299." in found["clock"][1]
+    finally:
+        await postgres.drop(url)
+
+
+async def set_clock(url: str, wrong: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("CREATE SCHEMA IF NOT EXISTS wrong")
+        await connection.execute(
+            "CREATE OR REPLACE FUNCTION wrong.clock_timestamp() RETURNS timestamptz"
+            f" LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '{wrong}' $$"
+        )
+        name = await connection.fetchval("SELECT current_database()")
+        await connection.execute(
+            f'ALTER DATABASE "{name}" SET search_path = wrong, pg_catalog, public'
+        )
+    finally:
+        await connection.close()
+
+
+def test_a_disk_without_room(run: Broker) -> None:
+    """As on a file system of the kernel, where nobody can put anything."""
+    code, found = doctor(run, BROKER__DATA_DIRECTORY="/proc/sys/broker")
+    assert code == Exit.FAILED
+    state, what, remedy = found["disk"]
+    assert (state, what.startswith("0.0 GiB free")) == ("fail", True)
+    assert "move data_directory" in remedy
 
 
 def test_a_server_that_is_not_there(run: Broker) -> None:
