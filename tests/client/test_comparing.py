@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from gzip import compress
 from typing import Any
 from uuid import uuid4
 
@@ -217,6 +218,18 @@ def saying(head: bytes, body: bytes) -> Behaviour:
     return say
 
 
+def dripping(head: bytes, body: bytes) -> Behaviour:
+    """Well-formed, at ten bytes a second: no time between two bytes is long."""
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for byte in b"HTTP/1.1 " + head + b"\r\nConnection: close\r\n\r\n" + body:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.1)
+
+    return drip
+
+
 async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{")
     while True:
@@ -253,6 +266,10 @@ HOSTILE: dict[str, Behaviour] = {
     "html": saying(b"200 OK\r\nContent-Type: text/html", b"<html>"),
     "deep": saying(JSON_HEAD, b'{"result":' + b"[" * 500_000),
     "deep-objects": saying(JSON_HEAD, b'{"a":' * 900 + b"1" + b"}" * 900),
+    "ten-mebibytes": saying(JSON_HEAD, b'{"result":"YES","more":"' + b"x" * (10 << 20) + b'"}'),
+    "bomb": saying(JSON_HEAD + b"\r\nContent-Encoding: gzip", compress(b" " * (64 << 20))),
+    "drips-an-answer": dripping(JSON_HEAD, b'{"result":"YES","offers":[]}'),
+    "drips-a-head": dripping(b"200 OK\r\nX: " + b"y" * 1000, b""),
     "compressed": saying(JSON_HEAD + b"\r\nContent-Encoding: gzip", b"\x1f\x8b" + b"\0" * 99),
     "wrong-types": saying(JSON_HEAD, b'{"result":"YES","offers":{"a":1}}'),
     "maybe": saying(JSON_HEAD, b'{"result":"MAYBE"}'),
