@@ -60,6 +60,9 @@ class MortalDatabase:
     async def write_soon(self, work: Work[T]) -> T:
         return await self.write(work)
 
+    async def write_apart(self, work: Work[T]) -> T:
+        return await self.write(work)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
 

@@ -23,9 +23,9 @@ async def claim(
     database: Any, processor: UUID, limit: int = 10, kinds: Sequence[StepKind] = KINDS
 ) -> list[LeasedStep]:
     async def work(connection: Connection) -> list[LeasedStep]:
-        now = await connection.clock()
+        await connection.clock()
         platforms = [1]
-        lease = Lease(processor, kinds, platforms, limit, now, now + timedelta(seconds=30))
+        lease = Lease(processor, kinds, platforms, limit, timedelta(seconds=30))
         return await steps.claim(connection, lease)
 
     leased: list[LeasedStep] = await database.write(work)
@@ -110,8 +110,8 @@ async def test_the_oldest_due_come_first_and_only_kinds_and_platforms_served(
     assert [leased.key for leased in rest] == ["now"]
 
     async def elsewhere(connection: Connection) -> list[LeasedStep]:
-        now = await connection.clock()
-        lease = Lease(uuid4(), KINDS, [rows.platform + 1], 10, now, now)
+        await connection.clock()
+        lease = Lease(uuid4(), KINDS, [rows.platform + 1], 10, timedelta())
         return await steps.claim(connection, lease)
 
     assert await database.write(elsewhere) == []

@@ -61,7 +61,7 @@ async def _add_old(connection: Connection, rows: Rows) -> None:
             due=rows.now,
             now=rows.now,
         )
-    lease = steps.Lease(uuid4(), [StepKind.PROBE], [], OLD, rows.now, rows.now + DAY)
+    lease = steps.Lease(uuid4(), [StepKind.PROBE], [], OLD, DAY)
     for step in await steps.claim(connection, lease):
         await steps.end(connection, step, StepPhase.COMPLETED, None, rows.now)
     answer = NewOfferSet(

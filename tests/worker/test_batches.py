@@ -120,9 +120,8 @@ async def _claim(made: Broker, number: int) -> tuple[list[LeasedStep], UUID]:
     processor = uuid4()
 
     async def work(connection: Connection) -> list[LeasedStep]:
-        now = await connection.clock()
-        until = now + timedelta(seconds=30)
-        lease = Lease(processor, [StepKind.END], list(made.work.platforms), number, now, until)
+        platforms, lasts = list(made.work.platforms), timedelta(seconds=30)
+        lease = Lease(processor, [StepKind.END], platforms, number, lasts)
         return await steps.claim(connection, lease)
 
     return await made.database.write(work), processor

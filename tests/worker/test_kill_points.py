@@ -20,6 +20,7 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.domain.probing import Question
 from execution_broker.steps.base import Applied, Handler
 from execution_broker.storage import steps
+from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Lease
@@ -51,7 +52,7 @@ class Mortal:
         self._point = point
         self._left = left
 
-    async def load(self, connection: Connection, step: LeasedStep, now: Any) -> Any:
+    async def load(self, connection: Batch, step: LeasedStep, now: Any) -> Any:
         return await self._handler.load(connection, step, now)
 
     async def act(self, loaded: Any) -> Any:
@@ -61,14 +62,14 @@ class Mortal:
         return result
 
     async def apply(
-        self, connection: Connection, step: LeasedStep, loaded: Any, result: Any, now: Any
+        self, connection: Batch, step: LeasedStep, loaded: Any, result: Any, now: Any
     ) -> Applied:
         applied = await self._handler.apply(connection, step, loaded, result, now)
         self._drop(Point.APPLYING)
         return applied
 
     async def fail(
-        self, connection: Connection, step: LeasedStep, error: OutsideError, now: Any
+        self, connection: Batch, step: LeasedStep, error: OutsideError, now: Any
     ) -> Applied:
         return await self._handler.fail(connection, step, error, now)
 
@@ -121,9 +122,9 @@ async def _carry_one(made: Broker, handlers: Any) -> bool:
     processor = uuid4()
 
     async def claim(connection: Connection) -> list[LeasedStep]:
-        now = await connection.clock()
+        await connection.clock()
         platforms = list(made.work.platforms)
-        lease = Lease(processor, list(StepKind), platforms, 1, now, now + LEASE)
+        lease = Lease(processor, list(StepKind), platforms, 1, LEASE)
         return await steps.claim(connection, lease)
 
     leased = await made.database.write(claim)

@@ -257,9 +257,9 @@ def _carrier(made: Broker, handler: Gate, processor: UUID) -> Carrier:
 
 async def _claim_begin(made: Broker, processor: UUID) -> LeasedStep:
     async def work(connection: Connection) -> list[LeasedStep]:
-        now = await connection.clock()
+        await connection.clock()
         kinds, platforms = [StepKind.BEGIN], list(made.work.platforms)
-        lease = Lease(processor, kinds, platforms, 1, now, now + timedelta(seconds=30))
+        lease = Lease(processor, kinds, platforms, 1, timedelta(seconds=30))
         return await steps.claim(connection, lease)
 
     (leased,) = await made.database.write(work)

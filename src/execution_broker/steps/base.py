@@ -16,7 +16,8 @@ from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.plan import StepKind
 from execution_broker.ports.platform import Platform
 from execution_broker.steps.staging import Staging
-from execution_broker.storage.database import Connection, Database
+from execution_broker.storage.batch import Batch
+from execution_broker.storage.database import Database
 from execution_broker.storage.records import LeasedStep
 
 _LEAST: Final = 0.01
@@ -49,12 +50,16 @@ Applied = PutBack | Completed | Failed | Cancelled
 
 
 class Handler(Protocol):
-    """One kind of step. Stateless: one object serves all steps of its kind at the same time."""
+    """One kind of step. Stateless: one object serves all steps of its kind at the same time.
+
+    The connection is shared with steps of other sessions, and of the same one: what a session
+    was read as is what it has become, and what is saved is written once for all.
+    """
 
     @property
     def kind(self) -> StepKind: ...
 
-    async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> Any:
+    async def load(self, connection: Batch, step: LeasedStep, now: datetime) -> Any:
         """What `act` needs, or an Applied when there is nothing to do outside.
 
         May store an intent (S10).
@@ -66,13 +71,13 @@ class Handler(Protocol):
         ...
 
     async def apply(
-        self, connection: Connection, step: LeasedStep, loaded: Any, result: Any, now: datetime
+        self, connection: Batch, step: LeasedStep, loaded: Any, result: Any, now: datetime
     ) -> Applied:
         """Store the result with all that follows from it."""
         ...
 
     async def fail(
-        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+        self, connection: Batch, step: LeasedStep, error: OutsideError, now: datetime
     ) -> Applied:
         """What follows when the step has failed for good."""
         ...

@@ -10,7 +10,7 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.domain.planning import is_ready_for
 from execution_broker.domain.timing import Lesson, throughput
 from execution_broker.storage import timings
-from execution_broker.storage.database import Connection
+from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import LeasedStep, Progress, StoredSession
 
 _KEY = "begun"
@@ -28,15 +28,17 @@ class Begun(msgspec.Struct, frozen=True):
         return {_KEY: msgspec.to_builtins(self)}
 
 
-def begun(step: LeasedStep, session: StoredSession, now: datetime) -> Begun:
+async def begun(
+    connection: Batch, step: LeasedStep, session: StoredSession, now: datetime
+) -> Begun:
     kept = step.payload.get(_KEY)
     if kept is not None:
         return msgspec.convert(kept, Begun)
-    return Begun(now, _lesson(step.kind, session))
+    return Begun(now, await _lesson(connection, step.kind, session))
 
 
 async def learn(
-    connection: Connection,
+    connection: Batch,
     session: StoredSession,
     begun: Begun,
     moved: Progress | None,
@@ -54,11 +56,12 @@ async def learn(
         await timings.add(connection, session.platform, begun.lesson, value)
 
 
-def _lesson(kind: StepKind, session: StoredSession) -> Lesson | None:
-    if kind is not StepKind.PREPARE_EXECUTABLE:
+async def _lesson(connection: Batch, kind: StepKind, session: StoredSession) -> Lesson | None:
+    executable = session.document.executable
+    if kind is not StepKind.PREPARE_EXECUTABLE or executable is None:
         return _LESSONS.get(kind)
-    capability, executable = session.platform_capability(), session.document.executable
-    if capability is None or executable is None:
+    capability = await connection.capability(session.platform)
+    if capability is None:
         return None
     here = is_ready_for(capability, executable)
     return Lesson.EXECUTABLE_HERE if here else Lesson.EXECUTABLE_NOT_HERE

@@ -15,8 +15,8 @@ from execution_broker.ports.platform import Order, Platform
 from execution_broker.steps.base import World
 from execution_broker.steps.learning import Begun, begun
 from execution_broker.steps.progress import ProgressKeeper
-from execution_broker.storage import outside, sessions
-from execution_broker.storage.database import Connection
+from execution_broker.storage import outside
+from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import LeasedStep, StoredSession
 
 OUTPUTS = "outputs"
@@ -35,16 +35,14 @@ class Loaded(msgspec.Struct, frozen=True):
     begun: Begun
 
 
-async def session_of(connection: Connection, step: LeasedStep) -> StoredSession:
+async def session_of(connection: Batch, step: LeasedStep) -> StoredSession:
     """The session of a step. Whoever carries the step has locked it first of all (S11)."""
     assert step.session is not None
-    session = await sessions.by_id(connection, step.session)
-    assert session is not None
-    return session
+    return await connection.session(step.session)
 
 
 async def load_order(
-    connection: Connection, world: World, step: LeasedStep, session: StoredSession, now: datetime
+    connection: Batch, world: World, step: LeasedStep, session: StoredSession, now: datetime
 ) -> Loaded:
     """The order for the component of a step. `outputs` and `compute` share the compute's."""
     key = COMPUTE if step.component in (None, OUTPUTS) else step.component
@@ -67,7 +65,9 @@ async def load_order(
     )
     platform = world.platforms[session.platform]
     seen = await outside.seen(connection, session.id) if step.kind in _LISTENING else {}
-    return Loaded(session, order, platform, progress, seen, begun(step, session, now))
+    return Loaded(
+        session, order, platform, progress, seen, await begun(connection, step, session, now)
+    )
 
 
 def external_name(session: StoredSession, key: str) -> str:

@@ -18,8 +18,8 @@ from execution_broker.steps.base import (
 )
 from execution_broker.steps.learning import learn
 from execution_broker.steps.orders import Loaded, load_order, session_of
-from execution_broker.storage import outside, sessions
-from execution_broker.storage.database import Connection
+from execution_broker.storage import outside
+from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import LeasedStep, StoredSession
 from execution_broker.transitions.ending import fail
 from execution_broker.transitions.living import enter_component, say
@@ -42,9 +42,7 @@ class Prepare:
         self._world = world
         self._call = CALLS[kind]
 
-    async def load(
-        self, connection: Connection, step: LeasedStep, now: datetime
-    ) -> Loaded | Applied:
+    async def load(self, connection: Batch, step: LeasedStep, now: datetime) -> Loaded | Applied:
         session = await session_of(connection, step)
         if session.ended is not None:
             return Cancelled()
@@ -52,7 +50,7 @@ class Prepare:
         key, name = loaded.order.key, loaded.order.name
         await outside.intend(connection, session.id, session.platform, key, name, now)
         enter_component(session, key, ComponentPhase.PREPARING, now)
-        await sessions.save(connection, session, now)
+        connection.save(session, now)
         return loaded
 
     async def act(self, loaded: Loaded) -> Outcome:
@@ -64,7 +62,7 @@ class Prepare:
 
     async def apply(
         self,
-        connection: Connection,
+        connection: Batch,
         step: LeasedStep,
         loaded: Loaded,
         result: Outcome,
@@ -74,7 +72,7 @@ class Prepare:
         key = loaded.order.key
         if isinstance(result, NotYet):
             say_new(session, result, now, key)
-            await sessions.save(connection, session, now)
+            connection.save(session, now)
             due = now + asked_again(result.seconds, step.delays)
             return PutBack(due, loaded.begun.payload())
         take(session, result, key, now)
@@ -82,24 +80,24 @@ class Prepare:
         if session.ended is None:
             session.components[key].progress = None
             enter_component(session, key, ComponentPhase.AVAILABLE, now)
-        await sessions.save(connection, session, now)
+        connection.save(session, now)
         await learn(connection, session, loaded.begun, loaded.progress.latest, now)
         return Completed()
 
     async def fail(
-        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+        self, connection: Batch, step: LeasedStep, error: OutsideError, now: datetime
     ) -> Applied:
         return await fail_session(connection, step, error, now)
 
 
 async def fail_session(
-    connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+    connection: Batch, step: LeasedStep, error: OutsideError, now: datetime
 ) -> Applied:
     """The step failed for good: so does its component, and its session."""
     session = await session_of(connection, step)
     if session.ended is None:
         await fail(connection, session, error.message, now, step.component)
-        await sessions.save(connection, session, now)
+        connection.save(session, now)
     return Failed()
 
 

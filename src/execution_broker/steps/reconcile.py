@@ -48,7 +48,7 @@ class Reconcile(Upkeep):
         return PutBack(now + self.interval)
 
 
-class Batch(msgspec.Struct, frozen=True):
+class Forgetting(msgspec.Struct, frozen=True):
     before: datetime
     sessions: list[Forgettable]
 
@@ -58,11 +58,11 @@ class Purge(Upkeep):
 
     kind = StepKind.PURGE
 
-    async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> Batch:
+    async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> Forgetting:
         before = now - self.world.retention
-        return Batch(before, await retention.forgettable(connection, before, _BATCH))
+        return Forgetting(before, await retention.forgettable(connection, before, _BATCH))
 
-    async def act(self, loaded: Batch) -> None:
+    async def act(self, loaded: Forgetting) -> None:
         for session in loaded.sessions:
             platform = self.world.platforms.get(session.platform)
             if platform is not None:
@@ -72,7 +72,7 @@ class Purge(Upkeep):
         self,
         connection: Connection,
         step: LeasedStep,
-        loaded: Batch,
+        loaded: Forgetting,
         result: None,
         now: datetime,
     ) -> Applied:

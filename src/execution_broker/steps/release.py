@@ -16,7 +16,8 @@ from execution_broker.steps.learning import learn
 from execution_broker.steps.orders import OUTPUTS, Loaded, load_order, session_of
 from execution_broker.steps.prepare import say_new, take
 from execution_broker.steps.run import keep_streams
-from execution_broker.storage import bookings, outside, sessions
+from execution_broker.storage import bookings, outside
+from execution_broker.storage.batch import Batch
 from execution_broker.storage.bookings import Owner
 from execution_broker.storage.database import Connection
 from execution_broker.storage.outside import Output
@@ -41,16 +42,16 @@ class ReleaseStep:
         self.kind = kind
         self._world = world
 
-    async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> Loaded:
+    async def load(self, connection: Batch, step: LeasedStep, now: datetime) -> Loaded:
         session = await session_of(connection, step)
         key = step.component
         if key in session.components and session.phase is SessionPhase.RELEASING:
             enter_component(session, key, ComponentPhase.RELEASING, now)
-            await sessions.save(connection, session, now)
+            connection.save(session, now)
         return await load_order(connection, self._world, step, session, now)
 
     async def fail(
-        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+        self, connection: Batch, step: LeasedStep, error: OutsideError, now: datetime
     ) -> Applied:
         """A session that was to be COMPLETED is FAILED; CANCELLED keeps its phase."""
         session = await session_of(connection, step)
@@ -63,7 +64,7 @@ class ReleaseStep:
             for key, component in session.components.items():
                 if component.phase is ComponentPhase.RELEASING and key == step.component:
                     enter_component(session, key, ComponentPhase.FAILED, now)
-        await sessions.save(connection, session, now)
+        connection.save(session, now)
         return Failed()
 
 
@@ -75,7 +76,7 @@ class Release(ReleaseStep):
 
     async def apply(
         self,
-        connection: Connection,
+        connection: Batch,
         step: LeasedStep,
         loaded: Loaded,
         result: Outcome,
@@ -85,15 +86,15 @@ class Release(ReleaseStep):
         key = loaded.order.key
         if isinstance(result, NotYet):
             say_new(session, result, now, key)
-            await sessions.save(connection, session, now)
+            connection.save(session, now)
             due = now + asked_again(result.seconds, step.delays)
             return PutBack(due, loaded.begun.payload())
         take(session, result, key, now)
         if session.components[key].phase is ComponentPhase.RELEASING:
             enter_component(session, key, ComponentPhase.COMPLETED, now)
-        await _end_booking(connection, session, key, now)
+        connection.end_bookings(session.platform, session.id, key)
         await outside.gone(connection, session.id, key, now)
-        await sessions.save(connection, session, now)
+        connection.save(session, now)
         await learn(connection, session, loaded.begun, loaded.progress.latest, now)
         return Completed()
 
@@ -109,7 +110,7 @@ class Collect(ReleaseStep):
 
     async def apply(
         self,
-        connection: Connection,
+        connection: Batch,
         step: LeasedStep,
         loaded: Loaded,
         result: Collected,
@@ -131,7 +132,7 @@ class Collect(ReleaseStep):
             say(session, fault, now)
             if session.phase is SessionPhase.RELEASING:
                 enter(session, SessionPhase.FAILED, now)
-        await sessions.save(connection, session, now)
+        connection.save(session, now)
         return Completed()
 
 
@@ -140,25 +141,25 @@ class Finish:
 
     kind = StepKind.FINISH
 
-    async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> None:
+    async def load(self, connection: Batch, step: LeasedStep, now: datetime) -> None:
         return None
 
     async def act(self, loaded: None) -> None:
         return None
 
     async def apply(
-        self, connection: Connection, step: LeasedStep, loaded: None, result: None, now: datetime
+        self, connection: Batch, step: LeasedStep, loaded: None, result: None, now: datetime
     ) -> Applied:
         session = await session_of(connection, step)
         left = [one for one in await outside.receipts(connection, session.id) if one.gone is None]
         if not left:
-            await end_bookings(connection, session, now)
+            connection.end_bookings(session.platform, session.id)
             ending.finish(session, now)
-            await sessions.save(connection, session, now)
+            connection.save(session, now)
         return Completed()
 
     async def fail(
-        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+        self, connection: Batch, step: LeasedStep, error: OutsideError, now: datetime
     ) -> Applied:
         return Failed()
 
@@ -170,16 +171,8 @@ async def end_bookings(connection: Connection, session: StoredSession, now: date
     await bookings.end_session(connection, session.id, version, now)
 
 
-async def _end_booking(
-    connection: Connection, session: StoredSession, key: str, now: datetime
-) -> None:
-    await bookings.lock_platforms(connection, [session.platform])
-    version = await bookings.advance(connection, session.platform, now)
-    await bookings.end_component(connection, session.id, key, version, now)
-
-
 async def _shrink_outputs(
-    connection: Connection, session: StoredSession, size: int, now: datetime
+    connection: Batch, session: StoredSession, size: int, now: datetime
 ) -> None:
     """Book the MiB that are really kept, for the promised retention, instead of the most."""
     held = await bookings.of_component(connection, session.id, OUTPUTS)

@@ -22,8 +22,8 @@ from execution_broker.steps.base import (
 )
 from execution_broker.steps.orders import Loaded, load_order, session_of
 from execution_broker.steps.prepare import fail_session, say_new, take
-from execution_broker.storage import outside, sessions, steps
-from execution_broker.storage.database import Connection
+from execution_broker.storage import outside, steps
+from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import LeasedStep, StoredSession
 from execution_broker.transitions.ending import come_to_end, fail
 from execution_broker.transitions.living import enter, enter_component, note_schedule, say
@@ -37,26 +37,24 @@ class Start:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def load(
-        self, connection: Connection, step: LeasedStep, now: datetime
-    ) -> Loaded | Applied:
+    async def load(self, connection: Batch, step: LeasedStep, now: datetime) -> Loaded | Applied:
         session = await session_of(connection, step)
         if session.ended is not None:
             return Cancelled()
         if session.phase is SessionPhase.PREPARING:
             enter(session, SessionPhase.AVAILABLE, now)
-            await sessions.save(connection, session, now)
+            connection.save(session, now)
         last = latest_end(session)
         if now >= last:
             late = timedelta(seconds=int((now - last).total_seconds()))
             await fail(connection, session, messages.TOO_LATE(late=write_duration(late)), now)
-            await sessions.save(connection, session, now)
+            connection.save(session, now)
             return Cancelled()
         if now < planned_start(session):
             return PutBack(planned_start(session))
         if session.ends is None:
             session.ends = min(now + timedelta(seconds=session.terms.duration), last)
-            await sessions.save(connection, session, now)
+            connection.save(session, now)
         return await load_order(connection, self._world, step, session, now)
 
     async def act(self, loaded: Loaded) -> Outcome:
@@ -64,7 +62,7 @@ class Start:
 
     async def apply(
         self,
-        connection: Connection,
+        connection: Batch,
         step: LeasedStep,
         loaded: Loaded,
         result: Outcome,
@@ -74,7 +72,7 @@ class Start:
         key = loaded.order.key
         if isinstance(result, NotYet):
             say_new(session, result, now, key)
-            await sessions.save(connection, session, now)
+            connection.save(session, now)
             return PutBack(now + asked_again(result.seconds, step.delays))
         take(session, result, key, now)
         if session.ended is None:
@@ -83,11 +81,11 @@ class Start:
                 connection.measure(Measure.PROMISES_BROKEN)
             assert session.ends is not None
             await steps.set_due(connection, session.id, StepKind.END, session.ends)
-        await sessions.save(connection, session, now)
+        connection.save(session, now)
         return Completed()
 
     async def fail(
-        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+        self, connection: Batch, step: LeasedStep, error: OutsideError, now: datetime
     ) -> Applied:
         return await fail_session(connection, step, error, now)
 
@@ -100,9 +98,7 @@ class Watch:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def load(
-        self, connection: Connection, step: LeasedStep, now: datetime
-    ) -> Loaded | Applied:
+    async def load(self, connection: Batch, step: LeasedStep, now: datetime) -> Loaded | Applied:
         session = await session_of(connection, step)
         if session.ended is not None:
             return Cancelled()
@@ -113,7 +109,7 @@ class Watch:
 
     async def apply(
         self,
-        connection: Connection,
+        connection: Batch,
         step: LeasedStep,
         loaded: Loaded,
         result: Observation,
@@ -126,7 +122,7 @@ class Watch:
         session.components[EXECUTABLE].progress = loaded.progress.latest
         match result.life:
             case Life.RUNNING:
-                await sessions.save(connection, session, now)
+                connection.save(session, now)
                 if session.ends != loaded.session.ends:  # changed meanwhile: the platform is told
                     return PutBack(now)
                 return PutBack(now + asked_again(result.seconds, step.delays))
@@ -144,11 +140,11 @@ class Watch:
                 await fail(connection, session, first, now, EXECUTABLE)
             case _ as never:
                 assert_never(never)
-        await sessions.save(connection, session, now)
+        connection.save(session, now)
         return Completed()
 
     async def fail(
-        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+        self, connection: Batch, step: LeasedStep, error: OutsideError, now: datetime
     ) -> Applied:
         return await fail_session(connection, step, error, now)
 
@@ -163,7 +159,7 @@ def latest_end(session: StoredSession) -> datetime:
 
 
 async def keep_streams(
-    connection: Connection, session: StoredSession, parts: tuple[StreamPart, ...]
+    connection: Batch, session: StoredSession, parts: tuple[StreamPart, ...]
 ) -> None:
     for part in parts:
         await outside.add_part(connection, session.id, part.stream, part.offset, part.data)

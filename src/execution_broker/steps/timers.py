@@ -11,8 +11,8 @@ from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.steps.base import Applied, Cancelled, Completed, PutBack
 from execution_broker.steps.orders import session_of
 from execution_broker.steps.prepare import fail_session
-from execution_broker.storage import sessions, steps
-from execution_broker.storage.database import Connection
+from execution_broker.storage import steps
+from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import LeasedStep
 from execution_broker.transitions.ending import come_to_end
 from execution_broker.transitions.living import enter, enter_live_components
@@ -23,7 +23,7 @@ _FAR: Final = timedelta(minutes=1)
 class Timer:
     """A step that does nothing outside: only the time has come."""
 
-    async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> Applied | None:
+    async def load(self, connection: Batch, step: LeasedStep, now: datetime) -> Applied | None:
         session = await session_of(connection, step)
         return None if session.ended is None else Cancelled()
 
@@ -31,7 +31,7 @@ class Timer:
         return None
 
     async def fail(
-        self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
+        self, connection: Batch, step: LeasedStep, error: OutsideError, now: datetime
     ) -> Applied:
         return await fail_session(connection, step, error, now)
 
@@ -44,7 +44,7 @@ class Begin(Timer):
 
     async def apply(
         self,
-        connection: Connection,
+        connection: Batch,
         step: LeasedStep,
         loaded: None,
         result: None,
@@ -57,11 +57,11 @@ class Begin(Timer):
         if due > now:
             if due - now > _FAR and session.phase is SessionPhase.ACCEPTED:
                 enter(session, SessionPhase.WAITING, now)
-                await sessions.save(connection, session, now)
+                connection.save(session, now)
             return PutBack(due)
         enter(session, SessionPhase.PREPARING, now)
         enter_live_components(session, ComponentPhase.WAITING, now)
-        await sessions.save(connection, session, now)
+        connection.save(session, now)
         working = PREPARES | {StepKind.START, StepKind.WATCH, StepKind.END}
         await steps.wake_dormant(connection, step.session or 0, working)
         return Completed()
@@ -74,7 +74,7 @@ class End(Timer):
 
     async def apply(
         self,
-        connection: Connection,
+        connection: Batch,
         step: LeasedStep,
         loaded: None,
         result: None,
@@ -88,5 +88,5 @@ class End(Timer):
             return PutBack(session.ends)
         message = messages.TIME_ENDED(end=write_instant(session.ends.replace(microsecond=0)))
         await come_to_end(connection, session, message, now)
-        await sessions.save(connection, session, now)
+        connection.save(session, now)
         return Completed()

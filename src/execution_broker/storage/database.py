@@ -90,6 +90,11 @@ class Database(Protocol):
         out again by itself, as a lost lease is. A later `write` makes all earlier ones last."""
         ...
 
+    async def write_apart(self, work: Work[T]) -> T:
+        """Each statement is a transaction of its own: for work of one statement that writes, in
+        one round trip. One with `{soon}` among its conditions is as if by `write_soon`."""
+        ...
+
     @property
     def rings(self) -> int:
         """How often the bell was heard so far: by this process's own writes, or another's."""

@@ -26,6 +26,8 @@ T = TypeVar("T")
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _WRITE_SOON: Final = f"{_WRITE}; SET LOCAL synchronous_commit TO off"
+_APART: Final = ""
+"""Each statement is a transaction, and one that need not wait for the disk says so itself."""
 _RETRIES: Final = 10
 _AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -70,6 +72,9 @@ class PostgresDatabase:
     async def write_soon(self, work: Work[T]) -> T:
         return await self._retry(work, _WRITE_SOON)
 
+    async def write_apart(self, work: Work[T]) -> T:
+        return await self._retry(work, _APART)
+
     async def wait(self, seconds: float, heard: int) -> None:
         self._bell.listen()
         loop = asyncio.get_running_loop()
@@ -109,15 +114,18 @@ class PostgresDatabase:
         """What has changed nothing is rolled back, as that waits for no disk: locks alone would."""
         pool = await self._open()
         async with pool.acquire() as connection:
-            await connection.execute(begin)
+            if begin:
+                await connection.execute(begin)
             transaction = PostgresConnection(connection, self.shift, self._inserts)
             try:
                 result = await work(transaction)
             except BaseException:  # a cancelled caller's transaction ends as well
-                await _roll_back(connection)
+                if begin:
+                    await _roll_back(connection)
                 raise
             is_idle = begin is not _READ and not transaction.has_changed
-            await connection.execute("ROLLBACK" if is_idle else "COMMIT")
+            if begin:
+                await connection.execute("ROLLBACK" if is_idle else "COMMIT")
         for one in transaction.measured:
             self.meter.measure(one.what, one.value, *one.labels)
         if transaction.rung:

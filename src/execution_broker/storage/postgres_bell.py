@@ -67,5 +67,6 @@ class Bell:
         finally:
             connection.terminate()
 
-    def _hear(self, *_: Any) -> None:
-        self._heard()
+    def _hear(self, connection: Any, pid: int, *_: Any) -> None:
+        if pid != connection.get_server_pid():  # what this process told, it knows already
+            self._heard()

@@ -36,6 +36,7 @@ def dialect(statement: str) -> Dialect:
             "skip_locked": "FOR UPDATE SKIP LOCKED",
             "any_start": "= ANY(ARRAY(",
             "any_end": "))",
+            "soon": "(SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL",
             "clock": f"(clock_timestamp() + CAST(:{SHIFT} AS interval))",
             "json": "to_json",
             "json_list": "json_agg",

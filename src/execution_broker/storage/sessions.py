@@ -119,6 +119,11 @@ async def save(connection: Connection, session: StoredSession, now: datetime) ->
     if session.new_events:
         session.modified = now
     await save_all(connection, [session])
+    await save_components(connection, list(session.components.values()))
+
+
+async def save_components(connection: Connection, changed: Sequence[StoredComponent]) -> None:
+    """Write the living parts of components; whoever holds the lock of their session may."""
     await connection.many(
         "save_component",
         [
@@ -129,7 +134,7 @@ async def save(connection: Connection, session: StoredSession, now: datetime) ->
                 "progress": encode(component.progress) if component.progress else None,
                 "messages": encode(component.messages),
             }
-            for component in session.components.values()
+            for component in changed
         ],
     )
 

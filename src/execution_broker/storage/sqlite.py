@@ -67,6 +67,9 @@ class SqliteDatabase:
     async def write_soon(self, work: Work[T]) -> T:
         return await self.write(work)
 
+    async def write_apart(self, work: Work[T]) -> T:
+        return await self.write(work)
+
     async def wait(self, seconds: float, heard: int) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
@@ -200,6 +203,7 @@ def _dialect(statement: str) -> str:
             "skip_locked": "",
             "any_start": "IN (",
             "any_end": ")",
+            "soon": "1 = 1",
             "clock": _CLOCK,
             "json": "json",
             "json_list": "json_group_array",
@@ -217,6 +221,8 @@ def _value(value: Any) -> Any:
     match value:
         case datetime():
             return (value - _EPOCH) // _MICROSECOND
+        case timedelta():
+            return value // _MICROSECOND
         case UUID():
             return str(value)
         case list() | tuple() | frozenset() | set():

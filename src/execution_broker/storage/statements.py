@@ -1,8 +1,9 @@
 """Loads the named statements of `sql/`, written once for all databases.
 
-A statement begins with a line `-- name: one sentence`. `{for_update}`, `{skip_locked}`, `{clock}`
-and `{among:NAME}` (one of a list) stand for what each database says its own way. What several
-statements have in common begins with `-- part name: ...`; `{part:NAME}` stands for it.
+A statement begins with a line `-- name: one sentence`. `{for_update}`, `{skip_locked}`, `{clock}`,
+`{soon}` (this transaction need not wait for the disk) and `{among:NAME}` (one of a list) stand for
+what each database says its own way. What several statements have in common begins with
+`-- part name: ...`; `{part:NAME}` stands for it.
 """
 
 import re

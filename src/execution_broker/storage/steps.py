@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,14 +28,13 @@ class NewStep(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """What a processor asks for: steps of these kinds and platforms, until then."""
+    """What a processor asks for: steps of these kinds and platforms, for so long."""
 
     processor: UUID
     kinds: Collection[StepKind]
     platforms: Collection[int]
     limit: int
-    now: datetime
-    until: datetime
+    lasts: timedelta
 
 
 class Ended(NamedTuple):
@@ -126,22 +125,24 @@ async def claim(connection: Connection, lease: Lease) -> list[LeasedStep]:
         kinds=list(lease.kinds),
         platforms=list(lease.platforms),
         limit=lease.limit,
-        now=lease.now,
-        until=lease.until,
+        lease=lease.lasts,
     )
     claimed = sorted((_step(row) for row in rows), key=lambda step: (step.due, step.id))
     for step in claimed:
-        waited = (lease.now - step.due).total_seconds()
+        waited = (rows[0]["now_at"] - step.due).total_seconds()
         connection.measure(Measure.CLAIM_LATENCY, step.kind.word, value=waited)
     return claimed
 
 
 async def next_free(
     connection: Connection, kinds: Collection[StepKind], platforms: Collection[int]
-) -> datetime | None:
-    """When the next step can be claimed; None if there is none."""
+) -> timedelta | None:
+    """How long until the next step can be claimed; None if there is none."""
     row = await connection.row("next_free", kinds=list(kinds), platforms=list(platforms))
-    return row["free_at"] if row else None
+    if row is None or row["free_at"] is None:
+        return None
+    wait: timedelta = row["free_at"] - row["now_at"]
+    return wait
 
 
 async def renew(
@@ -163,14 +164,23 @@ async def still_leased(
     return None if row is None else _step(row)
 
 
-async def still_leased_of(
-    connection: Connection, leased: Sequence[LeasedStep], processor: UUID
-) -> list[LeasedStep]:
-    """Of these steps, locked, those that this attempt has not lost."""
+async def held_among(
+    connection: Connection, leased: Sequence[LeasedStep]
+) -> tuple[set[tuple[int, int, UUID]], datetime]:
+    """Of these steps, locked, which attempts are still leased, and to which processors: the
+    result of any other is void (S1). And what time it is."""
     ids = sorted(step.id for step in leased)
-    rows = await connection.rows("lock_leased_steps", ids=ids, processor=processor)
-    held = {(row["id"], row["attempt"]) for row in rows}
-    return [step for step in leased if (step.id, step.attempt) in held]
+    rows = await connection.rows("lock_leased_steps", ids=ids)
+    held = {(row["id"], row["attempt"], row["processor_uuid"]) for row in rows}
+    return held, rows[-1]["now_at"] if rows else await connection.clock()
+
+
+async def claim_woken(
+    connection: Connection, processor: UUID, ids: Collection[int], until: datetime
+) -> list[LeasedStep]:
+    """Lease steps of locked sessions that have just become READY."""
+    rows = await connection.rows("claim_woken", processor=processor, ids=sorted(ids), until=until)
+    return [_step(row) for row in rows]
 
 
 async def end(
@@ -265,7 +275,7 @@ async def revive(connection: Connection, key: str, now: datetime) -> None:
 
 async def _wake(connection: Connection, sessions: Sequence[int]) -> None:
     await connection.rows("lock_waiting", sessions=sessions)
-    if await connection.execute("wake_ready", sessions=sessions):
+    if await connection.rows("wake_ready", sessions=sessions):
         connection.ring()
 
 

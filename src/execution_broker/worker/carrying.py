@@ -1,9 +1,9 @@
 """Carries one leased step from load over act to apply (S1), or many brief ones together."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final, assert_never
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, TypeVar, assert_never
 from uuid import UUID
 
 import structlog
@@ -25,16 +25,27 @@ from execution_broker.steps.base import (
     PutBack,
     growing,
 )
-from execution_broker.storage import events, sessions, steps
-from execution_broker.storage.database import Connection, Database
-from execution_broker.storage.records import LeasedStep, NewEvent, Origin
+from execution_broker.storage import steps
+from execution_broker.storage.batch import Batch
+from execution_broker.storage.database import Database
+from execution_broker.storage.records import LeasedStep, NewEvent
 from execution_broker.transitions.living import STEP_END
+from execution_broker.worker.desk import Desk, Onward, Write, Written
 from execution_broker.worker.tracing import Tracing, end, outcome_of
+
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
 _FIRST_WAIT: Final = 0.2
 _LONGEST_WAIT: Final = 3.0
+
+
+class Carried(NamedTuple):
+    """A step that the processor has leased and loaded already, as it goes on with it."""
+
+    step: LeasedStep
+    loaded: Any
 
 
 class Carrier:
@@ -47,21 +58,30 @@ class Carrier:
         settings: WorkerSettings,
         processor: UUID,
         tracer: Tracer | None = None,
+        desk: Desk | None = None,
+        onward: Collection[StepKind] = (),
     ) -> None:
+        """`desk`: that of the worker. `onward`: the kinds that are gone on with at once when a
+        step has ended that they waited for."""
         self._database = database
+        self._desk = desk or Desk(database)
         self._handlers = handlers
         self._settings = settings
         self._processor = processor
         self._tracing = Tracing(database, tracer or NoTracer())
+        lease = timedelta(seconds=settings.lease)
+        self._onward = Onward(onward, lease, self._load) if onward else None
 
-    async def carry(self, step: LeasedStep) -> None:
-        """Load, act, apply; or fail, or put back. Raises only what the database raises."""
+    async def carry(self, step: LeasedStep, carried: Carried | None = None) -> Carried | None:
+        """Load, act, apply; or fail, or put back. What to go on with. Raises only what the
+        database raises. `carried`: the step, if it was loaded already."""
         span = self._tracing.begin(step, await self._tracing.origins([step]))
         outcome = Outcome.INTERRUPTED
         try:
-            outcome = await self._carry_or_fail(step, span)
+            outcome, then = await self._carry_or_fail(step, span, carried)
         finally:
             end(span, step, outcome)
+        return then
 
     async def carry_together(self, leased: Sequence[LeasedStep]) -> None:
         """Load, act and apply steps that do nothing outside, all in one transaction.
@@ -70,32 +90,49 @@ class Carrier:
         """
         if all(step.lapses <= self._settings.lapses for step in leased):
             origins = await self._tracing.origins(leased)
+            spans = {step.id: self._tracing.begin(step, origins) for step in leased}
+
+            async def write(connection: Batch, step: LeasedStep, now: datetime) -> Outcome:
+                applied = await self._at_once(connection, step, now, spans[step.id])
+                await self._conclude(connection, step, applied, now)
+                return outcome_of(applied)
+
             try:
-                told = await self._write(lambda c: self._together(c, leased, origins))
+                told = await self._again(
+                    lambda: self._database.write(
+                        lambda c: self._desk.together(c, self._processor, leased, write)
+                    )
+                )
             except Exception as error:  # one poisonous step must not stop the others
                 _log.info(LogEvent.BATCH_DIVIDED, reason=type(error).__name__)
             else:
-                for step, span, outcome in told:
-                    end(span, step, outcome)
+                for step, outcome in told:
+                    end(spans[step.id], step, outcome)
                 return
         for step in leased:
             await self.carry(step)
 
     async def drop(self, step: LeasedStep) -> None:
         """Its session has ended while it acted: the step is not needed any more."""
-        await self._write(lambda c: self._conclude_leased(c, step, Cancelled()))
+        await self._write(step, lambda c, now: self._conclude(c, step, Cancelled(), now))
 
     async def give_back(self, step: LeasedStep) -> None:
         """This worker stops: let another one have the step now."""
-        await self._database.write(lambda c: self._give_back(c, step))
+        await self._desk.write(
+            step,
+            self._processor,
+            lambda c, now: steps.put_back(c, step, now, failures=step.failures, delays=step.delays),
+        )
 
-    async def _carry_or_fail(self, step: LeasedStep, span: StepSpan) -> Outcome:
+    async def _carry_or_fail(
+        self, step: LeasedStep, span: StepSpan, carried: Carried | None
+    ) -> tuple[Outcome, Carried | None]:
         if step.lapses > self._settings.lapses:
             lost = messages.STEP_LOST(step=step.kind.word, lapses=step.lapses)
             await self._give_up(step, Permanent(lost))
-            return Outcome.FAILED
+            return Outcome.FAILED, None
         try:
-            return await self._carry(step, self._handlers[step.kind], span)
+            return await self._carry(step, span, carried)
         except OutsideError as error:
             await self._failed(step, error)
         except Unavailable:
@@ -104,67 +141,56 @@ class Carrier:
             _log.exception(LogEvent.STEP_CRASHED)
             told = messages.STEP_FAILED(step=step.kind.word, reason=type(error).__name__)
             await self._failed(step, Transient(told))
-        return Outcome.ERROR
+        return Outcome.ERROR, None
 
-    async def _carry(self, step: LeasedStep, handler: Handler, span: StepSpan) -> Outcome:
+    async def _carry(
+        self, step: LeasedStep, span: StepSpan, carried: Carried | None
+    ) -> tuple[Outcome, Carried | None]:
+        handler = self._handlers[step.kind]
         with span.part(Part.LOAD):
-            loaded = await self._write(lambda c: self._load(c, handler, step))
+            if carried is None:
+                written = await self._write(step, lambda c, now: self._load(c, step, now))
+                if written is None:
+                    return Outcome.INTERRUPTED, None
+                carried = Carried(step, written.result)
+        loaded = carried.loaded
         if isinstance(loaded, Applied):
-            return outcome_of(loaded)
-        if isinstance(loaded, _Nothing):
-            return Outcome.INTERRUPTED
+            return outcome_of(loaded), None
         with span.part(Part.ACT):
             result = await handler.act(loaded)
-        with span.part(Part.APPLY):
-            applied = await self._write(lambda c: self._apply(c, handler, step, loaded, result))
-        return Outcome.INTERRUPTED if applied is None else outcome_of(applied)
 
-    async def _write(self, work: Callable[[Connection], Awaitable[Any]]) -> Any:
+        async def apply(connection: Batch, now: datetime) -> Applied:
+            applied = await handler.apply(connection, step, loaded, result, now)
+            await self._conclude(connection, step, applied, now)
+            return applied
+
+        with span.part(Part.APPLY):
+            written = await self._write(step, apply, self._onward)
+        if written is None:
+            _log.warning(LogEvent.LEASE_LOST)
+            self._database.meter.measure(Measure.STALE_APPLIES, 1, step.kind.word)
+            return Outcome.INTERRUPTED, None
+        then = None if written.next is None else Carried(written.next, written.loaded)
+        return outcome_of(written.result), then
+
+    async def _write(
+        self, step: LeasedStep, write: Write, onward: Onward | None = None
+    ) -> Written | None:
+        return await self._again(lambda: self._desk.write(step, self._processor, write, onward))
+
+    async def _again(self, write: Callable[[], Awaitable[T]]) -> T:
         """Write, and while the database is away, again: who renews the lease says when to stop."""
         wait = _FIRST_WAIT
         while True:
             try:
-                return await self._database.write(work)
+                return await write()
             except Unavailable as error:
                 _log.warning(LogEvent.STEP_UNFINISHED, reason=str(error))
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
 
-    async def _together(
-        self,
-        connection: Connection,
-        leased: Sequence[LeasedStep],
-        origins: Mapping[int, Origin],
-    ) -> list[tuple[LeasedStep, StepSpan, Outcome]]:
-        """Locks all sessions first, in their order, then the steps; then platform by platform, as
-        their capacity is locked in that order (B4). What is to be told once it is committed."""
-        of_sessions = {step.session for step in leased if step.session is not None}
-        if of_sessions:
-            await sessions.lock(connection, of_sessions)
-        ours = await steps.still_leased_of(connection, leased, self._processor)
-        now = await connection.clock()
-        ended: dict[StepPhase, list[LeasedStep]] = {}
-        told = []
-        for step in sorted(ours, key=lambda step: (step.platform or 0, step.id)):
-            span = self._tracing.begin(step, origins)
-            applied = await self._at_once(connection, step, now, span)
-            told.append((step, span, outcome_of(applied)))
-            phase = _PHASES.get(type(applied))
-            if phase is None or getattr(applied, "result", None) is not None:
-                await self._conclude(connection, step, applied, now)
-            else:
-                ended.setdefault(phase, []).append(step)
-        for phase, group in ended.items():
-            await steps.end_many(connection, group, phase, now)
-            await events.add_all(
-                connection,
-                [(step.session, _ended(step, phase, now)) for step in group if step.session],
-                now,
-            )
-        return told
-
     async def _at_once(
-        self, connection: Connection, step: LeasedStep, now: datetime, span: StepSpan
+        self, connection: Batch, step: LeasedStep, now: datetime, span: StepSpan
     ) -> Applied:
         handler = self._handlers[step.kind]
         with span.part(Part.LOAD):
@@ -176,27 +202,11 @@ class Carrier:
         with span.part(Part.APPLY):
             return await handler.apply(connection, step, loaded, result, now)
 
-    async def _load(self, connection: Connection, handler: Handler, step: LeasedStep) -> Any:
-        if not await self._is_ours(connection, step):
-            return _Nothing()
-        now = await connection.clock()
-        loaded = await handler.load(connection, step, now)
+    async def _load(self, connection: Batch, step: LeasedStep, now: datetime) -> Any:
+        loaded = await self._handlers[step.kind].load(connection, step, now)
         if isinstance(loaded, Applied):
             await self._conclude(connection, step, loaded, now)
         return loaded
-
-    async def _apply(
-        self, connection: Connection, handler: Handler, step: LeasedStep, loaded: Any, result: Any
-    ) -> Applied | None:
-        """None: the lease was lost."""
-        if not await self._is_ours(connection, step):
-            _log.warning(LogEvent.LEASE_LOST)
-            connection.measure(Measure.STALE_APPLIES, step.kind.word)
-            return None
-        now = await connection.clock()
-        applied = await handler.apply(connection, step, loaded, result, now)
-        await self._conclude(connection, step, applied, now)
-        return applied
 
     async def _failed(self, step: LeasedStep, error: OutsideError) -> None:
         """Put back until the attempts are used up (S4); what is permanent fails at once."""
@@ -209,45 +219,27 @@ class Carrier:
             await self._give_up(step, Permanent(told))
         else:
             _log.info(LogEvent.STEP_FAILED, failures=failures)
-            await self._write(lambda c: self._try_again(c, step, failures))
+            await self._write(step, lambda c, now: self._try_again(c, step, failures, now))
 
     async def _give_up(self, step: LeasedStep, error: OutsideError) -> None:
         handler = self._handlers[step.kind]
 
-        async def fail(connection: Connection) -> None:
-            if await self._is_ours(connection, step):
-                now = await connection.clock()
-                applied = await handler.fail(connection, step, error, now)
-                await self._conclude(connection, step, applied, now)
+        async def fail(connection: Batch, now: datetime) -> None:
+            applied = await handler.fail(connection, step, error, now)
+            await self._conclude(connection, step, applied, now)
 
         _log.info(LogEvent.STEP_GAVE_UP, reason=str(error))
-        await self._write(fail)
+        await self._write(step, fail)
 
-    async def _try_again(self, connection: Connection, step: LeasedStep, failures: int) -> None:
-        if await self._is_ours(connection, step):
-            due = await connection.clock() + growing(failures, first=0.5, most=60)
-            connection.measure(Measure.STEP_FAILURES, step.kind.word)
-            await steps.put_back(connection, step, due, failures=failures, delays=step.delays)
-
-    async def _give_back(self, connection: Connection, step: LeasedStep) -> None:
-        if await self._is_ours(connection, step):
-            now = await connection.clock()
-            await steps.put_back(connection, step, now, failures=step.failures, delays=step.delays)
-
-    async def _conclude_leased(
-        self, connection: Connection, step: LeasedStep, applied: Applied
+    async def _try_again(
+        self, connection: Batch, step: LeasedStep, failures: int, now: datetime
     ) -> None:
-        if await self._is_ours(connection, step):
-            await self._conclude(connection, step, applied, await connection.clock())
-
-    async def _is_ours(self, connection: Connection, step: LeasedStep) -> bool:
-        """Whether this attempt still holds the lease. Locks the session first, then the step."""
-        if step.session is not None:
-            await sessions.lock(connection, [step.session])
-        return await steps.still_leased(connection, step, self._processor) is not None
+        due = now + growing(failures, first=0.5, most=60)
+        connection.measure(Measure.STEP_FAILURES, step.kind.word)
+        await steps.put_back(connection, step, due, failures=failures, delays=step.delays)
 
     async def _conclude(
-        self, connection: Connection, step: LeasedStep, applied: Applied, now: datetime
+        self, connection: Batch, step: LeasedStep, applied: Applied, now: datetime
     ) -> None:
         match applied:
             case PutBack():
@@ -270,7 +262,7 @@ class Carrier:
 
     async def _end(
         self,
-        connection: Connection,
+        connection: Batch,
         step: LeasedStep,
         phase: StepPhase,
         result: Any,
@@ -278,19 +270,8 @@ class Carrier:
     ) -> None:
         await steps.end(connection, step, phase, result, now)
         if step.session is not None:
-            await events.add(connection, step.session, _ended(step, phase, now))
-
-
-_PHASES: Final[Mapping[type[Applied], StepPhase]] = {
-    Completed: StepPhase.COMPLETED,
-    Failed: StepPhase.FAILED,
-    Cancelled: StepPhase.CANCELLED,
-}
+            connection.add_event(step.session, _ended(step, phase, now))
 
 
 def _ended(step: LeasedStep, phase: StepPhase, now: datetime) -> NewEvent:
     return NewEvent(STEP_END, step.component, {"step": step.key, "phase": phase.value}, now)
-
-
-class _Nothing:
-    """The lease was lost before the step was loaded."""

@@ -14,22 +14,22 @@ ON CONFLICT (unique_key) DO NOTHING;
 -- add_edge: One step waits for another.
 INSERT INTO edge (step_id, needs_id, is_any_end) VALUES (:step, :needs, :is_any_end);
 
--- claim_steps: Lease the steps that have been free longest to one processor (S3).
+-- claim_steps: Lease the steps that have been free longest to one processor (S3), not for ever.
 UPDATE step
-SET phase = 'RUNNING', processor_uuid = :processor, free_at = :until, attempt = attempt + 1,
-    lapses = lapses + CASE WHEN phase = 'RUNNING' THEN 1 ELSE 0 END
+SET phase = 'RUNNING', processor_uuid = :processor, free_at = {clock} + :lease,
+    attempt = attempt + 1, lapses = lapses + CASE WHEN phase = 'RUNNING' THEN 1 ELSE 0 END
 WHERE id {any_start}
     SELECT id FROM step
-    WHERE phase IN ('READY', 'RUNNING') AND free_at <= :now
+    WHERE phase IN ('READY', 'RUNNING') AND free_at <= (SELECT {clock})
       AND kind {among:kinds}
       AND (platform_id IS NULL OR platform_id {among:platforms})
     ORDER BY free_at LIMIT :limit {skip_locked}
-{any_end}
+{any_end} AND {soon}
 RETURNING id, uuid, session_id, platform_id, kind, key, component, attempt, failures, lapses,
-          delays, payload, due_at;
+          delays, payload, due_at, {clock} AS now_at;
 
--- next_free: When the next step will be due or lapse.
-SELECT min(free_at) AS free_at
+-- next_free: When the next step will be due or lapse, and what time it is.
+SELECT min(free_at) AS free_at, {clock} AS now_at
 FROM step
 WHERE phase IN ('READY', 'RUNNING') AND kind {among:kinds}
   AND (platform_id IS NULL OR platform_id {among:platforms});
@@ -50,10 +50,9 @@ FROM step
 WHERE id = :id AND phase = 'RUNNING' AND processor_uuid = :processor AND attempt = :attempt
 {for_update};
 
--- lock_leased_steps: Of these steps, those that one processor holds, with the attempt (S1).
-SELECT id, attempt FROM step
-WHERE id {among:ids} AND phase = 'RUNNING' AND processor_uuid = :processor
-ORDER BY id {for_update};
+-- lock_leased_steps: Of these steps, those that are leased, with the attempt and to whom (S1).
+SELECT id, attempt, processor_uuid, {clock} AS now_at FROM step
+WHERE id {among:ids} AND phase = 'RUNNING' ORDER BY id {for_update};
 
 -- end_steps: Give many steps the same end phase.
 UPDATE step SET phase = :phase, ended_at = :now, processor_uuid = NULL, free_at = NULL
@@ -72,7 +71,8 @@ WHERE session_id {among:sessions} AND phase = 'WAITING' AND NOT EXISTS (
           needed.phase = 'COMPLETED'
           OR (edge.is_any_end = 1 AND needed.phase IN ('FAILED', 'CANCELLED'))
       )
-);
+)
+RETURNING id, session_id, kind, free_at;
 
 -- poke: Let what is put back, and upkeep, look now; a timer only where it failed and waits to retry.
 UPDATE step SET due_at = :now, free_at = :now

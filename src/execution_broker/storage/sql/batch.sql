@@ -1,0 +1,26 @@
+-- lock_living: The living parts of some sessions, locked in id order.
+SELECT id, uuid, phase, events, terms, name, description, facts, connectors, messages, modified_at,
+       accepted_at, started_at, ends_at, ended_at, released_at, is_promise_broken
+FROM session WHERE id {among:ids} ORDER BY id {for_update};
+
+-- session_frames: What of some sessions never changes.
+SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.document, s.created_at,
+       s.expires_at, i.username AS owner, o.plans
+FROM session AS s
+JOIN identity AS i ON i.id = s.identity_id
+JOIN offerset AS o ON o.id = s.offerset_id
+WHERE s.id {among:ids};
+
+-- last_capability: What a platform reported last.
+SELECT capability FROM platform WHERE id = :platform;
+
+-- claim_woken: Lease steps of locked sessions that have just become READY.
+UPDATE step
+SET phase = 'RUNNING', processor_uuid = :processor, free_at = :until, attempt = attempt + 1
+WHERE id {among:ids} AND phase = 'READY'
+RETURNING id, uuid, session_id, platform_id, kind, key, component, attempt, failures, lapses,
+          delays, payload, due_at;
+
+-- components: The living parts of the components of some sessions.
+SELECT id, session_id, key, uuid, phase, handle, progress, messages
+FROM component WHERE session_id {among:sessions} ORDER BY id;
