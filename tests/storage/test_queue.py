@@ -70,9 +70,9 @@ async def test_only_the_attempt_that_holds_the_lease_may_write(database: Any) ->
     (stale,) = await claim(database, first)
     database.shift += timedelta(seconds=31)
     (leased,) = await claim(database, second)
-    assert await database.write(lambda c: steps.still_leased(c, stale, first)) is None
-    assert await database.write(lambda c: steps.still_leased(c, stale, second)) is None
-    assert await database.write(lambda c: steps.still_leased(c, leased, second)) == leased
+    held, _ = await database.write(lambda c: steps.held_among(c, [stale, leased]))
+    assert held == {(leased.id, leased.attempt, second)}
+    assert stale.attempt != leased.attempt
 
 
 async def test_a_renewed_lease_does_not_lapse(database: Any) -> None:

@@ -58,7 +58,8 @@ class Frames:
             for row in await connection.rows("session_frames", ids=sorted(wanted)):
                 found[row["id"]] = self._frames[row["id"]] = _frame(row)
         for key in uuids:
-            self._frames.move_to_end(key)
+            if key in self._frames:  # another transaction may just have put it out
+                self._frames.move_to_end(key)
         while len(self._frames) > _KEPT:
             self._frames.popitem(last=False)
         return {key: one for key, one in found.items() if one is not None}

@@ -1,6 +1,5 @@
 """The queue: steps, what they wait for, and who has leased them (S1-S7)."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -154,16 +153,6 @@ async def renew(
     return {row["id"] for row in kept}, {row["id"] for row in overtaken}
 
 
-async def still_leased(
-    connection: Connection, step: LeasedStep, processor: UUID
-) -> LeasedStep | None:
-    """The step, locked, or None when this attempt has lost it: its result is void (S1)."""
-    row = await connection.row(
-        "lock_leased_step", id=step.id, processor=processor, attempt=step.attempt
-    )
-    return None if row is None else _step(row)
-
-
 async def held_among(
     connection: Connection, leased: Sequence[LeasedStep]
 ) -> tuple[set[tuple[int, int, UUID]], datetime]:
@@ -196,20 +185,6 @@ async def end(
     connection.measure(Measure.STEPS_ENDED, step.kind.word, phase)
     if step.session is not None:
         await _wake(connection, [step.session])
-
-
-async def end_many(
-    connection: Connection, ended: Sequence[LeasedStep], phase: StepPhase, now: datetime
-) -> None:
-    """As `end`, for many running steps without a result, in a few statements for all of them."""
-    phase = move_step(StepPhase.RUNNING, phase)
-    ids = sorted(step.id for step in ended)
-    await connection.execute("end_steps", ids=ids, phase=phase, now=now)
-    for kind, number in Counter(step.kind.word for step in ended).items():
-        connection.measure(Measure.STEPS_ENDED, kind, phase, value=number)
-    sessions = {step.session for step in ended if step.session is not None}
-    if sessions:
-        await _wake(connection, sorted(sessions))
 
 
 async def put_back(

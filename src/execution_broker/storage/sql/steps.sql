@@ -43,13 +43,6 @@ RETURNING id;
 SELECT step.id FROM step JOIN session ON session.id = step.session_id
 WHERE step.id {among:ids} AND session.ended_at IS NOT NULL AND NOT step.kind {among:releases};
 
--- lock_leased_step: A step, if this attempt of this processor still holds it (S1).
-SELECT id, uuid, session_id, platform_id, kind, key, component, attempt, failures, lapses,
-       delays, payload, due_at
-FROM step
-WHERE id = :id AND phase = 'RUNNING' AND processor_uuid = :processor AND attempt = :attempt
-{for_update};
-
 -- lock_leased_steps: Of these steps, those that are leased, with the attempt and to whom (S1).
 SELECT id, attempt, processor_uuid, {clock} AS now_at FROM step
 WHERE id {among:ids} AND phase = 'RUNNING' ORDER BY id {for_update};
