@@ -143,7 +143,7 @@ class Desk:
             raise
         except Unavailable as error:
             _fail(errands, error)
-        except BaseException as error:
+        except BaseException as error:  # told to whoever waits for it, whatever it is
             if len(errands) == 1 and errands[0].onward is None:
                 _fail(errands, error)
                 return
