@@ -32,8 +32,8 @@ def dialect(statement: str) -> Dialect:
     text = render(
         statements()[statement],
         {
-            "for_update": "FOR UPDATE",
-            "skip_locked": "FOR UPDATE SKIP LOCKED",
+            "for_update": "FOR NO KEY UPDATE",  # rows that refer to it may be added meanwhile
+            "skip_locked": "FOR NO KEY UPDATE SKIP LOCKED",
             "any_start": "= ANY(ARRAY(",
             "any_end": "))",
             "soon": "(SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL",
