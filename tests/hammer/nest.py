@@ -15,7 +15,8 @@ from random import Random
 
 import msgspec
 
-from tests.hammer.striking import strike
+from execution_broker.ports import registry
+from tests.hammer.striking import REFUSED, strike
 
 
 class Order(msgspec.Struct):
@@ -33,7 +34,10 @@ class Order(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
+    """`refused` of the operations came to nothing but a reason: too late, no room, not there."""
+
     operations: int
+    refused: int
     kills: int
     seconds: float
     failures: int
@@ -46,6 +50,7 @@ def main(order: Order) -> Report:
     children: dict[int, int] = {}
     kills, failures, born = 0, 0, 0
     next_kill = begun + 2 * order.kill_every
+    _import_plugins()
     while _done(counters) < order.operations and time.monotonic() - begun < order.longest:
         while len(children) < order.processes:
             children[_fork(order, born, counters)] = born
@@ -61,7 +66,16 @@ def main(order: Order) -> Report:
     while children:
         failures += _bury(children)
         time.sleep(0.01)
-    return Report(_done(counters), kills, time.monotonic() - begun, failures)
+    took = time.monotonic() - begun
+    refused = sum(file.read_bytes().count(REFUSED) for file in counters.iterdir())
+    return Report(_done(counters), refused, kills, took, failures)
+
+
+def _import_plugins() -> None:
+    """Once, and not in every process that takes the place of a dead one."""
+    registry.installed("platforms")
+    registry.installed("data_kinds")
+    registry.installed("transfers")
 
 
 def _fork(order: Order, number: int, counters: Path) -> int:

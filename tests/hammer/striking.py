@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -21,7 +20,7 @@ from execution_broker.models.reading import read_request
 from execution_broker.models.update import DeltaUpdate
 from execution_broker.steps.release import end_bookings
 from execution_broker.steps.upkeep import store_report
-from execution_broker.storage import offersets, sessions
+from execution_broker.storage import bookings, offersets, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.transitions import ending
 from execution_broker.transitions.expiring import expire
@@ -36,22 +35,30 @@ SECTIONS: Final = {
     "negotiation": {"offers": 2, "hold": 4, "least_hold": 2, "requests_per_minute": 10**6},
     "upkeep": {"report": 36000},
 }
-_AT_ONCE: Final = 3
-_KNOWN: Final = 40
+_AT_ONCE: Final = 16
+"""Callers in one process: those who wait share a transaction, as they do in a broker."""
+
+_KNOWN: Final = 10
+_LOOK_EVERY: Final = 0.5
+DONE: Final = b"."
+REFUSED: Final = b"-"
 _LENGTHS: Final = ("PT5M", "PT20M", "PT1H")
 
 
 async def strike(directory: Path, url: str, seed: int, skew: float, counter: Path) -> None:
     """Work until killed, with a clock that is wrong by `skew` seconds. Each operation adds a
-    byte to the file `counter`."""
+    byte to the file `counter`: `DONE`, or `REFUSED` where the broker said no to it."""
     USED.url = url
     async with broker(directory, **SECTIONS) as made:
         made.shift(timedelta(seconds=skew))
         descriptor = os.open(counter, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         users = [await made.caller(f"user{number}") for number in range(4)]
-        await asyncio.gather(
-            *(_Striker(made, Random(f"{seed}/{n}"), users).go(descriptor) for n in range(_AT_ONCE))
+        left = _Left(made)
+        strikers = (
+            _Striker(made, Random(f"{seed}/{n}"), users, left).go(descriptor)
+            for n in range(_AT_ONCE)
         )
+        await asyncio.gather(*strikers)
 
 
 async def end(connection: Connection, uuid: UUID) -> None:
@@ -60,6 +67,7 @@ async def end(connection: Connection, uuid: UUID) -> None:
     session = located and await sessions.locked(connection, located.id)
     if not session or session.accepted is None or session.released is not None:
         return
+    await bookings.lock_platforms(connection, [session.platform])  # comes before all steps (B4)
     now = await connection.clock()
     if session.ended is None:
         await ending.cancel(connection, session, messages.CANCELLED_BY(who="the hammer"), now)
@@ -68,20 +76,44 @@ async def end(connection: Connection, uuid: UUID) -> None:
     await sessions.save(connection, session, now)
 
 
+class _Left:
+    """What anybody has accepted and nobody has released, the dead among them."""
+
+    def __init__(self, made: Broker) -> None:
+        self._made = made
+        self._found: list[UUID] = []
+        self._looked = -_LOOK_EVERY
+
+    async def some(self) -> list[UUID]:
+        now = asyncio.get_running_loop().time()
+        if now - self._looked >= _LOOK_EVERY:
+            self._looked = now
+            rows = await self._made.rows(
+                "SELECT uuid FROM session WHERE accepted_at IS NOT NULL AND released_at IS NULL "
+                "ORDER BY id LIMIT 20"
+            )
+            self._found = [UUID(str(uuid)) for (uuid,) in rows]
+        return self._found
+
+
 class _Striker:
-    def __init__(self, made: Broker, random: Random, users: list[Caller]) -> None:
+    def __init__(self, made: Broker, random: Random, users: list[Caller], left: _Left) -> None:
         self._made = made
         self._random = random
         self._users = users
+        self._left = left
         self._known: list[tuple[Caller, str]] = []
 
     async def go(self, descriptor: int) -> None:
         actions = self._actions()
         while True:
             action = self._random.choices(list(actions), list(actions.values()))[0]
-            with suppress(BrokerError):
+            try:
                 await action()
-            os.write(descriptor, b".")
+            except BrokerError:
+                os.write(descriptor, REFUSED)
+            else:
+                os.write(descriptor, DONE)
 
     def _actions(self) -> dict[Callable[[], Awaitable[Any]], int]:
         return {
@@ -144,11 +176,7 @@ class _Striker:
         """End a session early, as its steps would: mostly one's own, also what the dead left."""
         uuid = UUID(self._any()[1])
         if self._random.random() < 0.3:
-            rows = await self._made.rows(
-                "SELECT uuid FROM session WHERE accepted_at IS NOT NULL AND released_at IS NULL "
-                "ORDER BY id LIMIT 5"
-            )
-            uuid = UUID(str(self._random.choice(rows)[0])) if rows else uuid
+            uuid = self._random.choice(await self._left.some() or [uuid])
         await self._made.database.write(lambda connection: end(connection, uuid))
 
     async def _sweep(self) -> None:
