@@ -13,6 +13,7 @@ import yaml
 from tests.harness.broker import request
 from tests.harness.serving import PHASE, server, set_phase, wait_for
 
+COMMAND = [sys.executable, "-m", "execution_broker.cli"]
 SCRIPTED = {"PLATFORMS__HERE__PLUGIN": "scripted"}
 
 
@@ -119,13 +120,47 @@ def test_a_bad_configuration_is_refused_with_key_and_remedy(
         assert "Traceback" not in text
 
 
+def test_a_session_is_changed_from_the_command_line(tmp_path: Path) -> None:
+    """As long as there is room; what is refused says what is possible."""
+    with server(tmp_path, SCRIPTED) as made, made.client() as client:
+        made.ready()
+        uuid = ask(client, script={"run": "forever"})["offers"][0]["meta"]["uuid"]
+        set_phase(client, uuid, "ACCEPTED")
+        wait_for(client, uuid, "RUNNING")
+
+        def change(*words: str) -> "subprocess.CompletedProcess[str]":
+            return subprocess.run(
+                [*COMMAND, "change", uuid, *words, "--url", made.url],
+                env={"BROKER__DATA_DIRECTORY": str(tmp_path), "HOME": str(tmp_path)},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+
+        longer = change("--longer", "PT30M", "--cores", "2", "--name", "polar motion", "--json")
+        assert longer.returncode == 0, longer.stderr
+        changed = client.get(f"/sessions/{uuid}").json()
+        assert changed["schedule"]["available"]["duration"] == "PT1H30M"
+        assert changed["compute"]["cores"]["max"] == 2
+        assert changed["meta"]["name"] == "polar motion"
+        shorter = change("--shorter", "PT10M")
+        assert "1 h 20 min" in shorter.stdout, shorter.stdout + shorter.stderr
+        refused = change("--cores", "1000")
+        assert refused.returncode != 0
+        assert "Possible now: from 1 to 4 cores." in refused.stderr
+        for words in ((), ("--longer", "soon"), ("--longer", "PT1H", "--duration", "PT1H")):
+            assert change(*words).returncode == 2
+        set_phase(client, uuid, "CANCELLED")
+
+
 def test_the_command_line_speaks_with_the_server(tmp_path: Path) -> None:
     with server(tmp_path, SCRIPTED) as made:
         made.ready()
         file = tmp_path / "request.yaml"
         file.write_text(yaml.safe_dump(request()))
         finished = subprocess.run(
-            [sys.executable, "-m", "execution_broker.cli", "run", str(file), "--url", made.url],
+            [*COMMAND, "run", str(file), "--url", made.url],
             env={
                 "BROKER__DATA_DIRECTORY": str(tmp_path),
                 "PATH": "/usr/bin",

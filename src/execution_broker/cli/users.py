@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from execution_broker.cli.asking import asking
+from execution_broker.cli.changing import change
 from execution_broker.cli.completing import LiveUuid, OfferUuid, Uuid
 from execution_broker.cli.context import At, connected
 from execution_broker.cli.exits import Exit
@@ -59,6 +60,12 @@ def add_commands(app: typer.Typer) -> None:
     )
     add("accept", accept, f"broker accept {_EXAMPLE}")
     add("reject", reject, f"broker reject {_EXAMPLE}")
+    add(
+        "change",
+        change,
+        f"broker change {_EXAMPLE} --longer PT30M",
+        f"broker change {_EXAMPLE} --cores 4 --memory 8",
+    )
     add("cancel", cancel, f"broker cancel {_EXAMPLE}")
     add("status", status, f"broker status {_EXAMPLE}", f"broker status {_EXAMPLE} --json")
     add("watch", watch, f"broker watch {_EXAMPLE}")
@@ -88,17 +95,17 @@ def request(at: At, wanted: "Request") -> Exit:
 
 def accept(at: At, uuid: OfferUuid) -> Exit:
     """Accept an offer: it becomes a session, and its siblings are given back."""
-    return _moved(at, at.client.accept(uuid), f"Follow it: broker watch {uuid}")
+    return moved(at, at.client.accept(uuid), f"Follow it: broker watch {uuid}")
 
 
 def reject(at: At, uuid: OfferUuid) -> Exit:
     """Give an offer back, with all that it holds."""
-    return _moved(at, at.client.reject(uuid))
+    return moved(at, at.client.reject(uuid))
 
 
 def cancel(at: At, uuid: LiveUuid) -> Exit:
     """End a session, or an offer, now. What it used is released."""
-    return _moved(at, at.client.cancel(uuid))
+    return moved(at, at.client.cancel(uuid))
 
 
 def status(at: At, uuid: Uuid) -> Exit:
@@ -179,6 +186,23 @@ def run(at: At, wanted: "Request", interval: Interval = 0.5) -> Exit:
     return code
 
 
+def moved(at: At, session: "ExecutionSession", hint: str = "") -> Exit:
+    """Show a session, or an offer, as it has become."""
+    from execution_broker.cli.rendering.session import heading, plan
+    from execution_broker.domain.lifecycle import SESSION_ENDS
+
+    if at.json:
+        at.write_json(session)
+        return Exit.DONE
+    at.out.print(heading(session))
+    if session.phase not in SESSION_ENDS:
+        for line in plan(session, at.here()):
+            at.out.print(line)
+    if hint:
+        at.err.print(hint)
+    return Exit.DONE
+
+
 def _add(app: typer.Typer, name: str, command: Callable[..., Exit], *lines: str) -> None:
     teach(app, _PANEL, name, connected(command), *lines)
 
@@ -211,22 +235,6 @@ def _show_offers(at: At, answer: "OfferSetResponse") -> None:
     from execution_broker.cli.rendering.offers import offerset
 
     at.out.print(offerset(answer, at.here()))
-
-
-def _moved(at: At, session: "ExecutionSession", hint: str = "") -> Exit:
-    from execution_broker.cli.rendering.session import heading, plan
-    from execution_broker.domain.lifecycle import SESSION_ENDS
-
-    if at.json:
-        at.write_json(session)
-        return Exit.DONE
-    at.out.print(heading(session))
-    if session.phase not in SESSION_ENDS:
-        for line in plan(session, at.here()):
-            at.out.print(line)
-    if hint:
-        at.err.print(hint)
-    return Exit.DONE
 
 
 def _is_no(answer: "OfferSetResponse") -> bool:

@@ -1,0 +1,106 @@
+"""`broker change`: more time for a session or less, another size, another name."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from execution_broker.cli.completing import LiveUuid
+from execution_broker.cli.context import At
+from execution_broker.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from execution_broker.models.update import Update
+
+_DURATION: Final = "schedule.available.duration"
+
+Duration = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="How long it is to take in all: PT2H.")
+]
+Longer = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="By how much longer it may take: PT30M.")
+]
+Shorter = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="By how much shorter it is to be.")
+]
+Cores = Annotated[int | None, typer.Option(metavar="N", help="How many cores it has.")]
+Memory = Annotated[int | None, typer.Option(metavar="GIB", help="How much memory it has.")]
+Name = Annotated[str | None, typer.Option(metavar="NAME", help="What it is called.")]
+Description = Annotated[str | None, typer.Option(metavar="TEXT", help="What it is about.")]
+
+
+def change(
+    at: At,
+    uuid: LiveUuid,
+    longer: Longer = None,
+    shorter: Shorter = None,
+    duration: Duration = None,
+    cores: Cores = None,
+    memory: Memory = None,
+    name: Name = None,
+    description: Description = None,
+) -> Exit:
+    """Change how long an offer or a session takes, its size, or its name.
+
+    Of an offer everything can be changed while there is room, of a session what its platform can
+    change. What cannot be is refused, and nothing else is disturbed. Several changes are made one
+    after the other, until one is refused.
+    """
+    from execution_broker.cli.requests import BadRequest
+    from execution_broker.cli.users import moved
+
+    updates = [
+        *_durations(longer, shorter, duration),
+        *_sizes(cores, memory),
+        *_texts(name, description),
+    ]
+    if not updates:
+        raise BadRequest("Nothing is to be changed.", "Say what: --longer PT30M, --cores 4, ...")
+    session = [at.client.update(uuid, update) for update in updates][-1]
+    return moved(at, session)
+
+
+def _durations(longer: str | None, shorter: str | None, duration: str | None) -> "Iterator[Update]":
+    from execution_broker.cli.requests import BadRequest
+    from execution_broker.models.update import DeltaUpdate, IntegerUpdate
+
+    if [longer, shorter, duration].count(None) < 2:
+        raise BadRequest(
+            "--longer, --shorter and --duration exclude each other.", "Give one of them."
+        )
+    if longer is not None:
+        yield DeltaUpdate(_DURATION, _seconds("--longer", longer), "s")
+    if shorter is not None:
+        yield DeltaUpdate(_DURATION, -_seconds("--shorter", shorter), "s")
+    if duration is not None:
+        yield IntegerUpdate(_DURATION, _seconds("--duration", duration), "s")
+
+
+def _sizes(cores: int | None, memory: int | None) -> "Iterator[Update]":
+    from execution_broker.models.update import IntegerUpdate
+
+    if cores is not None:
+        yield IntegerUpdate("compute.cores", cores, "cores")
+    if memory is not None:
+        yield IntegerUpdate("compute.memory", memory, "GiB")
+
+
+def _texts(name: str | None, description: str | None) -> "Iterator[Update]":
+    from execution_broker.models.update import StringUpdate
+
+    if name is not None:
+        yield StringUpdate("meta.name", name)
+    if description is not None:
+        yield StringUpdate("meta.description", description)
+
+
+def _seconds(option: str, text: str) -> int:
+    from execution_broker.cli.requests import BadRequest
+    from execution_broker.domain.iso8601 import read_duration
+
+    try:
+        return round(read_duration(text).total_seconds())
+    except (ValueError, OverflowError):
+        raise BadRequest(
+            f"{option} is {text!r}, which is no duration.", "Write one like PT30M, PT2H or P1D."
+        ) from None
