@@ -6,19 +6,23 @@ for a line, works, and writes its result as one line of JSON.
 
 import asyncio
 import json
+import os
 import statistics
 import sys
-import time
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from benchmarks.figures import Cpu, Figure
-from benchmarks.machine import own_cpu
 from benchmarks.server import Server
 
 ROOT: Final = Path(__file__).parents[1]
 _PATIENCE: Final = 240
+"""Seconds for becoming ready, and as many again for the work."""
+_WRITES_NOTHING: Final = "PYTHONDONTWRITEBYTECODE"
+_COMPILED: Final = tempfile.TemporaryDirectory(prefix="bench-compiled")
 
 
 class Run(NamedTuple):
@@ -68,6 +72,7 @@ async def run_together(server: Server, module: str, processes: int, **arguments:
                 if (await _line(one)).strip() != b"ready":
                     raise RuntimeError(f"{module} did not become ready")
             await server.checkpoint()
+        async with asyncio.timeout(_PATIENCE):
             before = server.cpu
             for one in programs:
                 assert one.stdin is not None
@@ -99,8 +104,18 @@ async def _start(module: str, arguments: Mapping[str, Any]) -> asyncio.subproces
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
+        env=_environment(),
         limit=1 << 20,
     )
+
+
+@cache
+def _environment() -> dict[str, str]:
+    """Ours, but that programs keep what they have compiled, for one another: where they may not,
+    each compiles all it imports, which takes longer than what is measured."""
+    compiled = _COMPILED.name
+    ours = {name: value for name, value in os.environ.items() if name != _WRITES_NOTHING}
+    return {**ours, "PYTHONPYCACHEPREFIX": compiled}
 
 
 async def _line(program: asyncio.subprocess.Process) -> bytes:
@@ -111,28 +126,6 @@ async def _line(program: asyncio.subprocess.Process) -> bytes:
     return line
 
 
-def program(prepare: Callable[..., Awaitable[Callable[[], Awaitable[dict[str, Any]]]]]) -> None:
-    """The other side of `run`: `prepare` gets the arguments and returns the work to measure.
-
-    The work returns at least its number of `operations`; its own `seconds`, if it knows better.
-    """
-    arguments = json.loads(sys.argv[1])
-
-    async def whole() -> None:
-        work = await prepare(**arguments)
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        await asyncio.to_thread(sys.stdin.readline)
-        cpu, start = own_cpu(), time.monotonic()
-        values = await work()
-        measured = {"seconds": time.monotonic() - start, "cpu": own_cpu() - cpu}
-        sys.stdout.write(json.dumps({**measured, **values}) + "\n")
-        sys.stdout.flush()
-
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
-        runner.run(whole())
-
-
 def median(runs: Sequence[Run]) -> Run:
     """The run of the middle rate."""
     return sorted(runs, key=lambda one: one.rate)[len(runs) // 2]
@@ -141,9 +134,3 @@ def median(runs: Sequence[Run]) -> Run:
 def median_ratio(ours: Sequence[Run], theirs: Sequence[Run]) -> float:
     """Of rounds that ran side by side: what both met, the ratio does not show."""
     return statistics.median(a.rate / b.rate for a, b in zip(ours, theirs, strict=True))
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    import uvloop
-
-    return uvloop.new_event_loop()

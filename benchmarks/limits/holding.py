@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-from benchmarks.running import program
+from benchmarks.program import program
 
 _COPIES: Final = {
     "session": ("offerset_id", {"uuid": "gen_random_uuid()", "offerset_id": "$2"}),

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from benchmarks.running import program
+from benchmarks.program import program
 
 
 async def prepare(*, url: str, count: int, clients: int) -> Callable[[], Awaitable[dict[str, Any]]]:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from benchmarks import brokers
-from benchmarks.running import program
+from benchmarks.program import program
 from execution_broker import config, factory
 from execution_broker.domain.identity import Role
 from execution_broker.models.reading import read_request

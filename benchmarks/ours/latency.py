@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from benchmarks.ours import noop
-from benchmarks.running import program
+from benchmarks.program import program
 from execution_broker.config import Worker as WorkerSettings
 from execution_broker.storage import steps
 from execution_broker.storage.database import Connection

@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+import asyncpg
+
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.identity import Role
 from execution_broker.domain.lifecycle import StepPhase
@@ -17,6 +19,7 @@ from execution_broker.steps.base import Applied, Completed, Failed
 from execution_broker.storage import bookings, identities, offersets, sessions, steps
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.documents import encode
+from execution_broker.storage.postgres import PostgresDatabase
 from execution_broker.storage.records import LeasedStep, NewOfferSet, StoredSession
 from execution_broker.storage.steps import NewStep
 
@@ -45,6 +48,26 @@ class Noop:
         self, connection: Connection, step: LeasedStep, error: OutsideError, now: datetime
     ) -> Applied:
         return Failed()
+
+
+async def filled(url: str, count: int, plan: Sequence[tuple[str, Sequence[str]]] | None) -> int:
+    """Fill a database with sessions of this plan, or steps of none, and let the server look at
+    what there is now. The key of the platform that the steps are for."""
+    database = PostgresDatabase(url)
+    try:
+        if plan is None:
+            await fill(database, count)
+        else:
+            await fill_sessions(database, count, plan)
+        platform = await platform_of(database)
+    finally:
+        await database.close()
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("VACUUM ANALYZE")
+    finally:
+        await connection.close()
+    return platform
 
 
 async def fill(database: Database, count: int) -> None:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import asyncpg
 
 from benchmarks.ours import noop
-from benchmarks.running import program
+from benchmarks.program import program
 from execution_broker.config import Worker as WorkerSettings
 from execution_broker.storage.postgres import PostgresDatabase
 from execution_broker.worker.worker import Pool, Worker

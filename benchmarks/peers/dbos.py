@@ -17,7 +17,7 @@ import asyncpg
 from dbos import DBOS, DBOSClient, DBOSConfig
 
 from benchmarks.machine import own_cpu
-from benchmarks.running import program
+from benchmarks.program import program
 
 _QUEUE = "noop"
 _LEFT = "SELECT count(*) FROM dbos.workflow_status WHERE status <> 'SUCCESS'"

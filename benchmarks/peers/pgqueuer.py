@@ -14,7 +14,7 @@ from pgqueuer.db import AsyncpgDriver
 from pgqueuer.models import Job
 from pgqueuer.types import QueueExecutionMode
 
-from benchmarks.running import program
+from benchmarks.program import program
 
 os.environ["PGQUEUER_DURABILITY"] = "durable"
 

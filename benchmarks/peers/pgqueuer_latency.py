@@ -12,7 +12,7 @@ from pgqueuer.db import AsyncpgDriver
 from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 
-from benchmarks.running import program
+from benchmarks.program import program
 
 
 async def prepare(*, url: str, count: int) -> Callable[[], Awaitable[dict[str, Any]]]:

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from procrastinate import App, PsycopgConnector
 
-from benchmarks.running import program
+from benchmarks.program import program
 
 logging.disable(logging.INFO)
 

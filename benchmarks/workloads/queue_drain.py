@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from benchmarks import machine
 from benchmarks.figures import Figure, Limit, Peer
+from benchmarks.ours import noop
 from benchmarks.running import Bench, Run, median, median_ratio, run
 
 _OURS: Final = {1: 600, 10: 3000, 100: 10_000}
@@ -88,13 +89,14 @@ def _beside(
 async def _drain(bench: Bench, batch: int, count: int, *, with_events: bool) -> Run:
     url = await bench.server.new_broker_database()
     try:
+        platform = await noop.filled(url, count, [("noop", ())] if with_events else None)
         return await run(
             bench.server,
-            "benchmarks.ours.drain",
+            "benchmarks.ours.worker",
             url=url,
-            count=count,
+            platform=platform,
             batch=batch,
-            events=with_events,
+            count=count,
         )
     finally:
         await bench.server.drop(url)

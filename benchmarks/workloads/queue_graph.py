@@ -10,7 +10,6 @@ import asyncpg
 from benchmarks.figures import Figure, Limit
 from benchmarks.ours import noop
 from benchmarks.running import Bench, Run, median, median_ratio, run_together
-from execution_broker.storage.postgres import PostgresDatabase
 
 _WIDTH: Final = 6
 _LAYERS: Final = 4
@@ -62,11 +61,8 @@ async def measure(bench: Bench) -> list[Figure]:
 
 async def _run(bench: Bench, processes: int, plan: list[tuple[str, list[str]]]) -> Run:
     url = await bench.server.new_broker_database()
-    database = PostgresDatabase(url)
     sessions = bench.size(100, 3)
-    await noop.fill_sessions(database, sessions, plan)
-    platform = await noop.platform_of(database)
-    await database.close()
+    platform = await noop.filled(url, sessions, plan)
     count = sessions * len(plan)
     whole = await run_together(
         bench.server,

@@ -37,5 +37,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """There is no way back but the backup."""
-    raise NotImplementedError
+    op.drop_table("timing")
+    op.drop_column("session", "trace")
+    op.drop_index("ix_step_free_at", table_name="step")
+    op.execute("ALTER TABLE step RENAME COLUMN free_at TO leased_at")
+    op.execute("UPDATE step SET leased_at = NULL WHERE phase <> 'RUNNING'")
+    op.create_index("ix_step_phase_due_at", "step", ["phase", "due_at"])

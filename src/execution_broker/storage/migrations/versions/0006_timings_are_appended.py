@@ -25,5 +25,21 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """There is no way back but the backup."""
-    raise NotImplementedError
+    """What was learned is forgotten: the older table was never written to."""
+    op.drop_table("timing")
+    op.create_table(
+        "timing",
+        sa.Column(
+            "platform_id",
+            _KEY,
+            sa.ForeignKey("platform.id", ondelete="CASCADE"),
+            primary_key=True,
+        ),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("samples", sa.JSON().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "updated_at",
+            sa.TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite"),
+            nullable=False,
+        ),
+    )
