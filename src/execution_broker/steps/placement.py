@@ -14,7 +14,8 @@ from execution_broker.domain import messages
 from execution_broker.domain.errors import OutsideError, Permanent, Transient
 from execution_broker.models.message import Message
 from execution_broker.ports.data import Access, Present, Progress, Source
-from execution_broker.steps.files import READ_ONLY_MODE, READ_WRITE_MODE, Content, free_bytes
+from execution_broker.steps.files import READ_ONLY_MODE, READ_WRITE_MODE, free_bytes
+from execution_broker.steps.measuring import Content
 
 _DIGESTS: Final = {
     "sha256": (re.compile("[0-9a-f]{64}"), "64 hexadecimal digits"),

@@ -3,21 +3,22 @@
 import os
 import stat
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Container, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Container, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, assert_never
 
 from execution_broker.domain import messages
-from execution_broker.domain.errors import OutsideError, Permanent, Transient, Underway
+from execution_broker.domain.errors import Permanent, Underway
 from execution_broker.domain.iso8601 import write_duration
 from execution_broker.models.message import Message
 from execution_broker.ports.data import Access, Present, Progress, Source, Staged, Transfer
 from execution_broker.steps import files
 from execution_broker.steps.cache import ContentCache
-from execution_broker.steps.files import Content, in_blocks, in_thread
+from execution_broker.steps.files import in_blocks, in_thread
+from execution_broker.steps.measuring import Content, Measure
 from execution_broker.steps.placement import Difference, Placement, placement, words
+from execution_broker.steps.sources import chunks, short, told_size
 
 _BATCH: Final = 1 << 20
 _RESERVE: Final = 256 << 20
@@ -184,7 +185,7 @@ class Staging:
         async with files.making(wanted.target) as part:
             content = await self._download(wanted, transfer, part)
             if wanted.size is not None and content.size < wanted.size:
-                raise await _short(wanted, transfer, content)
+                raise await short(wanted, transfer, content)
             wanted.require(content)
             await in_thread(part.seal, wanted.mode)
             if not await self._settle(wanted, part.path, content):
@@ -201,9 +202,9 @@ class Staging:
         )
 
     async def _download(self, wanted: Placement, transfer: Transfer, part: files.Part) -> Content:
-        size = await _told_size(wanted, transfer) if wanted.size is None else wanted.size
+        size = await told_size(wanted, transfer) if wanted.size is None else wanted.size
         wanted.require_room(size or 0, self._reserve)
-        measure = files.Measure(wanted.digests)
+        measure = Measure(wanted.digests)
         received, batch = 0, bytearray()
 
         def write(data: bytes) -> None:
@@ -211,8 +212,8 @@ class Staging:
             part.append(data)
             measure.add(data)
 
-        async with _chunks(transfer, wanted.source) as chunks:
-            async for chunk in chunks:
+        async with chunks(transfer, wanted.source) as stream:
+            async for chunk in stream:
                 received += len(chunk)
                 batch += chunk
                 if wanted.size is not None and received > wanted.size:
@@ -278,33 +279,6 @@ class Staging:
 def _prepare(target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     files.sweep(target)
-
-
-@asynccontextmanager
-async def _chunks(transfer: Transfer, source: Source) -> AsyncIterator[AsyncIterator[bytes]]:
-    """What a transfer reads, given back at once when reading stops early."""
-    stream = transfer.read(source)
-    try:
-        yield stream
-    finally:
-        if isinstance(stream, AsyncGenerator):
-            await stream.aclose()
-
-
-async def _told_size(wanted: Placement, transfer: Transfer) -> int | None:
-    """What the source says its size is. A look that fails leaves it to reading to say why."""
-    try:
-        return (await transfer.look(wanted.source)).size
-    except OutsideError:
-        return None
-
-
-async def _short(wanted: Placement, transfer: Transfer, content: Content) -> OutsideError:
-    """Less came than was to. Permanent only if the source says itself that this is all of it:
-    not every source tells when it breaks off."""
-    message = wanted.wrong_size(content.size)
-    told = await _told_size(wanted, transfer)
-    return Permanent(message) if told == content.size else Transient(message)
 
 
 def _reused(wanted: Placement, content: Content) -> Staged:

@@ -12,10 +12,10 @@ from uuid import UUID
 import msgspec
 
 from execution_broker.domain import messages
-from execution_broker.domain.amounts import CORES, MEMORY, further
+from execution_broker.domain.amounts import CORES, MEMORY
 from execution_broker.domain.capability import Capability, ExecutableSupport
 from execution_broker.domain.demand import COMPUTE, EXECUTABLE
-from execution_broker.domain.errors import ConfigurationError, Permanent, Transient
+from execution_broker.domain.errors import Permanent, Transient
 from execution_broker.domain.patterns import matches_any
 from execution_broker.domain.simulation import locations
 from execution_broker.models import kinds
@@ -24,6 +24,7 @@ from execution_broker.models.execution import Connector
 from execution_broker.models.kinds import short
 from execution_broker.models.message import Message
 from execution_broker.models.resources import Data
+from execution_broker.platforms.simulated.checking import require_sound
 from execution_broker.platforms.simulated.config import Delay, Failure, SimulatedConfig
 from execution_broker.platforms.simulated.dice import Dice
 from execution_broker.platforms.simulated.results import keep
@@ -70,9 +71,7 @@ class SimulatedPlatform:
         self._name = name
         self._config = config
         self._results = context.results
-        for result in config.results:
-            _require_plain(name, result)
-        _require_known(name, config)
+        require_sound(name, config)
         file = Path(config.world) if config.world else context.directory / "world.sqlite"
         self._world = World(file, f"{context.instance}/{name}")
 
@@ -288,22 +287,3 @@ def _new(text: str, seen: Mapping[str, int]) -> tuple[StreamPart, ...]:
     offset = seen.get("stdout", 0)
     new = text.encode()[offset:]
     return (StreamPart("stdout", offset, new),) if new else ()
-
-
-def _require_known(platform: str, config: SimulatedConfig) -> None:
-    known = {"duration", CORES, MEMORY, *further(config.capacity)}
-    unknown = sorted(config.changeable - known)
-    if unknown:
-        raise ConfigurationError(
-            f"platforms.{platform}.changeable: {unknown[0]} is nothing that can be changed here.",
-            f"Known: {', '.join(sorted(known))}.",
-        )
-
-
-def _require_plain(platform: str, file: str) -> None:
-    path = Path(file)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise ConfigurationError(
-            f"platforms.{platform}.results: {file} is no path below a session's results.",
-            "Write a relative path without '..'.",
-        )
