@@ -18,6 +18,7 @@ from execution_broker.api.following import leave
 from execution_broker.api.metrics import MetricsPage, metrics_app
 from execution_broker.cli import logs
 from execution_broker.cli.listening import is_loopback, listen, url_of
+from execution_broker.cli.memory import give_back_large_blocks
 from execution_broker.config import Settings
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.spans import Tracer
@@ -60,6 +61,7 @@ def serve_worker(settings: Settings, metrics_port: int | None = None) -> None:
 
 
 def _run(settings: Settings, body: Callable[["_Program"], Coroutine[Any, Any, None]]) -> None:
+    give_back_large_blocks()
     logs.configure(settings.log)
     _warn_of_plugins()
 

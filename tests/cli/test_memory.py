@@ -1,0 +1,35 @@
+"""What a server gives back of the memory that checking passwords takes."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import asyncio, time
+from pathlib import Path
+from execution_broker.cli.memory import give_back_large_blocks
+from execution_broker.services.passwords import Passwords
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+async def check():
+    passwords = Passwords(time.monotonic, b"secret")
+    before = resident()
+    hashed = await passwords.hash("a password")
+    assert all(await asyncio.gather(*(passwords.matches(hashed, "a password") for _ in range(6))))
+    print(resident() - before)
+
+give_back_large_blocks()
+asyncio.run(check())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that has to be told")
+def test_checking_passwords_keeps_no_memory() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, check=True, timeout=120
+    )
+    assert int(found.stdout) < 8 << 20
