@@ -3,9 +3,10 @@
 import asyncio
 import time
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+import structlog
 
 from execution_broker import factory
 from execution_broker.domain.errors import (
@@ -18,8 +19,11 @@ from execution_broker.domain.errors import (
 )
 from execution_broker.domain.identity import Role
 from execution_broker.models.extensions import AccountRequest, IdentityChange
+from execution_broker.services.accounts import RecentAccounts
 from execution_broker.services.identities import AccountExists, IdentitiesService
-from execution_broker.services.sign_ins import Allowances
+from execution_broker.services.oidc import Bearers
+from execution_broker.services.passwords import Passwords
+from execution_broker.services.sign_ins import Allowances, SignIns
 from tests.harness.broker import broker
 
 HERE = "192.0.2.1"
@@ -116,6 +120,31 @@ async def test_who_is_disabled_is_out_at_once_until_enabled_again(tmp_path: Path
         assert await identities.authenticate("alice", "right", HERE) == alice
 
 
+async def test_another_process_knows_of_a_change_within_two_seconds(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        now = [1000.0]
+        here = made.services.identities
+        there = IdentitiesService(
+            made.database,
+            Passwords(lambda: now[0], b"secret"),
+            RecentAccounts(lambda: now[0]),
+            SignIns(made.database, b"secret"),
+            Bearers([], time.time, time.monotonic, structlog.get_logger()),
+            uuid4,
+        )
+        admin = await made.caller("root", Role.ADMINISTRATOR)
+        await here.add("alice", "right", Role.USER)
+        alice = await there.authenticate("alice", "right", HERE)
+        await here.change(admin, alice.uuid, IdentityChange(password="new"))
+        assert await there.authenticate("alice", "new", HERE) == alice
+        await here.change(admin, alice.uuid, IdentityChange(disabled=True))
+        now[0] += 2.1
+        with pytest.raises(Unauthenticated):
+            await there.authenticate("alice", "new", HERE)
+        await here.change(admin, alice.uuid, IdentityChange(disabled=False))
+        assert await there.authenticate("alice", "new", HERE) == alice
+
+
 async def test_only_an_administrator_manages_others(tmp_path: Path) -> None:
     async with broker(tmp_path) as made:
         identities = made.services.identities
@@ -164,7 +193,7 @@ async def test_identities_are_listed_in_pages(tmp_path: Path) -> None:
 
 
 async def test_an_unknown_name_costs_as_much_as_a_wrong_password(tmp_path: Path) -> None:
-    """The least of several times: what a machine under load adds is never less than nothing."""
+    """The least processor time of several: what others do on the machine adds little to it."""
     async with broker(tmp_path) as made:
         identities = made.services.identities
         await identities.add("alice", "right", Role.USER)
@@ -175,10 +204,10 @@ async def test_an_unknown_name_costs_as_much_as_a_wrong_password(tmp_path: Path)
         took: dict[str, list[float]] = {"alice": [], "gone": [], "nobody": []}
         for _ in range(5):
             for name, times in took.items():
-                begun = time.perf_counter()
+                begun = time.process_time()
                 with pytest.raises(Unauthenticated):
                     await identities.authenticate(name, "wrong", HERE)
-                times.append(time.perf_counter() - begun)
+                times.append(time.process_time() - begun)
         least = [min(times) for times in took.values()]
         assert max(least) < 2 * min(least)
 

@@ -16,6 +16,7 @@ from execution_broker.factory.parts import (
     results_of,
 )
 from execution_broker.services import Services
+from execution_broker.services.accounts import RecentAccounts
 from execution_broker.services.booking.answering import Answering
 from execution_broker.services.booking.calendars import Calendars
 from execution_broker.services.booking.desk import Desk
@@ -74,7 +75,8 @@ def _identities(database: Database, section: Identity, secret: bytes) -> Identit
         issuers, time.time, time.monotonic, structlog.get_logger(), timing, section.issuer_timeout
     )
     passwords = Passwords(time.monotonic, secret)
-    return IdentitiesService(database, passwords, SignIns(database, secret), bearers, uuid4)
+    recent = RecentAccounts(time.monotonic)
+    return IdentitiesService(database, passwords, recent, SignIns(database, secret), bearers, uuid4)
 
 
 def _issuer(name: str, section: IssuerSection) -> Issuer:

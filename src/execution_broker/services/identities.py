@@ -21,6 +21,7 @@ from execution_broker.models.extensions import (
     IdentityChange,
     IdentityList,
 )
+from execution_broker.services.accounts import RecentAccounts
 from execution_broker.services.oidc import Bearers, Claimed
 from execution_broker.services.passwords import Passwords
 from execution_broker.services.sign_ins import SignIns
@@ -50,12 +51,14 @@ class IdentitiesService:
         self,
         database: Database,
         passwords: Passwords,
+        recent: RecentAccounts,
         sign_ins: SignIns,
         bearers: Bearers,
         new_uuid: Callable[[], UUID],
     ) -> None:
         self._database = database
         self._passwords = passwords
+        self._recent = recent
         self._sign_ins = sign_ins
         self._bearers = bearers
         self._new_uuid = new_uuid
@@ -74,7 +77,12 @@ class IdentitiesService:
 
         Unauthenticated if the two do not hold; TooMany after too many that did not.
         """
+        recent = self._recent.get(username)
+        if recent is not None and self._passwords.knows(username, recent.version, password):
+            return recent.caller
+        asked_at = self._recent.clock()
         account = await self._database.look(lambda glance: identities.by_name(glance, username))
+        self._recent.keep(username, account, asked_at)
         usable = account if account is not None and not account.is_disabled else None
         if usable is not None and self._passwords.knows(username, usable.version, password):
             return usable.caller
@@ -105,10 +113,12 @@ class IdentitiesService:
         What the groups say now is the role. InvalidToken, Forbidden, Unavailable: see Bearers.
         """
         claimed = await self._bearers.whose(token)
-        url = claimed.issuer.url
-        stored = await self._database.look(
-            lambda glance: identities.by_subject(glance, url, claimed.subject)
-        )
+        url, subject = claimed.issuer.url, claimed.subject
+        stored = self._recent.get((url, subject))
+        if stored is None:
+            asked_at = self._recent.clock()
+            stored = await self._database.look(lambda c: identities.by_subject(c, url, subject))
+            self._recent.keep((url, subject), stored, asked_at)
         if stored is None or stored.caller.role is not claimed.role:
             stored = await self._database.write(lambda connection: self._keep(connection, claimed))
         if stored.is_disabled:
@@ -187,7 +197,10 @@ class IdentitiesService:
             await identities.change(connection, changed)
             return changed
 
-        return _shown(await self._database.write(work))
+        try:
+            return _shown(await self._database.write(work))
+        finally:
+            self._recent.forget()
 
     async def _keep(self, connection: Connection, claimed: Claimed) -> StoredAccount:
         """The row of somebody of an issuer, made at the first use, with the role of now."""
