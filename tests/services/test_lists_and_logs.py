@@ -12,6 +12,7 @@ from execution_broker.domain.errors import Forbidden, InvalidParameter, NotFound
 from execution_broker.domain.identity import Role
 from execution_broker.domain.paging import Page, SessionFilter
 from execution_broker.models.phases import SessionPhase
+from execution_broker.models.update import StringUpdate
 from tests.harness.broker import Broker, broker, request, uuid_of
 
 ALL = SessionFilter()
@@ -89,6 +90,33 @@ async def test_pages_have_everything_once(tmp_path: Path, name: str) -> None:
         assert seen == whole
         with pytest.raises(InvalidParameter):
             await made.services.listing.sessions(ada, Page(cursor=uuid4()), ALL)
+
+
+async def test_pages_stay_as_they_are_while_others_are_made(tmp_path: Path) -> None:
+    """Between two pages new sessions appear, and phases change: nothing is shown twice or left
+    out of what was there when the first page was asked for, with a name or without one."""
+    async with broker(tmp_path) as made:
+        ada = await made.caller("ada")
+        for _ in range(4):
+            await made.ask(ada, request())
+        whole = await _names(made, ALL, Page(limit=200))
+        renamed = StringUpdate(path="meta.name", value="fit")
+        for uuid in whole:
+            await made.services.sessions.update(UUID(uuid), ada, renamed)
+        for wanted in (ALL, SessionFilter(name="fit")):
+            seen: list[str] = []
+            page = Page(limit=1)
+            while True:
+                found = await made.services.listing.sessions(ada, page, wanted)
+                seen += [one.uuid for one in found.summaries]
+                if found.cursor is None:
+                    break
+                await made.ask(ada, request())
+                if len(seen) == 1:
+                    await made.set_phase(ada, seen[0], "CANCELLED")
+                page = page._replace(cursor=found.cursor)
+            assert [uuid for uuid in seen if uuid in whole] == whole
+            assert len(seen) == len(set(seen))
 
 
 async def test_the_log_has_no_gap_and_expiry_is_in_it_at_once(tmp_path: Path) -> None:
