@@ -48,11 +48,14 @@ def test_a_hundred_sessions_of_five_seconds_end_in_fifteen(broker: Server) -> No
 @pytest.mark.soak
 def test_a_thousand_sessions_of_five_seconds(broker: Server) -> None:
     """A machine that is too slow for it starts sessions late; one that would start after its end
-    has failed, and says so."""
+    has failed, and says so. Even two cores that have much else to do keep some promises, and keep
+    up with ten sessions a second."""
     seconds, ends = run_many(broker, 1000)
     print(f"1000 sessions of 5 s: {ends}, {seconds:.1f} s after the last was accepted")  # noqa: T201 - a figure
     assert sum(ends.values()) == 1000
     assert ends.keys() <= {"COMPLETED", "too-late"}
+    assert ends["COMPLETED"] >= 80
+    assert seconds < 100
 
 
 def run_many(broker: Server, number: int) -> tuple[float, Counter[str]]:

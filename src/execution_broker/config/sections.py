@@ -64,7 +64,7 @@ class Pool(Section, frozen=True):
 
 
 _POOLS: Final = {
-    "staging": Pool(kinds=("prepare-data", "prepare-executable", "collect")),
+    "staging": Pool(kinds=("prepare-data", "prepare-executable", "collect"), concurrency=16),
     "probes": Pool(kinds=("probe",)),
     "upkeep": Pool(kinds=("report", "reconcile", "purge"), concurrency=4),
 }
@@ -85,7 +85,7 @@ class Worker(Section, frozen=True):
     attempts: Positive = 5
     lapses: Positive = 10
     kinds: tuple[str, ...] = ()
-    concurrency: Positive = 8
+    concurrency: Positive = 24
     batch: Positive = 100
     pools: dict[str, Pool] = msgspec.field(default_factory=lambda: dict(_POOLS))
     drain: Natural = 20
