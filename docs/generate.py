@@ -114,7 +114,9 @@ def _parts(struct: type[msgspec.Struct], shown: set[type], place: str) -> Iterat
             if part not in shown:
                 shown.add(part)
                 where = f"{place}.{field.name}"
-                yield from (f"### {part.__name__}", "", f"Stands at `{where}`.", "")
+                beside = any(part in _structs(f.type) for f in _fields(struct) if f != field)
+                others = " and others beside it" if beside else ""
+                yield from (f"### {part.__name__}", "", f"Stands at `{where}`{others}.", "")
                 yield from _about(part)
                 yield from _parts(part, shown, where)
 

@@ -23,7 +23,11 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Http(Section, frozen=True):
-    """`listen` is host:port (port 0 takes a free one). `body_limit` in bytes."""
+    """`listen` is host:port (port 0 takes a free one). `public_url` is how clients reach it, where
+    that is by another address: it begins the addresses in answers. `body_limit` in bytes.
+    `trusted_proxies`: addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    `public_reading`: whether who has not signed in may look at sessions, without their connectors
+    and results."""
 
     listen: str = "127.0.0.1:8080"
     public_url: str | None = None
@@ -39,8 +43,14 @@ class Database(Section, frozen=True):
 
 
 class Negotiation(Section, frozen=True):
-    """Durations in seconds. What a NO suggests helps for `patience`, so that there is time to read
-    it. `budget` is the most of each amount that one identity may hold in unanswered offers;
+    """Durations in seconds. An offer is held for `hold`; where that is not possible, for
+    `least_hold` at least. `offers`: the most in one answer. What a NO suggests helps for
+    `patience`, so that there is time to read it.
+
+    A request that does not say gets `duration`, a start within `look_ahead`, `default_cores` and
+    `default_memory` (GiB). An answer waits `probe_wait` for the size of data that is not known.
+
+    `budget` is the most of each amount that one identity may hold in unanswered offers;
     `requests_per_minute` the most it may ask."""
 
     hold: Positive = 300
@@ -71,7 +81,10 @@ _POOLS: Final = {
 
 
 class Worker(Section, frozen=True):
-    """Seconds. `attempts`: failures in a row until a step is FAILED; `lapses`: lost leases.
+    """Seconds. A step belongs to a worker for `lease`, renewed each `renewal`; another one takes it
+    when that has lapsed. `poll`: how often it looks for work though nobody rings. `attempts`:
+    failures in a row until a step is FAILED; `lapses`: lost leases. `drain`: how long what is being
+    done may take when the worker is to stop.
 
     `kinds`: all that it serves (none named: every kind). `pools`: kinds of step with places of
     their own, so that nothing waits for them. What no pool takes shares `concurrency` places; of
@@ -92,7 +105,10 @@ class Worker(Section, frozen=True):
 
 
 class Upkeep(Section, frozen=True):
-    """How often, in seconds, and how long what has ended is kept."""
+    """How often, in seconds: `sweep` stores that offers have expired, `report` asks platforms what
+    they can do (one silent for three times that makes no offers), `reconcile` looks for what nobody
+    owns, `prolong` keeps booked what is released late, and `purge` deletes what ended `retention`
+    ago."""
 
     sweep: Positive = 10
     report: Positive = 60
@@ -113,8 +129,8 @@ class Metrics(Section, frozen=True):
 
 class Traces(Section, frozen=True):
     """Off without `endpoint`, the address of a collector that takes OTLP over HTTP (it is sent to
-    `/v1/traces` there), to which `token` goes as a bearer token. Needs the extra `otel`. `ratio` of
-    the traces that begin here are sent; one that a client began is, if the client says so."""
+    `/v1/traces` there), to which `token` goes as a bearer token. Needs the extra `otel`. `service`:
+    what this broker is called there. `ratio` of the traces that begin here are sent; one that a client began is, if the client says so."""
 
     endpoint: (
         Annotated[str, msgspec.Meta(pattern=_COLLECTOR_URL, examples=["http://127.0.0.1:4318"])]
@@ -133,7 +149,8 @@ class Cache(Section, frozen=True):
 
 
 class Log(Section, frozen=True):
-    """`format` is `text` for people or `json` for machines."""
+    """`level` is the least that is written: `DEBUG`, `INFO`, `WARNING` or `ERROR`. `format` is
+    `text` for people or `json` for machines."""
 
     level: str = "INFO"
     format: str = "text"
@@ -141,8 +158,10 @@ class Log(Section, frozen=True):
 
 class Issuer(Section, frozen=True):
     """An OIDC issuer whose bearer tokens are trusted, if they are for one of `audiences`. `url` is
-    what its tokens have as `iss`. `skew` in seconds. With `user_groups` only who is in one of them
-    may use the broker; who is in one of `administrator_groups` is an administrator."""
+    what its tokens have as `iss`. `algorithms`: those that its keys may sign with. `skew` in
+    seconds. `username_claim` and `groups_claim`: where a token has a name for its owner, and groups
+    (`a.b` is b in a). With `user_groups` only who is in one of them may use the broker; who is in
+    one of `administrator_groups` is an administrator."""
 
     url: Annotated[str, msgspec.Meta(pattern=_ISSUER_URL)]
     audiences: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]

@@ -45,9 +45,10 @@ _HEADERS: Final = {
 
 class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`allow`: private networks and hosts that may be read, besides all public addresses
-    (`10.1.0.0/16`, `127.0.0.1/32`, `localhost`). `ca`: certificates in PEM trusted besides those
-    of the system (`ca_file` in the configuration). Timeouts in seconds: to connect, and without
-    any byte. `connections`: the most at a time."""
+    (`10.1.0.0/16`, `127.0.0.1/32`, `localhost`). `allow_downgrade`: whether a redirection may lead
+    from https to http. `ca`: certificates in PEM trusted besides those of the system (`ca_file` in
+    the configuration). Seconds: `connect_timeout` to connect, `inactivity_timeout` without any
+    byte. `connections`: the most at a time."""
 
     allow: tuple[str, ...] = ()
     allow_downgrade: bool = False

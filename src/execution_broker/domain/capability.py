@@ -46,8 +46,8 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one type of cost (a URI: monetary, energy, carbon) adds up.
 
-    Per session, per core and hour, per GiB of memory and hour, per GiB of storage and hour, per
-    GiB staged; `per_amount_hour` by name, per one of each further amount (GPUs, licences) and hour;
+    `per_session`; for each hour per core (`per_core_hour`), per GiB of memory (`per_memory_hour`)
+    and per GiB of storage (`per_storage_hour`); `per_gib_staged`; `per_amount_hour` by name, per one of each further amount (GPUs, licences) and hour;
     none is negative. The quote is between value x (1 - uncertainty) and
     value x (1 + uncertainty).
 
@@ -81,7 +81,8 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The most one session can have; `None` leaves it to the capacity. `duration` in seconds.
+    """The most one session can have; what is not set is left to the capacity. `memory` and
+    `storage` in GiB, `duration` in seconds.
     `amounts`: of each further amount (GPUs, licences), by name."""
 
     cores: int | None = None

@@ -35,8 +35,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Maximum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The most that one session can have. A request that could use more is offered the most with a
-    warning (`cap`), or gets a NO (`refuse`). One that needs more gets a NO in either case."""
+    """The most that one session can have. `over`: a request that could use more is offered the most
+    with a warning (`cap`), or gets a NO (`refuse`). One that needs more gets a NO in either case.
+    """
 
     most: Annotated[int, msgspec.Meta(ge=1)]
     over: Literal["cap", "refuse"] = "cap"

@@ -20,7 +20,7 @@ QUALITIES: Final = (Quality(type=kinds.METRIC_COMPUTE, min=1.0, max=1.0, per_cor
 
 
 class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All optional. What is None is found out from the machine.
+    """All optional. What is not set is found out from the machine.
 
     `root`: where session directories go. `cores`, `memory` (GiB) and `storage` (GiB) are what is
     offered in all; by default storage is what is free, less `reserve` (GiB) and the outputs.
@@ -28,7 +28,8 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     session that asks for some has `BROKER_AMOUNT_<NAME>` in its environment. Which of them are
     its own the broker does not say.
     `outputs_capacity` and `outputs` are MiB, in all and for each session; `outputs_files` is how
-    many files are kept of one session, for `retention` seconds.
+    many files are kept of one session, for `retention` seconds. `limits`: the most of one session;
+    `timings`: what is promised. `description` is for people.
 
     `kernel_python` is a Python that has papermill and ipykernel, and for interactive sessions
     jupyter-server (jupyterlab for a page to look at). By default the platform makes an environment

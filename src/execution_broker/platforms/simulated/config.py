@@ -95,7 +95,8 @@ class Failures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A connector of interactive sessions. In `location` `{session}` and `{token}` are filled in;
+    """A connector of interactive sessions: what `kind` of door it is, spoken to by which `protocol`.
+    In `location` `{session}` and `{token}` are filled in;
     every session has a token of its own."""
 
     kind: str = "urn:execution-broker:connector:notebook"
@@ -128,6 +129,9 @@ class SimulatedConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     `changeable`: what can be changed of a session that was accepted: `duration`, `cores`, `memory`,
     and amounts of one's own by name; of a flavour neither cores nor memory.
     `cached_images` (patterns) and `cached_data` (sha256) are here already: they take no time.
+
+    `limits`: the most of one session. `connectors`: where interactive sessions are said to be.
+    `failures`: how often what goes wrong. `description` is for people.
 
     `timings` is what it promises, `delays` is what happens; staging data takes as long as its size
     (of `checks`) at `bandwidth` bytes/s, too. An executable runs for `run`, unless the environment
