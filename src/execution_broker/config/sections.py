@@ -130,7 +130,8 @@ class Metrics(Section, frozen=True):
 class Traces(Section, frozen=True):
     """Off without `endpoint`, the address of a collector that takes OTLP over HTTP (it is sent to
     `/v1/traces` there), to which `token` goes as a bearer token. Needs the extra `otel`. `service`:
-    what this broker is called there. `ratio` of the traces that begin here are sent; one that a client began is, if the client says so."""
+    what this broker is called there. `ratio` of the traces that begin here are sent; one that a
+    client began is, if the client says so."""
 
     endpoint: (
         Annotated[str, msgspec.Meta(pattern=_COLLECTOR_URL, examples=["http://127.0.0.1:4318"])]

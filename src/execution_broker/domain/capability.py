@@ -47,9 +47,9 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How one type of cost (a URI: monetary, energy, carbon) adds up.
 
     `per_session`; for each hour per core (`per_core_hour`), per GiB of memory (`per_memory_hour`)
-    and per GiB of storage (`per_storage_hour`); `per_gib_staged`; `per_amount_hour` by name, per one of each further amount (GPUs, licences) and hour;
-    none is negative. The quote is between value x (1 - uncertainty) and
-    value x (1 + uncertainty).
+    and per GiB of storage (`per_storage_hour`); `per_gib_staged`; `per_amount_hour` by name, per
+    one of each further amount (GPUs, licences) and hour; none is negative. The quote is between
+    value x (1 - `uncertainty`) and value x (1 + `uncertainty`).
 
     `by_hour`: 24 factors, the first for the hour that begins at 00:00 UTC; the price is multiplied
     by their mean over the time the session runs. With kWh as the price and g/kWh as the factors

@@ -95,9 +95,9 @@ class Failures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A connector of interactive sessions: what `kind` of door it is, spoken to by which `protocol`.
-    In `location` `{session}` and `{token}` are filled in;
-    every session has a token of its own."""
+    """A connector of interactive sessions: what `kind` of door it is, and the `protocol` spoken
+    there. In `location` `{session}` and `{token}` are filled in; every session has a token of its
+    own."""
 
     kind: str = "urn:execution-broker:connector:notebook"
     protocol: str = "HTTPS"
