@@ -1,16 +1,14 @@
 """The two shells: they do what the client's logic wants, blocking or asynchronously. No logic."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from functools import cache
 from inspect import isawaitable
 from typing import Any, Final, TypeVar, assert_never
 
 import httpx
 
 from execution_broker.client.credentials import Signer
-from execution_broker.client.errors import UnexpectedReply
+from execution_broker.client.exchanging import failure, options, reply, request
 from execution_broker.client.peer import Peer
 from execution_broker.client.speaking import (
     Ask,
@@ -22,7 +20,6 @@ from execution_broker.client.speaking import (
     NotSent,
     Open,
     Pause,
-    Reply,
     Shut,
     Sign,
     Take,
@@ -32,9 +29,6 @@ from execution_broker.client.speaking import (
 from execution_broker.domain.errors import BrokerError
 
 T = TypeVar("T")
-
-_CONNECT: Final = 5.0
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 _NOBODY: Final = httpx.Auth()
 """A request is signed by us or not at all: a .netrc of this machine has no say."""
@@ -47,7 +41,7 @@ class Shell:
     """Blocking. `close` gives the connections back. Not for several threads at once."""
 
     def __init__(self, peer: Peer, signer: Signer, timeout: float, sleep: Sleep) -> None:
-        self._http = httpx.Client(**_options(peer, timeout))
+        self._http = httpx.Client(**options(peer, timeout))
         self._signer = signer
         self._sleep = sleep
 
@@ -105,7 +99,7 @@ class Shell:
                 try:
                     return self._speak(wanted, opened)
                 except httpx.RequestError as error:
-                    raise _failure(error) from None
+                    raise failure(error) from None
         assert_never(wanted)
 
     def _speak(self, wanted: Ask | Take | Shut, opened: "_Opened") -> Any:
@@ -118,17 +112,17 @@ class Shell:
                 self._shut(opened)
                 opened.response = self._send(wanted)
                 opened.pieces = opened.response.iter_raw()
-                return _reply(opened.response, b"")
+                return reply(opened.response, b"")
             case Ask():
                 response = self._send(wanted)
                 try:
-                    return _reply(response, self._read(response, wanted.most))
+                    return reply(response, self._read(response, wanted.most))
                 finally:
                     response.close()
         assert_never(wanted)
 
     def _send(self, wanted: Ask) -> httpx.Response:
-        return self._http.send(_request(self._http, wanted), auth=_NOBODY, stream=True)
+        return self._http.send(request(self._http, wanted), auth=_NOBODY, stream=True)
 
     def _shut(self, opened: "_Opened") -> None:
         if opened.response is not None:
@@ -148,7 +142,7 @@ class AsyncShell:
     """The same, asynchronously. Every call and every course has what it opened for itself."""
 
     def __init__(self, peer: Peer, signer: Signer, timeout: float, sleep: SleepSoon) -> None:
-        self._http = httpx.AsyncClient(**_options(peer, timeout))
+        self._http = httpx.AsyncClient(**options(peer, timeout))
         self._signer = signer
         self._sleep = sleep
 
@@ -216,7 +210,7 @@ class AsyncShell:
                 try:
                     return await self._speak(wanted, opened)
                 except httpx.RequestError as error:
-                    raise _failure(error) from None
+                    raise failure(error) from None
         assert_never(wanted)
 
     async def _speak(self, wanted: Ask | Take | Shut, opened: "_Opened") -> Any:
@@ -229,17 +223,17 @@ class AsyncShell:
                 await self._shut(opened)
                 opened.response = await self._send(wanted)
                 opened.pieces = opened.response.aiter_raw()
-                return _reply(opened.response, b"")
+                return reply(opened.response, b"")
             case Ask():
                 response = await self._send(wanted)
                 try:
-                    return _reply(response, await self._read(response, wanted.most))
+                    return reply(response, await self._read(response, wanted.most))
                 finally:
                     await response.aclose()
         assert_never(wanted)
 
     async def _send(self, wanted: Ask) -> httpx.Response:
-        return await self._http.send(_request(self._http, wanted), auth=_NOBODY, stream=True)
+        return await self._http.send(request(self._http, wanted), auth=_NOBODY, stream=True)
 
     async def _shut(self, opened: "_Opened") -> None:
         if opened.response is not None:
@@ -260,58 +254,6 @@ class _Opened:
 
     response: Any = None
     pieces: Any = iter(())
-
-
-def _options(peer: Peer, timeout: float) -> dict[str, Any]:
-    return {
-        "timeout": httpx.Timeout(timeout, connect=min(timeout, _CONNECT)),
-        "headers": {
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "User-Agent": "execution-broker",
-        },
-        "trust_env": not peer.is_loopback,
-        "verify": _trusted(),
-        "follow_redirects": False,
-    }
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """The authorities that are trusted. Reading them takes longer than most answers."""
-    return httpx.create_ssl_context()
-
-
-def _request(http: httpx.Client | httpx.AsyncClient, wanted: Ask) -> httpx.Request:
-    return http.build_request(
-        wanted.method, wanted.url, headers=dict(wanted.headers), content=wanted.content
-    )
-
-
-def _reply(response: httpx.Response, body: bytes) -> Reply:
-    """What is compressed was not asked for: a few of its bytes may become more than fit."""
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise UnexpectedReply("The broker compresses its answer, though it was asked not to.")
-    return Reply(response.status_code, dict(response.headers), body)
-
-
-def _failure(error: httpx.RequestError) -> NotSent | Lost | UnexpectedReply:
-    if isinstance(error, httpx.UnsupportedProtocol) or "location header" in str(error):
-        return UnexpectedReply("The broker redirects to what is no http or https URL.")
-    kind = NotSent if isinstance(error, _NOT_SENT) else Lost
-    return kind(_reason(error))
-
-
-def _reason(error: httpx.RequestError) -> str:
-    match error:
-        case httpx.ConnectTimeout():
-            return "connecting took too long"
-        case httpx.TimeoutException():
-            return "it took too long"
-        case httpx.ConnectError() if "refused" in str(error):
-            return "nothing listens there"
-        case _:
-            return str(error).rstrip(".") or type(error).__name__
 
 
 def _plain(token: Any) -> str:
