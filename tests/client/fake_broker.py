@@ -4,7 +4,6 @@ It negotiates by one rule (four cores at most), keeps sessions in memory, and li
 phase: each look at an accepted session after `looks_per_step` unchanged ones moves it on.
 """
 
-import base64
 import hashlib
 import socket
 import threading
@@ -12,9 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Literal
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from typing import Any
+from uuid import uuid4
 
 import msgspec
 import uvicorn
@@ -28,16 +26,13 @@ from execution_broker.domain.lifecycle import SESSION_ENDS, session_may
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.extensions import (
-    Account,
-    Identity,
-    IdentityChange,
-    IdentityList,
     ResultFile,
     ResultList,
 )
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
 from execution_broker.models.update import EnumUpdate, Update
+from tests.client.fake_accounts import FakeAccounts
 from tests.client.fake_answers import (
     in_phase,
     no,
@@ -72,10 +67,9 @@ class Call:
 
 
 @dataclass
-class FakeBroker:
+class FakeBroker(FakeAccounts):
     """What it knows and how it behaves. The attributes may be changed while it runs."""
 
-    accounts: dict[str, str] = field(default_factory=lambda: {"admin": "secret", "ada": "lovelace"})
     sessions: dict[str, ExecutionSession] = field(default_factory=dict)
     offersets: dict[str, OfferSetResponse] = field(default_factory=dict)
     outputs: dict[str, bytes] = field(default_factory=dict)
@@ -94,9 +88,6 @@ class FakeBroker:
     """Says in its description that it does, and does what a key stands for once."""
     has_events: bool = False
     """Then each change of a session is an event; every event stream breaks off after three."""
-    disabled: set[str] = field(default_factory=set)
-    tokens: dict[str, str] = field(default_factory=dict)
-    """Whose a bearer token is."""
     has_etags: bool = True
     altered: dict[str, Any] = field(default_factory=dict)
     """Put over every session that is served, as another broker's peculiarities."""
@@ -120,11 +111,11 @@ class FakeBroker:
             Route("/sessions/{uuid}/results", self._results),
             Route("/sessions/{uuid}/results/{path:path}", self._result),
             Route("/streams/{uuid}/{name}", self._stream),
-            Route("/admin/identities", self._identity, methods=["POST"]),
-            Route("/admin/identities", self._identities),
-            Route("/admin/identities/{uuid}", self._change_identity, methods=["POST"]),
-            Route("/identity", self._own_identity),
-            Route("/identity/password", self._own_password, methods=["POST"]),
+            Route("/admin/identities", self.identity, methods=["POST"]),
+            Route("/admin/identities", self.identities),
+            Route("/admin/identities/{uuid}", self.change_identity, methods=["POST"]),
+            Route("/identity", self.own_identity),
+            Route("/identity/password", self.own_password, methods=["POST"]),
             Route("/readyz", self._ready),
             Route("/openapi.json", self._description),
         ]
@@ -157,17 +148,8 @@ class FakeBroker:
 
         return call
 
-    def _caller(self, request: Request) -> str | None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return self.tokens.get(token)
-        if scheme.lower() != "basic":
-            return None
-        name, _, password = base64.b64decode(token).decode().partition(":")
-        return name if self.accounts.get(name) == password else None
-
     async def _request(self, request: Request) -> Response:
-        if self._caller(request) is None:
+        if self.caller(request) is None:
             return unauthenticated()
         reading = read_request(msgspec.json.decode(await request.body()))
         if reading.faults:
@@ -199,7 +181,7 @@ class FakeBroker:
         return self._see_other(f"/offersets/{answer.meta.uuid}", answer)
 
     async def _direct(self, request: Request) -> Response:
-        if self._caller(request) is None:
+        if self.caller(request) is None:
             return unauthenticated()
         reading = read_request(msgspec.json.decode(await request.body()))
         if reading.request.executable is None:
@@ -227,7 +209,7 @@ class FakeBroker:
         return JSONResponse(values, headers=headers)
 
     async def _update(self, request: Request) -> Response:
-        if self._caller(request) is None:
+        if self.caller(request) is None:
             return unauthenticated()
         session = self.sessions.get(request.path_params["uuid"])
         if session is None:
@@ -274,60 +256,12 @@ class FakeBroker:
         return Response(content, media_type="application/octet-stream")
 
     async def _stream(self, request: Request) -> Response:
-        if self._caller(request) is None:
+        if self.caller(request) is None:
             return unauthenticated()
         whole = self.streams.get(request.path_params["name"], b"")
         head = 1 << 20
         kept = whole[:head] + whole[head + self.dropped :] if self.dropped else whole
         return Response(kept, headers={"X-Total-Length": str(len(whole))})
-
-    async def _identity(self, request: Request) -> Response:
-        if self._caller(request) != "admin":
-            return unauthenticated() if self._caller(request) is None else problem(403, "Not you.")
-        wanted = msgspec.json.decode(await request.body())
-        account = Account(uuid=str(uuid4()), username=wanted["username"])
-        if account.username in self.accounts:
-            return wire(account, 409)
-        self.accounts[account.username] = wanted["password"]
-        return wire(account, 201)
-
-    def _someone(self, name: str) -> Identity:
-        role: Literal["user", "administrator"] = "administrator" if name == "admin" else "user"
-        disabled = datetime.now(UTC) if name in self.disabled else None
-        uuid = str(uuid5(NAMESPACE_URL, name))
-        return Identity(uuid=uuid, username=name, role=role, disabled=disabled)
-
-    async def _identities(self, request: Request) -> Response:
-        """One on a page."""
-        if self._caller(request) != "admin":
-            return problem(403, "Not you.")
-        names = list(self.accounts)
-        at = int(request.query_params.get("after", "0"))
-        more = str(at + 1) if at + 1 < len(names) else None
-        return wire(IdentityList(identities=(self._someone(names[at]),), next=more))
-
-    async def _change_identity(self, request: Request) -> Response:
-        if self._caller(request) != "admin":
-            return problem(403, "Not you.")
-        change = msgspec.json.decode(await request.body(), type=IdentityChange)
-        for name in self.accounts:
-            if self._someone(name).uuid == request.path_params["uuid"]:
-                if change.disabled is not None:
-                    (self.disabled.add if change.disabled else self.disabled.discard)(name)
-                self.accounts[name] = change.password or self.accounts[name]
-                return wire(self._someone(name))
-        return not_found("identity")
-
-    async def _own_identity(self, request: Request) -> Response:
-        name = self._caller(request)
-        return unauthenticated() if name is None else wire(self._someone(name))
-
-    async def _own_password(self, request: Request) -> Response:
-        name = self._caller(request)
-        if name is None:
-            return unauthenticated()
-        self.accounts[name] = msgspec.json.decode(await request.body())["password"]
-        return wire(self._someone(name))
 
     async def _events(self, request: Request) -> Response:
         uuid = request.path_params["uuid"]
