@@ -4,12 +4,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
+import pytest
 
 from tests.harness.broker import request
 from tests.harness.postgres import PostgresServer
@@ -88,10 +89,62 @@ async def test_wide_plans_on_many_workers_end_each_step_once(
     assert len(ends) == 3 * (STEPS + 2 * WIDTH)
 
 
-async def test_a_database_server_that_is_restarted_interrupts_and_ends_nothing(
+async def test_what_a_worker_that_slept_too_long_brings_is_thrown_away_and_counted(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
+    """It is stopped while it acts. Its lease is ended here, so that the thread that renews it has
+    nothing to do when it goes on: the result itself has to be refused."""
     settings = {**SETTINGS, "DATABASE__URL": await postgres.new_database()}
+    slow = {**settings, "WORKER__LEASE": "1200", "WORKER__RENEWAL": "500"}
+    here = tmp_path / "platforms" / "here"
+    with ExitStack() as stack:
+        host = stack.enter_context(api(tmp_path, settings))
+        command = "worker --metrics-port 0"
+        sleeper = stack.enter_context(server(tmp_path, slow, command=command))
+        host.ready()
+        client = stack.enter_context(host.client())
+        uuid = _accepted(client, request(script={"prepare_data": "held"}))
+        held = f"mark-{uuid}-*-prepare_data"
+        _until(lambda: bool(list(here.glob(held))))
+        os.kill(sleeper.process.pid, signal.SIGSTOP)
+        await _end_leases(settings["DATABASE__URL"])
+        worker = stack.enter_context(server(tmp_path, settings, command="worker"))
+
+        def is_over() -> bool:
+            for mark in here.glob(held):
+                mark.unlink()
+            return _phase(client, uuid) == "COMPLETED"
+
+        _until(is_over)
+        os.kill(sleeper.process.pid, signal.SIGCONT)
+        counted = 'broker_stale_applies_total{kind="prepare-data"} 1.0'
+        _until(lambda: counted in _metrics(sleeper))
+        assert _phase(client, uuid) == "COMPLETED"
+        assert worker.stop() == 0
+    assert _made(tmp_path) == 9
+
+
+async def _end_leases(url: str) -> None:
+    database = await asyncpg.connect(url)
+    try:
+        await database.execute("UPDATE step SET free_at = now() WHERE phase = 'RUNNING'")
+    finally:
+        await database.close()
+
+
+def _metrics(worker: Server) -> str:
+    (line,) = (line for line in worker.log if "metrics on " in line)
+    return httpx.get(line.split("metrics on ")[1].split()[0]).text
+
+
+@pytest.mark.parametrize("how", [PostgresServer.stopped, PostgresServer.crashed])
+async def test_a_database_server_that_is_restarted_interrupts_and_ends_nothing(
+    tmp_path: Path,
+    postgres: PostgresServer,
+    how: Callable[[PostgresServer], AbstractContextManager[None]],
+) -> None:
+    settings = {**SETTINGS, "DATABASE__URL": await postgres.new_database()}
+    await postgres.be_durable(settings["DATABASE__URL"])
     with ExitStack() as stack:
         host = stack.enter_context(api(tmp_path, settings))
         worker = stack.enter_context(server(tmp_path, settings, command="worker"))
@@ -100,7 +153,7 @@ async def test_a_database_server_that_is_restarted_interrupts_and_ends_nothing(
         running = _accepted(client, request(script={"run": "forever"}, duration="PT12S"))
         _until(lambda: _phase(client, running) == "RUNNING")
         preparing = _accepted(client, request(script={"prepare_data": "later"}))
-        with postgres.stopped():
+        with how(postgres):
             answers = [
                 client.get(f"/sessions/{running}"),
                 client.post("/requests", json=request()),

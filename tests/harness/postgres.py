@@ -1,6 +1,9 @@
 """A private PostgreSQL server for the tests of this run, from the pip-installable binaries."""
 
+import os
+import signal
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +32,25 @@ class PostgresServer:
             yield
         finally:
             self._start()
+
+    @contextmanager
+    def crashed(self) -> Iterator[None]:
+        """The same, but it goes at once and has to recover: nothing is ended in good order."""
+        place = Path(self._address.rpartition("host=")[2]) / "postmaster.pid"
+        os.kill(int(place.read_text().split()[0]), signal.SIGQUIT)
+        deadline = time.monotonic() + 60
+        while place.exists():
+            assert time.monotonic() < deadline, "the server did not go"
+            time.sleep(0.05)
+        try:
+            yield
+        finally:
+            self._start()
+
+    async def be_durable(self, url: str) -> None:
+        """What a transaction of this database has committed survives a crash of the server."""
+        name = url.partition("?")[0].rpartition("/")[2]
+        await self._execute(f"ALTER DATABASE {name} SET synchronous_commit = on")
 
     async def new_database(self) -> str:
         if not self._has_template:

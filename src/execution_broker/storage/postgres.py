@@ -158,7 +158,8 @@ async def _roll_back(connection: Any) -> None:
     try:
         await connection.execute("ROLLBACK")
     except AWAY:
-        connection.terminate()
+        with suppress(asyncpg.InterfaceError):  # the pool has it back, closed
+            connection.terminate()
 
 
 async def _leave_as_it_is(connection: Any) -> None:
