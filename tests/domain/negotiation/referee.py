@@ -2,8 +2,8 @@
 rules as sentences: it takes no plan, no quote, no calendar and no search from the code it judges.
 
 It looks at every second of the window, every hold and every amount of cores, or every fixed size.
-Memory and storage are tried at their least alone: more is neither cheaper, nor faster, nor easier
-to find room for.
+Memory, storage and further amounts are tried at their least alone: more is neither cheaper, nor
+faster, nor easier to find room for.
 """
 
 import math
@@ -22,8 +22,8 @@ from execution_broker.domain.offer import Offer
 REACH = 200
 """Seconds before and after now that anything in a small world can touch."""
 
-Amounts = tuple[int, int, tuple[int, ...]]
-"""Cores, GiB of memory, GiB of each storage."""
+Amounts = tuple[int, int, tuple[int, ...], dict[str, int]]
+"""Cores, GiB of memory, GiB of each storage, and what else was asked for, by name."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Referee:
         self.cores = _wanted(request["compute"].get("cores"))
         self.memory = _wanted(request["compute"].get("memory"))
         self.storage = [_wanted(one.get("size")) for one in request["storage"]]
+        asked_further = request["compute"].get("amounts") or {}
+        self.further = {name: _wanted(one) for name, one in asked_further.items()}
         self.homes = self._homes()
         self._used = {
             name: [
@@ -86,7 +88,8 @@ class Referee:
     def objections(self, offer: Offer) -> list[str]:
         """What speaks against an offer."""
         terms = offer.terms
-        amounts: Amounts = (terms.cores, terms.memory, terms.storage)
+        amounts: Amounts = (terms.cores, terms.memory, terms.storage, terms.amounts)
+        further = [(terms.amounts.get(name, 0), size) for name, size in self.further.items()]
         sizes = [
             (terms.cores, self.cores),
             (terms.memory, self.memory),
@@ -103,10 +106,12 @@ class Referee:
             "held too briefly or too long": self.rules.least_hold
             <= offer.expires - self.now
             <= self.rules.hold,
-            "less than the least": all(given >= size.least for given, size in sizes),
+            "other amounts than asked for": terms.amounts.keys() == self.further.keys(),
+            "less than the least": all(given >= size.least for given, size in (*sizes, *further)),
             "more than the most": all(
                 self._is_at_most(index, given, size) for index, (given, size) in enumerate(sizes)
-            ),
+            )
+            and all(given <= size.top for given, size in further),
             "no size of the site": not flavours or (terms.cores, terms.memory) in flavours,
             "the data does not fit": all(
                 given >= need for given, need in zip(terms.storage, self._needs(), strict=True)
@@ -126,6 +131,7 @@ class Referee:
             (policy.cores, self.cores.most or 0),
             (policy.memory, self.memory.most or 0),
             (policy.storage, stores),
+            *((policy.amounts.get(name), size.top) for name, size in self.further.items()),
         )
         is_modest = all(
             rule is None or rule.over == "cap" or top <= rule.most for rule, top in tops
@@ -163,14 +169,15 @@ class Referee:
             if need > one.top and not one.free:
                 return
         stores = tuple(max(one.least, need) for one, need in self._stores())
+        further = {name: size.least for name, size in self.further.items()}
         if self.site.flavours:
             for size in self.site.flavours:
                 pairs = ((size.cores, self.cores), (size.memory, self.memory))
                 if all(n >= w.least and (w.most is None or n <= w.most) for n, w in pairs):
-                    yield size.cores, size.memory, stores
+                    yield size.cores, size.memory, stores, further
             return
         for cores in range(self.cores.least, self.cores.top + 1):
-            yield cores, self.memory.least, stores
+            yield cores, self.memory.least, stores, further
 
     def _is_at_most(self, index: int, given: int, size: Wanted) -> bool:
         """Index 0 is cores, 1 is memory: without a most, fixed sizes may have more of them."""
@@ -179,15 +186,24 @@ class Referee:
         return given <= max(size.top, self._needs()[index - 2])
 
     def _is_within_limits(self, amounts: Amounts) -> bool:
-        cores, memory, storage = amounts
+        cores, memory, storage, further = amounts
+        limits, policy = self.site.limits, self.site.policy
         return all(
             amount
             <= min(
                 self.site.capacity[name],
-                getattr(self.site.limits, name) or amount,
-                rule.most if (rule := getattr(self.site.policy, name)) else amount,
+                getattr(limits, name) or amount,
+                rule.most if (rule := getattr(policy, name)) else amount,
             )
             for name, amount in (("cores", cores), ("memory", memory), ("storage", sum(storage)))
+        ) and all(
+            amount
+            <= min(
+                self.site.capacity.get(name, 0),
+                limits.amounts.get(name, amount),
+                policy.amounts[name].most if name in policy.amounts else amount,
+            )
+            for name, amount in further.items()
         )
 
     def _is_fine(self, amounts: Amounts, start: int, latest: int) -> bool:
@@ -195,7 +211,7 @@ class Referee:
 
     def _has_room(self, amounts: Amounts, start: int, latest: int) -> bool:
         """Wherever it starts from `start` to `latest` (B6)."""
-        cores, memory, storage = amounts
+        cores, memory, storage, further = amounts
         end, release = latest + self.duration, self.site.timings.release
         compute = start - self._compute_prepare, end + release
         collected = end + release + 1
@@ -205,6 +221,7 @@ class Referee:
             ("memory", memory, *compute),
             ("storage", sum(storage), start - self.prepare, gone),
             ("outputs", self.site.outputs, start, gone + self.site.retention),
+            *((name, amount, *compute) for name, amount in further.items()),
         )
         return all(
             amount + max(self._used[name][since - self.now + REACH : until - self.now + REACH])
@@ -231,7 +248,7 @@ class Referee:
         prices = [price for price in self.site.prices if price.type == type_]
         if not prices:
             return 0 if "monetary" in type_ and not self._quotes("monetary") else None
-        cores, memory, storage = amounts
+        cores, memory, storage, further = amounts
         hours = self.duration / 3600
         gib = sum(size or 0 for size in self._sizes())
         return sum(
@@ -241,6 +258,7 @@ class Referee:
                 + one.per_memory_hour * memory * hours
                 + one.per_storage_hour * sum(storage) * hours
                 + one.per_gib_staged * gib
+                + sum(one.per_amount_hour.get(name, 0) * n for name, n in further.items()) * hours
             )
             * self._factor(one.by_hour, start, latest)
             * (1 + one.uncertainty)

@@ -90,7 +90,10 @@ def _policies() -> st.SearchStrategy[Policy]:
     over = st.sampled_from(["cap", "cap", "refuse"])
     most = st.none() | st.none() | st.builds(Maximum, most=st.integers(1, 6), over=over)
     privileged = st.sampled_from(["allowed", "refused"])
-    return st.builds(Policy, cores=most, memory=most, storage=most, privileged=privileged)
+    amounts = most.map(lambda one: {} if one is None else {GPUS: one})
+    return st.builds(
+        Policy, cores=most, memory=most, storage=most, amounts=amounts, privileged=privileged
+    )
 
 
 def _by_hour(price: Price) -> st.SearchStrategy[Price]:
