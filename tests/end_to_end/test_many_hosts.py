@@ -121,6 +121,7 @@ async def test_what_a_worker_that_slept_too_long_brings_is_thrown_away_and_count
         _until(lambda: counted in _metrics(sleeper))
         assert _phase(client, uuid) == "COMPLETED"
         assert worker.stop() == 0
+        assert sleeper.stop() == 0
     assert _made(tmp_path) == 9
 
 

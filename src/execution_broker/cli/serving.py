@@ -138,13 +138,13 @@ class _Program:
                 return
             section = self._settings.metrics
             page = MetricsPage(self._metrics, is_loopback(section.host), section.token)
-            server = _Server(_quiet(metrics_app(page)))
+            server = _Server(_quiet(metrics_app(page), timeout_graceful_shutdown=1))
             _say(f"metrics on {url_of(listening)}/metrics")
             _on_signals(worker.stop)
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(server.serve(sockets=[listening]))
                 await worker.run(self._database)
-                _stop(server)
+                server.should_exit = True
                 await serving
 
     def _working(self) -> AbstractAsyncContextManager[factory.Work]:
@@ -216,6 +216,7 @@ async def _serve_http(
 
 
 def _stop(server: uvicorn.Server) -> None:
+    """A server of the API, where some may wait for a change."""
     leave(server.config.app)
     server.should_exit = True
 
