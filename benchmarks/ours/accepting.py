@@ -82,7 +82,7 @@ async def prepare(*, file: str, count: int) -> Callable[[], Awaitable[dict[str, 
         start = loop.time()
         values = await work()
         seconds = loop.time() - start
-        found = await database.read(auditing.audit)
+        found = await auditing.audit(database)
         return {**values, "seconds": seconds, "findings": len(found.findings)}
 
     return audited

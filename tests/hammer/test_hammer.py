@@ -53,11 +53,11 @@ async def under_fire(
     )
     report = await asyncio.to_thread(_fire, order)
     async with broker(directory, **SECTIONS) as made:
-        found = await made.database.read(auditing.audit)
+        found = await auditing.audit(made.database)
         print(f"\n{report} {found.bookings} bookings, {found.decisions} decisions")  # noqa: T201 - the figures of a long run
         assert found.findings == ()
         await _end_all(made)
-        found = await made.database.read(auditing.audit)
+        found = await auditing.audit(made.database)
         assert found.findings == ()
         live = await made.rows(
             "SELECT count(*) FROM booking WHERE ended_at IS NULL AND "

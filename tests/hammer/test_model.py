@@ -202,7 +202,7 @@ class Booking(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "made"):
-            found = self.run(self.made.database.read(auditing.audit))
+            found = self.run(auditing.audit(self.made.database))
             assert found.findings == ()
             self.run(self.stack.aclose())
             self.runner.close()

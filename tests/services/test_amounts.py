@@ -58,7 +58,7 @@ async def test_they_are_offered_priced_booked_and_held(tmp_path: Path) -> None:
         stored = await made.session(alice, uuid_of(offer))
         assert stored.compute is not None
         assert stored.compute.amounts["gpus"] == Range(min=2, max=2)
-        assert (await made.database.read(auditing.audit)).findings == ()
+        assert (await auditing.audit(made.database)).findings == ()
 
 
 async def test_what_somebody_else_holds_is_not_offered(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ async def test_an_offer_can_be_made_larger_while_there_is_room(tmp_path: Path) -
         accepted = await made.set_phase(alice, uuid, "ACCEPTED")
         assert size_of(accepted) == (3, 3)
         assert accepted.costs == longer.costs
-        found = await made.database.read(auditing.audit)
+        found = await auditing.audit(made.database)
         assert found.findings == ()
 
 
@@ -114,7 +114,7 @@ async def test_a_running_session_is_extended_and_ends_later(tmp_path: Path) -> N
         await change(made, alice, uuid, IntegerUpdate(DURATION, 25, "minutes"))
         await made.later(minutes=6)
         assert (await made.ended(alice, uuid)).phase is SessionPhase.COMPLETED
-        found = await made.database.read(auditing.audit)
+        found = await auditing.audit(made.database)
         assert found.findings == ()
 
 
@@ -169,7 +169,7 @@ async def test_a_session_cannot_take_what_somebody_else_has_booked(tmp_path: Pat
             await change(made, alice, mine, DeltaUpdate(DURATION, 1, "h"))
         await change(made, alice, mine, DeltaUpdate(DURATION, -30, "min"))
         await change(made, bob, theirs, DeltaUpdate(DURATION, 30, "min"))
-        found = await made.database.read(auditing.audit)
+        found = await auditing.audit(made.database)
         assert found.findings == ()
 
 

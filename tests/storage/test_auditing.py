@@ -12,7 +12,7 @@ from execution_broker.domain.capability import Capability
 from execution_broker.storage import auditing, bookings, sessions
 from execution_broker.storage.auditing import _Booking, _Ceiling, _excesses
 from execution_broker.storage.bookings import Owner
-from execution_broker.storage.database import Connection
+from execution_broker.storage.database import Connection, Row
 from tests.domain.builders import EXAMPLES
 from tests.storage.rows import Rows, a_session
 
@@ -97,7 +97,7 @@ async def has(database: Any, rows: Rows, cores: int, since: datetime) -> None:
 
 
 async def found(database: Any) -> list[str]:
-    audit = await database.read(auditing.audit)
+    audit = await auditing.audit(database, at_once=1)
     return [one.kind for one in audit.findings]
 
 
@@ -110,7 +110,7 @@ async def test_too_much_is_found_whoever_holds_it(database: Any) -> None:
     await book(database, rows, 2, rows.now + 2 * hour)
     assert "overbooked" not in await found(database)
     await book(database, rows, 2, rows.now + 3 * hour)
-    audit = await database.read(auditing.audit)
+    audit = await auditing.audit(database)
     (excess,) = [one for one in audit.findings if one.kind == "overbooked"]
     assert (excess.used, excess.capacity, excess.amount) == (4, 3, CORES)
     assert excess.booked == datetime.fromtimestamp(100, UTC)
@@ -147,3 +147,58 @@ async def test_an_accepted_session_must_book_and_a_released_one_must_not(
     session.ended = session.released = rows.now
     await database.write(save)
     assert await found(database) == ["booked-though-ended"]
+
+
+class Watched:
+    """A database whose bookings may be read in a transaction, but not judged: to say which of two
+    seconds is the earlier one is to judge."""
+
+    def __init__(self, database: Any) -> None:
+        self.database = database
+        self.is_open = False
+        self.judged = 0
+
+    async def read(self, work: Any) -> Any:
+        async def watched(connection: Any) -> Any:
+            self.is_open = True
+            try:
+                return await work(WatchedRows(connection, self))
+            finally:
+                self.is_open = False
+
+        return await self.database.read(watched)
+
+
+class WatchedRows:
+    def __init__(self, connection: Any, watching: Watched) -> None:
+        self.clock = connection.clock
+        self._connection = connection
+        self._watching = watching
+
+    async def rows(self, statement: str, /, **values: Any) -> list[Row]:
+        watching = self._watching
+
+        class Second(int):
+            def __lt__(self, other: int) -> bool:
+                assert not watching.is_open, "judged while the transaction waits"
+                watching.judged += 1
+                return int(self) < other
+
+        found = await self._connection.rows(statement, **values)
+        for row in found:
+            if "start_second" in row:
+                row["start_second"] = Second(row["start_second"])
+        return list(found)
+
+
+async def test_what_was_read_is_judged_when_the_transaction_has_ended(database: Any) -> None:
+    """A server ends a transaction that waits for 15 seconds."""
+    rows = await a_session(database)
+    hour = timedelta(hours=1)
+    await has(database, rows, 3, rows.now)
+    await book(database, rows, 2, rows.now)
+    await book(database, rows, 2, rows.now + hour)
+    watched: Any = Watched(database)
+    audit = await auditing.audit(watched)
+    assert "overbooked" in [one.kind for one in audit.findings]
+    assert watched.judged

@@ -73,6 +73,6 @@ async def audit(settings: Settings) -> auditing.Audit:
     """Check every decision about capacity in the configured database. Changes nothing."""
     database = (await opening.opener(settings.database.url, settings.data_directory))()
     try:
-        return await database.read(auditing.audit)
+        return await auditing.audit(database)
     finally:
         await database.close()

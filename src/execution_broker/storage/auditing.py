@@ -6,15 +6,17 @@ instant it booked, whether what was held or confirmed then was more than there w
 """
 
 import heapq
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from execution_broker.storage.database import Connection, Row
+from execution_broker.storage.database import Connection, Database, Row
+from execution_broker.storage.usage import Usage
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _MOST: Final = 100
@@ -44,35 +46,23 @@ class Audit(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
 
 
-async def audit(connection: Connection) -> Audit:
+async def audit(database: Database, *, at_once: int = 10_000) -> Audit:
     """Check every booking that is still kept. Reads only; at most 100 findings of an amount.
 
     A decision may keep what a cut of capacity has made too much, and a late release may outlast
     its booking (B6, B7); a decision that adds to either is found.
+
+    All is read in one transaction, `at_once` bookings with a statement, and judged when that has
+    ended: the longer there is to judge, the surer a server would end a transaction that waits.
     """
-    findings = list(await _overview(connection))
-    count, decisions = 0, 0
-    ceilings = await _ceilings(connection)
-    for amount in await connection.rows("audited_amounts"):
-        platform, name = amount["platform_id"], amount["amount_name"]
-        rows = await connection.rows("audited_bookings", platform=platform, name=name)
-        bookings = [_booking(row) for row in rows]
-        ceiling = ceilings.get((platform, name), _Ceiling())
-        count += len(bookings)
-        decisions += len({one.made for one in bookings})
-        findings += (
-            Finding(
-                kind="overbooked",
-                platform=amount["platform"],
-                amount=name,
-                decided=excess.decided,
-                booked=datetime.fromtimestamp(excess.booked, UTC),
-                used=excess.used,
-                capacity=excess.capacity,
-            )
-            for excess in _excesses(bookings, ceiling)
-        )
-    return Audit(count, decisions, tuple(findings))
+    return _judged(await database.read(partial(_read, at_once)))
+
+
+class _Key(NamedTuple):
+    """Of what something is counted."""
+
+    platform: str
+    amount: str
 
 
 class _Booking(NamedTuple):
@@ -85,6 +75,14 @@ class _Booking(NamedTuple):
     end: int
     amount: int
     is_overrun: bool
+
+
+class _Kept(NamedTuple):
+    """What was read: the findings of statements, and what is left to judge."""
+
+    findings: list[Finding]
+    bookings: dict[_Key, list[_Booking]]
+    ceilings: Mapping[_Key, "_Ceiling"]
 
 
 class _Excess(NamedTuple):
@@ -110,11 +108,25 @@ class _Ceiling:
         return self._amounts[index] if self._amounts else 0
 
 
-async def _ceilings(connection: Connection) -> Mapping[tuple[int, str], _Ceiling]:
-    found: dict[tuple[int, str], _Ceiling] = {}
+async def _read(at_once: int, connection: Connection) -> _Kept:
+    findings = list(await _overview(connection))
+    return _Kept(findings, await _bookings(connection, at_once), await _ceilings(connection))
+
+
+async def _bookings(connection: Connection, at_once: int) -> dict[_Key, list[_Booking]]:
+    found: dict[_Key, list[_Booking]] = {}
+    last = 0
+    while rows := await connection.rows("audited_bookings", after=last, limit=at_once):
+        for row in rows:
+            found.setdefault(_key(row), []).append(_booking(row))
+        last = rows[-1]["id"]
+    return found
+
+
+async def _ceilings(connection: Connection) -> Mapping[_Key, _Ceiling]:
+    found: dict[_Key, _Ceiling] = {}
     for row in await connection.rows("audited_capacities"):
-        key = row["platform_id"], row["amount_name"]
-        found.setdefault(key, _Ceiling()).add(row["set_at"], row["amount"])
+        found.setdefault(_key(row), _Ceiling()).add(row["set_at"], row["amount"])
     return found
 
 
@@ -143,6 +155,10 @@ async def _overview(connection: Connection) -> Iterator[Finding]:
     )
 
 
+def _key(row: Row) -> _Key:
+    return _Key(row["platform"], row["amount_name"])
+
+
 def _booking(row: Row) -> _Booking:
     ended, expires = row["ended_at"] or _NEVER, row["expires_at"] or _NEVER
     return _Booking(
@@ -156,9 +172,29 @@ def _booking(row: Row) -> _Booking:
     )
 
 
+def _judged(kept: _Kept) -> Audit:
+    findings, decisions = list(kept.findings), 0
+    for key in sorted(kept.bookings):
+        bookings = sorted(kept.bookings[key], key=lambda one: one.made)
+        decisions += len({one.made for one in bookings})
+        findings += (
+            Finding(
+                kind="overbooked",
+                platform=key.platform,
+                amount=key.amount,
+                decided=excess.decided,
+                booked=datetime.fromtimestamp(excess.booked, UTC),
+                used=excess.used,
+                capacity=excess.capacity,
+            )
+            for excess in _excesses(bookings, kept.ceilings.get(key, _Ceiling()))
+        )
+    return Audit(sum(map(len, kept.bookings.values())), decisions, tuple(findings))
+
+
 def _excesses(bookings: Sequence[_Booking], ceiling: _Ceiling) -> Iterator[_Excess]:
     """Where a decision booked more than there was: a sweep over the decisions in their order."""
-    usage = _Usage(edge for one in bookings for edge in (one.start, one.end))
+    usage = Usage(edge for one in bookings for edge in (one.start, one.end))
     live: list[tuple[datetime, int, _Booking]] = []
     found = 0
     for decided, group in groupby(bookings, key=lambda one: one.made):
@@ -200,69 +236,3 @@ def _grown(
 
 def _at(instant: int, bookings: Iterable[_Booking]) -> int:
     return sum(one.amount for one in bookings if one.start <= instant < one.end)
-
-
-class _Usage:
-    """How much is booked between any two edges: a tree over them that adds to a range, and tells
-    the most of a range, in the logarithm of their number."""
-
-    def __init__(self, edges: Iterable[int]) -> None:
-        self._edges = sorted(set(edges))
-        self._size = max(1, len(self._edges))
-        self._most = [0] * (2 * self._size)
-        self._added = [0] * self._size
-
-    def add(self, booking: _Booking, sign: int) -> None:
-        first, last = self._range(booking)
-        left, right, amount = first, last, sign * booking.amount
-        while left < right:
-            if left & 1:
-                self._apply(left, amount)
-                left += 1
-            if right & 1:
-                right -= 1
-                self._apply(right, amount)
-            left >>= 1
-            right >>= 1
-        self._rebuild(first)
-        self._rebuild(last - 1)
-
-    def peak(self, booking: _Booking) -> int:
-        left, right = self._range(booking)
-        self._push(left)
-        self._push(right - 1)
-        most = 0
-        while left < right:
-            if left & 1:
-                most = max(most, self._most[left])
-                left += 1
-            if right & 1:
-                right -= 1
-                most = max(most, self._most[right])
-            left >>= 1
-            right >>= 1
-        return most
-
-    def _range(self, booking: _Booking) -> tuple[int, int]:
-        first = bisect_left(self._edges, booking.start)
-        return first + self._size, bisect_left(self._edges, booking.end) + self._size
-
-    def _apply(self, node: int, amount: int) -> None:
-        self._most[node] += amount
-        if node < self._size:
-            self._added[node] += amount
-
-    def _rebuild(self, node: int) -> None:
-        while node > 1:
-            node >>= 1
-            self._most[node] = (
-                max(self._most[2 * node], self._most[2 * node + 1]) + self._added[node]
-            )
-
-    def _push(self, leaf: int) -> None:
-        for height in range(leaf.bit_length() - 1, 0, -1):
-            node = leaf >> height
-            if self._added[node]:
-                self._apply(2 * node, self._added[node])
-                self._apply(2 * node + 1, self._added[node])
-                self._added[node] = 0

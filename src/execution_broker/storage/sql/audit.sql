@@ -1,18 +1,15 @@
 -- audited_capacities: What there was of each amount, and since when.
-SELECT p.name AS platform, c.platform_id, c.amount_name, c.amount, c.set_at
+SELECT p.name AS platform, c.amount_name, c.amount, c.set_at
 FROM capacity AS c JOIN platform AS p ON p.id = c.platform_id
 ORDER BY c.platform_id, c.amount_name, c.set_at;
 
--- audited_amounts: What was ever booked, by platform and amount.
-SELECT DISTINCT p.name AS platform, b.platform_id, b.amount_name
+-- audited_bookings: The next of every booking there ever was.
+SELECT b.id, p.name AS platform, b.amount_name, b.amount, b.start_second, b.end_second,
+       b.is_overrun, b.made_at, b.expires_at, b.ended_at
 FROM booking AS b JOIN platform AS p ON p.id = b.platform_id
-ORDER BY b.platform_id, b.amount_name;
-
--- audited_bookings: Every booking of one amount there ever was, in the order of the decisions.
-SELECT id, session_id, offerset_id, amount, start_second, end_second, is_overrun, made_at,
-       expires_at, ended_at
-FROM booking WHERE platform_id = :platform AND amount_name = :name
-ORDER BY made_at, id;
+WHERE b.id > :after
+ORDER BY b.id
+LIMIT :limit;
 
 -- accepted_twice: Offer sets of which more than one offer was accepted.
 SELECT o.uuid, count(*) AS number
