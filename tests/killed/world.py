@@ -16,6 +16,7 @@ from uuid import UUID
 from execution_broker.models import kinds
 from execution_broker.platforms.local.launch import marks
 from execution_broker.platforms.local.processes import Process, marked
+from tests.harness.control_groups import control_groups
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300.0
@@ -106,6 +107,8 @@ class World:
         wrong += [str(path) for path in platform.glob("register/*")]
         wrong += [str(path) for path in self.directory.glob("data/results/.partial*")]
         wrong += [f"process {process.pid}" for process in self.processes()]
+        for (uuid,) in self.rows("SELECT uuid FROM session"):
+            wrong += map(str, control_groups(UUID(uuid)))
         checks = {
             "a booking": "SELECT * FROM booking WHERE ended_at IS NULL AND session_id IS NOT NULL"
             " AND component <> 'outputs'",

@@ -21,6 +21,7 @@ from execution_broker.platforms.local.processes import kill_and_wait, marked
 from execution_broker.ports.data import Stage
 from execution_broker.ports.platform import PlatformContext
 from execution_broker.steps.staging import Staging
+from tests.harness.control_groups import control_groups
 
 NAME = "here"
 
@@ -62,11 +63,12 @@ def local(kernel_python: Path, context: PlatformContext) -> Callable[..., LocalP
 
 @pytest.fixture
 def nothing_runs(context: PlatformContext) -> Callable[[UUID], bool]:
-    """Whether nothing of a session runs, soon: the shim itself ends after all others."""
+    """Whether nothing of a session runs, nor is a group left of it, soon: the shim itself ends
+    after all others."""
 
     def found(session: UUID) -> bool:
         until = time.monotonic() + 5
-        while marked(marks(context.instance, NAME, session)):
+        while marked(marks(context.instance, NAME, session)) or control_groups(session):
             if time.monotonic() > until:
                 return False
             time.sleep(0.02)

@@ -31,6 +31,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.parametrize("settings", [{}, {"control_groups": False}], ids=["kernel", "metered"])
 @pytest.mark.parametrize(
     ("cell", "complaint"),
     [
@@ -46,8 +47,9 @@ async def test_a_session_that_takes_too_much_is_stopped_and_told_how_much_it_was
     nothing_runs: Callable[[UUID], bool],
     cell: str,
     complaint: str,
+    settings: dict[str, bool],
 ) -> None:
-    course = Course(lambda: local(processes=60), staging, notebook(cell))
+    course = Course(lambda: local(processes=60, **settings), staging, notebook(cell))
     await course.prepare()
     await course.start()
     observation = await course.until_ended()

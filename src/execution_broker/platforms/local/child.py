@@ -9,15 +9,19 @@ import signal
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from execution_broker.platforms.local.cgroups import Group
+
 _PR_SET_PDEATHSIG: Final = 1
 _CANNOT_RUN: Final = 127
 
 
-def become(spec: dict[str, Any], streams: dict[str, int], most_tasks: int | None) -> NoReturn:
+def become(
+    spec: dict[str, Any], streams: dict[str, int], most_tasks: int | None, group: Group | None
+) -> NoReturn:
     """Be the command from now on, and die with the shim.
 
     `most_tasks`: how many processes and threads the user may have in all, as a stop between two
-    looks of the shim. The system does not hold root to it.
+    looks of the shim. The system does not hold root to it. `group`: where it belongs.
     """
     try:
         shim = os.getppid()
@@ -29,6 +33,8 @@ def become(spec: dict[str, Any], streams: dict[str, int], most_tasks: int | None
             signal.signal(number, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _limit_tasks(most_tasks)
+        if group is not None:
+            group.enter()
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("500", "ascii")
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

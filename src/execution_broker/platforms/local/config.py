@@ -44,6 +44,9 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     `idle`: seconds without any activity after which an interactive session comes to its end; 0:
     never. `processes`: the most processes and threads that a session may have at the same time.
 
+    `control_groups`: whether the kernel is asked to hold a session to its memory and processes,
+    where the machine allows that. They are metered in any case.
+
     `environment` is added to the environment of every notebook: a proxy, certificates. No secrets.
     `stream_limit`: bytes kept of the beginning and of the end of stdout and stderr, each.
     `grace`: seconds that a stopped notebook has to save itself, and again to end before it is
@@ -71,6 +74,7 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     environments_size: Natural = 20480
     idle: Natural = 3600
     processes: Positive = 1024
+    control_groups: bool = True
     environment: dict[str, str] = {}
     stream_limit: Positive = 1 << 20
     grace: Annotated[float, msgspec.Meta(gt=0, le=60)] = 3.0

@@ -65,6 +65,11 @@ class Control:
         return self.directory / "shim.json"
 
     @property
+    def groups(self) -> Path:
+        """Where the session may have control groups; written by the shim before it makes one."""
+        return self.directory / "groups.json"
+
+    @property
     def exit(self) -> Path:
         """How it ended; written by the shim once nothing runs any more."""
         return self.directory / "exit.json"

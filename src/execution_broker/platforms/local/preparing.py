@@ -153,6 +153,7 @@ async def _make_ready(
     write_spec(
         paths,
         config=site.config,
+        session=order.session,
         command=await _command(site, paths, notebook, name, environment),
         compute=document.compute,
         environment=environment,

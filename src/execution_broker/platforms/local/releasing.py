@@ -4,13 +4,14 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from execution_broker.domain import messages
 from execution_broker.domain.errors import Transient
-from execution_broker.platforms.local import interactive, outputs, supervision, volumes
+from execution_broker.platforms.local import cgroups, interactive, outputs, supervision, volumes
 from execution_broker.platforms.local.components import directory_of
 from execution_broker.platforms.local.files import remove_tree
 from execution_broker.platforms.local.launch import session_in
@@ -18,6 +19,8 @@ from execution_broker.platforms.local.paths import SessionPaths
 from execution_broker.platforms.local.processes import environment, marked
 from execution_broker.platforms.local.site import Site
 from execution_broker.ports.platform import Collected, Done, Holding, NotYet, Order, Outcome
+
+_KILLING: Final = 5.0
 
 
 async def release_compute(site: Site, order: Order) -> Outcome:
@@ -99,7 +102,8 @@ async def forget_results(site: Site, session: UUID) -> None:
 
 def _stop(site: Site, paths: SessionPaths, session: UUID) -> bool:
     site.sessions.reopen(paths)
-    return supervision.stop(paths.control, site.marks(session), site.config.grace)
+    ended = supervision.stop(paths.control, site.marks(session), site.config.grace)
+    return cgroups.clear(paths.control.groups, str(session), _KILLING) and ended
 
 
 def _running(site: Site) -> list[tuple[int, UUID]]:

@@ -24,7 +24,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from execution_broker.platforms.local import processes
+from execution_broker.platforms.local import cgroups, processes
+from execution_broker.platforms.local.cgroups import Group
 from execution_broker.platforms.local.child import become, prctl
 from execution_broker.platforms.local.files import read_json, write_json
 from execution_broker.platforms.local.meter import Exceeded, exceeded, tasks_of_user
@@ -34,6 +35,7 @@ from execution_broker.platforms.local.streams import BoundedFile
 _STREAMS: Final = ("stdout", "stderr")
 _TICK: Final = 0.5
 _SWIFT: Final = 0.05
+_LEAVING: Final = 2.0
 _CHUNK: Final = 1 << 16
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
@@ -76,6 +78,7 @@ class Shim:
         self._ends: float | None = None
         self._exceeded: Exceeded | None = None
         self._metered = 0.0
+        self._group: Group | None = None
         self._wake = _listen(self._on_term)
         self._selector.register(self._wake, selectors.EVENT_READ)
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -90,8 +93,10 @@ class Shim:
                 self._turn(_TICK)
                 if self._runs():
                     why = self._must_stop()
+            why = why or self._was_refused()
         finally:
             self._end_all()
+            self._leave_group()
         for pipe in list(self._pipes):
             while self._pump(pipe):
                 continue
@@ -115,9 +120,13 @@ class Shim:
             readers[name], writers[name] = os.pipe()
         allowed = self._spec.get("tasks")
         most = None if allowed is None else tasks_of_user(os.getuid()) + 2 * allowed
+        if self._spec.get("group"):
+            self._group = cgroups.make(
+                self._control.groups, self._spec["group"], self._spec.get("memory"), allowed
+            )
         self._main = os.fork()
         if not self._main:
-            become(self._spec, writers, most)
+            become(self._spec, writers, most, self._group)
         for name in _STREAMS:
             os.close(writers[name])
             os.set_blocking(readers[name], False)
@@ -181,9 +190,19 @@ class Shim:
         if time.monotonic() - self._metered < _TICK:
             return None
         self._metered = time.monotonic()
+        refused = self._was_refused()
+        if refused is not None:
+            return refused
         self._exceeded = exceeded(
             processes.descendants([os.getpid()]), self._spec.get("memory"), self._spec.get("tasks")
         )
+        return None if self._exceeded is None else self._exceeded.what
+
+    def _was_refused(self) -> str | None:
+        """What the kernel has kept it from, before or after the last look."""
+        if self._group is None:
+            return None
+        self._exceeded = self._group.exceeded(self._spec.get("memory"), self._spec.get("tasks"))
         return None if self._exceeded is None else self._exceeded.what
 
     def _end_all(self) -> None:
@@ -193,8 +212,16 @@ class Shim:
             self._ask_to_end()
         while self._reap():
             _kill_children()
+            if self._group is not None:
+                self._group.kill()
             processes.kill(lambda: processes.descendants([os.getpid()]))
             self._turn(_SWIFT)
+
+    def _leave_group(self) -> None:
+        """Remove it. What has just ended may still count for a moment."""
+        if self._group is not None:
+            group = self._group
+            self._turn_while(lambda: not group.remove(), _LEAVING)
 
     def _ask_to_end(self) -> None:
         if self._main is not None and self._runs():
