@@ -101,6 +101,10 @@ _FORMATS: Final[Mapping[str, str]] = {
 }
 """Formats of text, by the name of the property; msgspec writes none."""
 
+_SHORT: Final = frozenset({"calib_level", "content_length", "port"})
+"""Whole numbers that the published document gives 32 bits. All others have 64, lest the client
+that a generator makes takes fewer."""
+
 
 class Schemas:
     """The components for a set of wire types, and a reference to each of them."""
@@ -187,6 +191,8 @@ def _tidy(schema: Any, key: str = "") -> Any:
         tidy["title"] = _published(title)
     if tidy.get("type") == "string" and key in _FORMATS:
         tidy["format"] = _FORMATS[key]
+    if tidy.get("type") == "integer":
+        tidy["format"] = "int32" if key in _SHORT else "int64"
     if "enum" in tidy and "type" not in tidy:
         tidy["type"] = "string"
     return tidy
