@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from execution_broker.api.openapi import document
+from execution_broker.api.openapi import LINK_BODY, document
 from execution_broker.api.routes import ROUTES
 from execution_broker.formats import yaml
 
@@ -68,7 +68,7 @@ def test_every_link_leads_to_an_operation_with_what_it_needs(made: dict[str, Any
                 target = operations[link["operationId"]]
                 needed = {one["name"] for one in target["parameters"] if one.get("required")}
                 assert set(link["parameters"]) == needed
-                assert ("requestBody" in link) <= ("requestBody" in target)
+                assert (LINK_BODY in link) <= ("requestBody" in target)
                 for expression in link["parameters"].values():
                     assert _is_there(made, operation, answer, expression), expression
                     followed += 1

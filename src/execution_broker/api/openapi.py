@@ -140,8 +140,13 @@ def _response(
     return response
 
 
+LINK_BODY: Final = "x-requestBody"
+"""What to send along a link. The specification has `requestBody` for it, with any value; a parser
+that many generators use takes text alone there, and refuses the whole document otherwise."""
+
+
 def _link(link: Link) -> dict[str, Any]:
-    body = {} if link.body is None else {"requestBody": link.body}
+    body = {} if link.body is None else {LINK_BODY: link.body}
     return {
         "operationId": link.operation_id,
         "description": link.description,

@@ -189,13 +189,17 @@ def _tidy(schema: Any, key: str = "") -> Any:
     }
     if isinstance(title := schema.get("title"), str):
         tidy["title"] = _published(title)
-    if tidy.get("type") == "string" and key in _FORMATS:
-        tidy["format"] = _FORMATS[key]
-    if tidy.get("type") == "integer":
-        tidy["format"] = "int32" if key in _SHORT else "int64"
     if "enum" in tidy and "type" not in tidy:
         tidy["type"] = "string"
-    return tidy
+    return tidy | _format(key, tidy.get("type"))
+
+
+def _format(key: str, type_: object) -> dict[str, str]:
+    if type_ == "integer":
+        return {"format": "int32" if key in _SHORT else "int64"}
+    if type_ == "string" and key in _FORMATS:
+        return {"format": _FORMATS[key]}
+    return {}
 
 
 def _references(schema: Any) -> Iterable[str]:
