@@ -36,6 +36,18 @@ class Calendar:
         timeline = self._timelines.get(name)
         return timeline.peak(start, end) if timeline else 0
 
+    def free(self, name: str, start: int, end: int) -> int:
+        """How much is free at every instant of [start, end); negative where too much is booked."""
+        return self.capacity.get(name, 0) - self.peak(name, start, end)
+
+    def free_until(self, name: str, amount: int, start: int) -> int | None:
+        """The first instant from `start` on at which less than `amount` is free, if any."""
+        level = self.capacity.get(name, 0) - amount
+        if level < 0:
+            return start
+        timeline = self._timelines.get(name)
+        return timeline.first_above(start, level) if timeline else None
+
     def fits(self, bookings: Iterable[Booking]) -> bool:
         return self.conflict(bookings) is None
 

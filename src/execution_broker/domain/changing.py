@@ -1,7 +1,7 @@
 """Changing what was promised: which amounts of a session may be changed, to what, and how (B6).
 
-A change is judged here by the limits of its platform; whether there is room for it is decided
-under the platform's lock.
+A change is judged here by the limits of its platform and by the room that was found there; whether
+there is room for it is decided under the platform's lock.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,6 +14,7 @@ from execution_broker.domain.amounts import CORES, MEMORY
 from execution_broker.domain.capability import Capability
 from execution_broker.domain.demand import COMPUTE, SESSION, amount_place
 from execution_broker.domain.errors import Conflict
+from execution_broker.domain.growing import DURATION, Room
 from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.domain.offer import Terms
 from execution_broker.domain.quoting import quote
@@ -24,7 +25,6 @@ from execution_broker.models.phases import SessionPhase
 from execution_broker.models.resources import Range
 from execution_broker.models.update import DeltaUpdate, IntegerUpdate
 
-DURATION: Final = "duration"
 _PATHS: Final[Mapping[str, str]] = {
     DURATION: "schedule.available.duration",
     CORES: "compute.cores",
@@ -61,13 +61,15 @@ _FAR: Final = 100 * 365 * 86400
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """What may be changed within which bounds; `now` is what it is."""
+    """What may be changed within which bounds; `now` is what it is. `limit` is the most that the
+    platform allows, `max` what of that there is room for."""
 
     path: str
     name: str
     now: int
     min: int
     max: int
+    limit: int
 
     @property
     def units(self) -> str:
@@ -84,16 +86,21 @@ def plain_path(path: str) -> str:
 
 
 def changeable(
-    phase: SessionPhase, terms: Terms, capability: Capability | None, elapsed: int
+    phase: SessionPhase,
+    terms: Terms,
+    capability: Capability | None,
+    elapsed: int,
+    room: Room,
 ) -> tuple[Bounds, ...]:
     """The amounts that may be changed now. An offer is only promised, so that all of it may;
     later the platform says what of a session it can change. `elapsed`: seconds of its time that
-    are gone; once all of them are, it is about to be released."""
+    are gone; once all of them are, it is about to be released. `room`: the most that there is room
+    for if that alone is changed; each bound holds for itself."""
     if capability is None or phase in SESSION_ENDS:
         return ()
     if phase in (SessionPhase.INITIAL, SessionPhase.RELEASING) or elapsed >= terms.duration:
         return ()
-    bounds = _bounds(terms, capability, elapsed)
+    bounds = [_within(room, one) for one in _bounds(terms, capability, elapsed)]
     if phase is SessionPhase.OFFERED:
         return tuple(bounds)
     return tuple(one for one in bounds if one.name in capability.changeable)
@@ -126,10 +133,13 @@ def wanted(update: IntegerUpdate | DeltaUpdate, bounds: Bounds) -> int:
         sentence = f"{number} {update.units} are no whole number of {bounds.units}."
         raise Conflict(sentence, f"Give {bounds.path} in {bounds.units}.")
     value = int(exact) + (0 if isinstance(update, IntegerUpdate) else bounds.now)
-    if not bounds.min <= value <= bounds.max:
+    possible = f"Possible now: from {bounds.min} to {bounds.max} {bounds.units}."
+    if not bounds.min <= value <= bounds.limit:
+        raise Conflict(f"{bounds.path} cannot become {value} {bounds.units}.", possible)
+    if value > bounds.max:
         raise Conflict(
-            f"{bounds.path} cannot become {value} {bounds.units}.",
-            f"Possible now: from {bounds.min} to {bounds.max} {bounds.units}.",
+            f"There is no room for {value} {bounds.units} at {bounds.path}: all stays as it is.",
+            possible,
         )
     return value
 
@@ -174,7 +184,7 @@ def _bounds(terms: Terms, capability: Capability, elapsed: int) -> Iterator[Boun
     limit = capability.limits.duration
     longest = _FAR if limit is None else limit
     if elapsed < longest:
-        yield Bounds(_PATHS[DURATION], DURATION, terms.duration, elapsed + 1, longest)
+        yield Bounds(_PATHS[DURATION], DURATION, terms.duration, elapsed + 1, longest, longest)
     sizes: list[tuple[str, str, int]] = []
     if not capability.flavours:
         sizes += (CORES, _PATHS[CORES], terms.cores), (MEMORY, _PATHS[MEMORY], terms.memory)
@@ -182,7 +192,13 @@ def _bounds(terms: Terms, capability: Capability, elapsed: int) -> Iterator[Boun
     for name, path, now in sizes:
         most = capability.most(name)
         if most >= 1:
-            yield Bounds(path, name, now, 1, most)
+            yield Bounds(path, name, now, 1, most, most)
+
+
+def _within(room: Room, bounds: Bounds) -> Bounds:
+    """What is there already stays possible, however little room is left."""
+    most = max(bounds.now, room.get(bounds.name, bounds.limit))
+    return msgspec.structs.replace(bounds, max=min(bounds.limit, most))
 
 
 def _with(terms: Terms, name: str, value: int) -> Terms:

@@ -1,5 +1,7 @@
 """What an offer books, and how accepting one fixes its start."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, STORAGE, Booking
@@ -26,6 +28,15 @@ def bookings(terms: Terms) -> list[Booking]:
         until = released + terms.retention
         booked.append(Booking({OUTPUTS: terms.outputs}, terms.start, until, OUTPUTS))
     return booked
+
+
+def ahead(booked: Iterable[Booking], first: int) -> list[Booking]:
+    """What of these bookings is still to come: from the second `first` on."""
+    return [
+        msgspec.structs.replace(one, start=max(one.start, first))
+        for one in booked
+        if one.end > first
+    ]
 
 
 def fix(terms: Terms, now: int) -> Terms:

@@ -64,6 +64,19 @@ class Timeline:
                     return self._after(index, place, end)
         return None
 
+    def first_above(self, start: int, level: int) -> int | None:
+        """The first instant from `start` on that has more than `level` booked."""
+        first, low = self._find(start)
+        for index in range(max(first, 0), len(self._blocks)):
+            block = self._blocks[index]
+            limit = level - block.raised
+            if block.most <= limit:
+                continue
+            for place in range(low if index == first else 0, len(block.used)):
+                if block.used[place] > limit:
+                    return max(start, block.instants[place])
+        return None
+
     def forget_before(self, instant: int) -> None:
         """Drop what lies wholly before `instant`."""
         index, place = self._find(instant)

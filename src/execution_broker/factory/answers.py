@@ -20,6 +20,7 @@ from execution_broker.services.accounts import RecentAccounts
 from execution_broker.services.booking.answering import Answering
 from execution_broker.services.booking.calendars import Calendars
 from execution_broker.services.booking.desk import Desk
+from execution_broker.services.booking.rooms import Rooms
 from execution_broker.services.identities import IdentitiesService
 from execution_broker.services.limits import RequestRate
 from execution_broker.services.listing import ListingService
@@ -54,12 +55,13 @@ def make_services(
     )
     desk = Desk(database, calendars)
     answering = Answering(desk, negotiator, uuid4, negotiation.budget, tracer)
+    rooms = Rooms(database, calendars)
     rate = RequestRate(negotiation.requests_per_minute, time.monotonic)
     viewing = Viewing(settings.http.public_url or base_url, settings.http.public_reading)
     return Services(
-        offers=OffersService(database, answering, rate, viewing),
+        offers=OffersService(database, answering, rooms, rate, viewing),
         sessions=SessionsService(
-            database, desk, answering, rate, viewing, results_of(settings), tracer
+            database, desk, answering, rooms, rate, viewing, results_of(settings), tracer
         ),
         identities=_identities(database, settings.identity, instance.secret),
         status=StatusService(database, stale),

@@ -9,6 +9,7 @@ from execution_broker.models.execution import OfferSetResponse
 from execution_broker.models.reading import Reading
 from execution_broker.services.booking.answering import Answering
 from execution_broker.services.booking.composing import Stored
+from execution_broker.services.booking.rooms import Rooms
 from execution_broker.services.limits import RequestRate
 from execution_broker.services.repeating import Repeating
 from execution_broker.services.views import Viewing, may_see_all, view_offerset
@@ -23,11 +24,13 @@ class OffersService:
         self,
         database: Database,
         answering: Answering,
+        rooms: Rooms,
         rate: RequestRate,
         viewing: Viewing,
     ) -> None:
         self._database = database
         self._answering = answering
+        self._rooms = rooms
         self._rate = rate
         self._viewing = viewing
 
@@ -58,4 +61,6 @@ class OffersService:
             raise NotFound(f"There is no offer set {uuid}.", "Check the address.")
         if not self._viewing.public and not may_see_all(seen.offerset.identity, caller):
             raise Forbidden(f"The offer set {uuid} is not yours.", "Sign in as its owner.")
+        if may_see_all(seen.offerset.identity, caller):
+            await self._rooms.measure(seen.offers, seen.now)
         return view_offerset(seen.offerset, seen.offers, caller, seen.now, self._viewing.base_url)

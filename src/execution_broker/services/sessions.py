@@ -25,6 +25,7 @@ from execution_broker.services.booking.changing import Change
 from execution_broker.services.booking.choosing import Accept, Guard, TurnDown
 from execution_broker.services.booking.composing import Stored, timed_at
 from execution_broker.services.booking.desk import Desk
+from execution_broker.services.booking.rooms import Rooms
 from execution_broker.services.limits import RequestRate
 from execution_broker.services.negotiating import Negotiated
 from execution_broker.services.repeating import Repeating
@@ -67,6 +68,7 @@ class SessionsService:
         database: Database,
         desk: Desk,
         answering: Answering,
+        rooms: Rooms,
         rate: RequestRate,
         viewing: Viewing,
         results: Path,
@@ -75,6 +77,7 @@ class SessionsService:
         self._database = database
         self._desk = desk
         self._answering = answering
+        self._rooms = rooms
         self._rate = rate
         self._viewing = viewing
         self._results = results
@@ -113,6 +116,8 @@ class SessionsService:
             raise _not_there(uuid)
         if not self._viewing.public and not may_see_all(seen.session.identity, caller):
             raise _not_yours(uuid)
+        if may_see_all(seen.session.identity, caller):
+            await self._rooms.measure([seen.session], seen.now)
         return view_session(seen.session, caller, seen.now, self._viewing.base_url)
 
     async def update(

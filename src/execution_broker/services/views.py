@@ -47,7 +47,8 @@ class View(msgspec.Struct, frozen=True):
 
     The tag is `basis.rest`. The basis changes with what somebody decides upon who changes the
     session: its phase, its promise, its name and description. The rest changes with all else:
-    steps that end, messages, progress.
+    steps that end, messages, progress. Time and other sessions change neither, though the bounds of
+    its options are as at `now`: else a busy platform would wake everybody who waits.
     """
 
     session: ExecutionSession
@@ -122,10 +123,11 @@ def may_see_all(identity: int, reader: Caller | None) -> bool:
 
 
 def options(stored: StoredSession, now: datetime) -> tuple[Option, ...]:
-    """What the owner may do now: answer or cancel, change amounts, rename."""
+    """What the owner may do now: answer or cancel, change amounts as far as there is room where
+    that was found out, rename."""
     phase = phase_now(stored, now)
     bounds = changing.changeable(
-        phase, stored.terms, stored.platform_capability(), elapsed(stored, now)
+        phase, stored.terms, stored.platform_capability(), elapsed(stored, now), stored.room
     )
     return (*_answers(phase), *changing.options(bounds), *changing.text_options(phase))
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from execution_broker.domain.amounts import Booking
 from execution_broker.domain.capability import Capability
-from execution_broker.storage.database import Connection, Row
+from execution_broker.storage.database import Connection, Glance, Row
 from execution_broker.storage.documents import decode, decode_optional, encode
 from execution_broker.storage.records import StoredBooking, StoredPlatform
 
@@ -29,6 +29,16 @@ class Change(NamedTuple):
     booking: Booking
     expires: datetime | None
     has_ended: bool
+
+
+class Glimpse(NamedTuple):
+    """A platform as a reader sees it: what changed on it, or all of it if `whole`, and the
+    bookings of one answer or its session among them or earlier."""
+
+    platform: StoredPlatform
+    changes: list[Change]
+    own: list[int]
+    whole: bool
 
 
 class NewBooking(NamedTuple):
@@ -222,6 +232,23 @@ async def calendar_changes(connection: Connection, platform: int, version: int) 
     return [_change(row) for row in rows]
 
 
+async def glimpse_changes(
+    connection: Glance, platform: int, version: int, offerset: int
+) -> Glimpse:
+    """What changed on a platform after a version. One statement."""
+    rows = await connection.rows(
+        "glimpse_changes", platform=platform, version=version, offerset=offerset
+    )
+    return _glimpse(rows, offerset, whole=False)
+
+
+async def glimpse_all(connection: Glance, platform: int, offerset: int, now: datetime) -> Glimpse:
+    """Everything that counts on a platform from now on. One statement."""
+    second = int(now.timestamp())
+    rows = await connection.rows("glimpse_all", platform=platform, now_second=second, now=now)
+    return _glimpse(rows, offerset, whole=True)
+
+
 async def save_report(
     connection: Connection,
     platform: int,
@@ -263,6 +290,22 @@ def _platform(row: Row) -> StoredPlatform:
         overcommitted=decode_optional(row.get("overcommitted"), dict[str, int]) or {},
         decided=row.get("decided_at"),
     )
+
+
+def _glimpse(rows: list[Row], offerset: int, *, whole: bool) -> Glimpse:
+    booked = [row for row in rows if row["id"] is not None]
+    own = [
+        row["id"] for row in booked if row["offerset_id"] == offerset and row["ended_at"] is None
+    ]
+    platform = StoredPlatform(
+        id=rows[0]["platform_id"],
+        name=rows[0]["name"],
+        version=rows[0]["platform_version"],
+        capacity=decode(rows[0]["capacity"], dict[str, int]),
+        overcommitted=decode_optional(rows[0]["overcommitted"], dict[str, int]) or {},
+        decided=rows[0]["decided_at"],
+    )
+    return Glimpse(platform, [_change(row) for row in booked], own, whole)
 
 
 def _booking(row: Row) -> StoredBooking:

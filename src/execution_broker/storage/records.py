@@ -1,5 +1,6 @@
 """The rows as values: what transitions and steps work on."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -62,6 +63,8 @@ class StoredSession(msgspec.Struct, kw_only=True):
     `events` is the number of the last stored event. `plans`: those of its offer set, as stored;
     `capability`: the last report of its platform, likewise.
     `trace`: the trace context of whoever accepts it, written with that and never read again here.
+    `room`: how much it could have instead (`domain.growing`), where that was found out; it is
+    never written.
     `name` and `description`: what its owner calls it since, None while that is as it was offered.
     """
 
@@ -94,6 +97,7 @@ class StoredSession(msgspec.Struct, kw_only=True):
     trace: str | None = None
     components: dict[str, StoredComponent] = {}
     new_events: list[NewEvent] = []
+    room: Mapping[str, int] = {}
 
     def platform_capability(self) -> Capability | None:
         """What its platform last reported, in case something of the session is changed."""

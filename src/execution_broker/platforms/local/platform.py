@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from execution_broker.domain.capability import Capability, ExecutableSupport
-from execution_broker.domain.changing import DURATION
+from execution_broker.domain.growing import DURATION
 from execution_broker.models import kinds
 from execution_broker.platforms.local import machine, preparing, releasing, running
 from execution_broker.platforms.local.config import PRICES, QUALITIES, LocalConfig

@@ -2,7 +2,8 @@
 
 import heapq
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -65,6 +66,30 @@ class Calendars:
                 if cached is not None and cached.version > platform.version:
                     cached.version = _UNKNOWN
 
+    def version(self, platform: int) -> int | None:
+        """Up to which version a platform's calendar is known; None if it is to be made anew."""
+        cached = self._cached.get(platform)
+        return None if cached is None or cached.version == _UNKNOWN else cached.version
+
+    def is_old(self, platform: StoredPlatform, now: datetime) -> bool:
+        """Whether changes since its version are not enough to take a calendar further."""
+        cached = self._cached.get(platform.id)
+        return cached is None or cached.is_old(platform, now)
+
+    @contextmanager
+    def without(self, platform: int, ids: Iterable[int]) -> Iterator[Calendar]:
+        """A known platform's calendar without some bookings, as far as they count in it. The
+        caller has `turn` all the time."""
+        cached = self._cached[platform]
+        out = cached.known(ids)
+        for booking in out:
+            cached.calendar.remove(booking)
+        try:
+            yield cached.calendar
+        finally:
+            for booking in out:
+                cached.calendar.add(booking)
+
     def take(self, news: Iterable[News], now: datetime) -> Mapping[int, Calendar]:
         """The calendars once they know this, by platform. The caller has `turn`."""
         self._now = max(self._now, now)
@@ -114,6 +139,10 @@ class _Cached:
                 self.calendar.add(change.booking)
                 if change.expires is not None:
                     heapq.heappush(self._expiries, (change.expires, change.id))
+
+    def known(self, ids: Iterable[int]) -> list[Booking]:
+        """Those of these bookings that count."""
+        return [self._bookings[id_] for id_ in ids if id_ in self._bookings]
 
     def expire(self, now: datetime) -> None:
         while self._expiries and self._expiries[0][0] <= now:

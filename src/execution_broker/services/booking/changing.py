@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-import msgspec
-
 from execution_broker.domain import messages
 from execution_broker.domain.budget import most_of, over_budget
 from execution_broker.domain.calendar import envelope
 from execution_broker.domain.changing import (
-    DURATION,
     TEXTS,
     Bounds,
     changeable,
@@ -18,9 +15,11 @@ from execution_broker.domain.changing import (
     wanted,
 )
 from execution_broker.domain.errors import Conflict
+from execution_broker.domain.growing import DURATION
 from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.domain.offer import Terms
 from execution_broker.domain.plan import StepKind
+from execution_broker.domain.reserving import ahead
 from execution_broker.domain.reserving import bookings as bookings_of
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import DeltaUpdate, EnumUpdate, IntegerUpdate, StringUpdate
@@ -46,6 +45,7 @@ class Change(Choice):
 
     def decide(self, scene: Scene) -> Decided:
         session, _ = self.chosen(scene)
+        scene.measure_room(session)
         update, path = self._update, plain_path(self._update.path)
         match update:
             case StringUpdate(value=value) if path in TEXTS:
@@ -55,6 +55,7 @@ class Change(Choice):
             case StringUpdate() | EnumUpdate():
                 raise refusal(session, scene.now, "changed like that")
         scene.save(session)
+        scene.measure_room(session)
         return Decided(session, scene.now)
 
 
@@ -79,7 +80,8 @@ def _resize(
     phase = phase_now(session, scene.now)
     capability = session.platform_capability()
     ran = elapsed(session, scene.now)
-    bounds = {one.path: one for one in changeable(phase, session.terms, capability, ran)}
+    possible = changeable(phase, session.terms, capability, ran, session.room)
+    bounds = {one.path: one for one in possible}
     if path not in bounds or capability is None:
         raise refusal(session, scene.now, f"changed at {path}")
     value = wanted(update, bounds[path])
@@ -138,15 +140,10 @@ def _book_anew(
     """Replace what is booked from now on, if there is room; what runs is not touched else."""
     booked = bookings_of(session.terms)
     scene.end(session, {str(one.component) for one in booked})
-    first = int(scene.now.timestamp())
-    ahead = [
-        msgspec.structs.replace(one, start=max(one.start, first))
-        for one in booked
-        if one.end > first
-    ]
-    if value > bounds.now and not scene.fits(session.platform, ahead):
+    rest = ahead(booked, int(scene.now.timestamp()))
+    if value > bounds.now and not scene.fits(session.platform, rest):
         raise _no_room(session, bounds, value)
-    scene.confirm(session, ahead)
+    scene.confirm(session, rest)
     if bounds.name == DURATION:
         _move_end(session, before, scene)
 

@@ -59,6 +59,7 @@ class Accept(Choice):
     def decide(self, scene: Scene) -> Decided:
         chosen, others = self.chosen(scene)
         if chosen.accepted is not None:
+            scene.measure_room(chosen)
             return Decided(chosen, scene.now)
         check_offered(chosen, scene.now)
         scene.let_go(self.offerset)
@@ -71,6 +72,7 @@ class Accept(Choice):
         scene.begin(chosen, begin(chosen, scene.now, self._trace))
         scene.confirm(chosen, bookings_of(chosen.terms))
         scene.save(chosen)
+        scene.measure_room(chosen)
         return Decided(chosen, scene.now)
 
 

@@ -104,6 +104,7 @@ class Hold:
         for offer in offers:
             enter(offer, SessionPhase.OFFERED, scene.now)
             note_schedule(offer, scene.now)
+            scene.measure_room(offer)
         scene.answer(Answered(offerset=answer, sessions=offers, taken=taken))
         scene.measure(Measure.OFFERS, "made", value=len(offers))
         if self._budget:
@@ -139,6 +140,7 @@ class Direct(Hold):
     def _accept(self, scene: Scene, found: Negotiated, yes: Yes, _taken: list[Taken]) -> Stored:
         answer, (session,) = self._composer.yes(found, yes, self._offered(yes), scene.now)
         first = accepting.begin(session, scene.now, self._asked.trace)
+        scene.measure_room(session)
         fixed = Taken(session.platform, bookings_of(session.terms), session=session)
         scene.answer(Answered(offerset=answer, sessions=[session], taken=[fixed]))
         scene.begin(session, first)

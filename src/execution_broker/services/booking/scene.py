@@ -13,9 +13,11 @@ import msgspec
 from execution_broker.domain.amounts import Amounts, Booking
 from execution_broker.domain.budget import most_of
 from execution_broker.domain.calendar import Calendar, envelope
+from execution_broker.domain.growing import no_room
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.reserving import bookings as bookings_of
+from execution_broker.services.booking.rooms import room_of
 from execution_broker.storage import bookings, offersets, sessions, steps
 from execution_broker.storage.bookings import NewBooking, Owner
 from execution_broker.storage.database import Connection, Measured
@@ -146,6 +148,18 @@ class Scene:
         """Count something, once it is written."""
         self._part.measured.append(Measured(what, value, labels))
 
+    def measure_room(self, session: StoredSession) -> None:
+        """Note how much the session could have now instead of what it has; what it and the other
+        offers of its answer book does not count."""
+        calendar = self.calendars[session.platform]
+        mine = self._booked_for(session)
+        for booking in mine:
+            calendar.remove(booking)
+        is_open = self.is_open(session.platform)
+        session.room = room_of(session, calendar, self.now) if is_open else no_room(session.terms)
+        for booking in mine:
+            calendar.add(booking)
+
     def keep(self) -> None:
         """What was decided since the last time is to be written."""
         self._parts.append(self._part)
@@ -194,6 +208,21 @@ class Scene:
             connection.ring()
         touched = sorted({one.platform for one in new} | {one.platform for one in ended})
         await bookings.decide(connection, {id_: versions[id_] for id_ in touched}, now)
+
+    def _booked_for(self, session: StoredSession) -> list[Booking]:
+        """What counts on its platform for the answer of a session, as decided so far; nothing for
+        one that is about to be stored."""
+        ended = {one.id for one in self._part.ended}
+        found = [
+            Booking({one.name: one.amount}, one.start, one.end)
+            for one in self._booked
+            if one.offerset == session.offerset and one.platform == session.platform
+            if one.id not in ended and one.counts_at(self.now)
+        ]
+        for owner, taken in self._part.taken:
+            if owner.offerset == session.offerset and taken.platform == session.platform:
+                found += taken.bookings
+        return found
 
     def _take(self, owner: Owner, taken: Taken) -> None:
         self._part.taken.append((owner, taken))

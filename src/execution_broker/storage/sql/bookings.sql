@@ -80,6 +80,30 @@ SELECT id, amount_name, amount, start_second, end_second, component, expires_at,
 FROM booking
 WHERE platform_id = :platform AND version > :version;
 
+-- glimpse_changes: A platform with what was made or ended on it after a version, and with what is booked there for one answer.
+SELECT p.id AS platform_id, p.name, p.version AS platform_version, p.capacity, p.overcommitted,
+       p.decided_at, b.*
+FROM platform AS p
+LEFT JOIN (
+    SELECT id, offerset_id, amount_name, amount, start_second, end_second, component, expires_at,
+           ended_at
+    FROM booking WHERE platform_id = :platform AND version > :version
+    UNION
+    SELECT id, offerset_id, amount_name, amount, start_second, end_second, component, expires_at,
+           ended_at
+    FROM booking WHERE offerset_id = :offerset AND platform_id = :platform AND ended_at IS NULL
+) AS b ON 1 = 1
+WHERE p.id = :platform;
+
+-- glimpse_all: A platform with everything that counts on it from now on.
+SELECT p.id AS platform_id, p.name, p.version AS platform_version, p.capacity, p.overcommitted,
+       p.decided_at, b.id, b.offerset_id, b.amount_name, b.amount, b.start_second, b.end_second,
+       b.component, b.expires_at, b.ended_at
+FROM platform AS p
+LEFT JOIN booking AS b ON b.platform_id = p.id AND b.ended_at IS NULL
+    AND b.end_second > :now_second AND (b.expires_at IS NULL OR b.expires_at > :now)
+WHERE p.id = :platform;
+
 -- overrun_bookings: Confirmed bookings that run out before their receipt is there (B6).
 SELECT id, platform_id, identity_id, offerset_id, session_id, component, amount_name, amount,
        start_second, end_second
