@@ -30,6 +30,9 @@ class Heights:
             until += 1
         return until
 
+    def first_above(self, start: int, level: int) -> int | None:
+        return next((second for second in range(start, END) if self.at[second] > level), None)
+
 
 def many(draw: Any, number: int) -> list[tuple[int, int, int]]:
     random = draw(st.randoms(use_true_random=False))
@@ -67,6 +70,7 @@ def test_a_timeline_of_many_blocks_is_as_high_as_its_bookings(history: Any, prob
         assert timeline.peak(start, end) == max(heights.at[start:end])
         level = probes.randrange(8)
         assert timeline.last_above(start, end, level) == heights.last_above(start, end, level)
+        assert timeline.first_above(start, level) == heights.first_above(start, level)
 
 
 def test_what_is_taken_back_leaves_nothing() -> None:

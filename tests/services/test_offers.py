@@ -178,7 +178,9 @@ async def test_a_budget_of_held_capacity_is_enforced(tmp_path: Path) -> None:
 
 
 async def test_a_budget_bounds_what_is_made_larger(tmp_path: Path) -> None:
-    async with broker(tmp_path, negotiation={"budget": {"cores": 3}, "offers": 1}) as made:
+    negotiation = {"budget": {"cores": 3}, "offers": 1}
+    platforms = {"here": {"plugin": "scripted", "cores": 8}}
+    async with broker(tmp_path, negotiation=negotiation, platforms=platforms) as made:
         alice = await made.caller("alice")
         uuid = uuid_of((await made.ask(alice, request())).offers[0])
         other = uuid_of((await made.ask(alice, request())).offers[0])

@@ -104,7 +104,7 @@ class Calendars:
         if news.whole and (cached is None or cached.version < news.platform.version):
             cached = self._cached[news.platform.id] = _Cached(news.platform, news.changes)
         assert cached is not None, "the first news of a platform are whole"
-        if cached.version <= news.platform.version and not news.whole:
+        if _UNKNOWN < cached.version <= news.platform.version and not news.whole:
             cached.catch_up(news)
         cached.expire(self._now)
         return cached.calendar

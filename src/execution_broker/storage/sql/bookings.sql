@@ -91,7 +91,9 @@ LEFT JOIN (
     UNION
     SELECT id, offerset_id, amount_name, amount, start_second, end_second, component, expires_at,
            ended_at
-    FROM booking WHERE offerset_id = :offerset AND platform_id = :platform AND ended_at IS NULL
+    FROM booking
+    WHERE offerset_id = :offerset AND platform_id + 0 = :platform -- by the answer, not the platform
+      AND ended_at IS NULL
 ) AS b ON 1 = 1
 WHERE p.id = :platform;
 
