@@ -66,7 +66,7 @@ async def test_what_others_take_is_not_offered_as_possible(tmp_path: Path) -> No
         await take_all(made, alice, uuid, MEMORY)
         await made.set_phase(bob, theirs, "CANCELLED")
         assert most(await made.session(alice, uuid))[DURATION] is not None
-        assert (await made.database.read(auditing.audit)).findings == ()
+        assert (await auditing.audit(made.database)).findings == ()
 
 
 async def test_a_session_lasts_at_most_until_the_next_begins(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ async def test_a_session_lasts_at_most_until_the_next_begins(tmp_path: Path) -> 
             return most(await made.session(alice, mine))[DURATION] == before
 
         await until(is_free)
-        assert (await made.database.read(auditing.audit)).findings == ()
+        assert (await auditing.audit(made.database)).findings == ()
 
 
 async def test_all_offers_of_an_answer_have_the_room_of_their_hold(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ async def test_all_offers_of_an_answer_have_the_room_of_their_hold(tmp_path: Pat
         assert [most(offer) for offer in read.offers] == told
         for offer in answer.offers:
             await take_all(made, alice, uuid_of(offer), CORES)
-        assert (await made.database.read(auditing.audit)).findings == ()
+        assert (await auditing.audit(made.database)).findings == ()
 
 
 class Counting:
