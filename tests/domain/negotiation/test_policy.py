@@ -269,3 +269,14 @@ def test_storage_is_capped_or_refused_in_all() -> None:
         ("storage[1].size.max", "5", "3"),
     ]
     assert isinstance(verdict_of(follow(request, faults), here), Yes)
+
+
+def test_storage_that_is_too_much_at_least_is_refused_at_most_as_well() -> None:
+    here = strict({"storage": {"most": 1, "over": "refuse"}})
+    request = body(storage=[storage("s", size={"min": 2, "max": 2})])
+    faults = refused(request, here)
+    assert [suggestion(fault) for fault in faults] == [
+        ("storage[0].size.min", "2", "1"),
+        ("storage[0].size.max", "2", "1"),
+    ]
+    assert isinstance(verdict_of(follow(request, faults), here), Yes)

@@ -17,12 +17,12 @@ _GIB: Final = 1 << 30
 def fit_storage(case: Case) -> None:
     """Every storage holds its data, and all of it together is what one session can have."""
     _hold_data(case)
-    _refuse_more(case)
     most = case.site.most(STORAGE)
     excess = sum(part.size.min for part in case.demand.storage) - most
     if excess > 0:
         _reduce(case, excess, most)
-    else:
+    _refuse_more(case)
+    if excess <= 0:
         _cap(case, -excess)
 
 
@@ -95,8 +95,9 @@ def _reduce(case: Case, excess: int, most: int) -> None:
         case.refuse(TOO_MUCH(**values, path="storage"))
         return
     for index, cut in sorted(cuts.items()):
-        least = storage[index].size.min
-        storage[index] = msgspec.structs.replace(storage[index], size=Size(least - cut))
+        least, greatest = storage[index].size.min, storage[index].size.max
+        size = Size(least - cut, greatest)
+        storage[index] = msgspec.structs.replace(storage[index], size=size)
         path = f"storage[{index}].size.min"
         case.relax(
             TOO_MUCH(**values, path=path, from_=least, to=least - cut), storage=tuple(storage)
