@@ -11,6 +11,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["write-a-request.md", "write-a-plugin.md"]
+RUN_BY_OTHERS = {
+    "accept-from-curl.md": "test_curl.py",
+    "find-a-session.md": "test_curl.py",
+    "manage-accounts.md": "test_accounts.py",
+    "sign-in-with-oidc.md": "test_accounts.py",
+    "compare-brokers.md": "test_accounts.py",
+    "tutorial.md": "test_tutorial.py",
+}
+FOR_MAKE = re.compile(r"(make [^\n]*\n)+")
+GENERATED = {"cli.md"}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -39,3 +49,16 @@ def test_what_is_not_run_says_why() -> None:
         for above, line in pairwise(lines):
             if line.strip() == "```console":
                 assert above.startswith("<!-- not run: "), f"{page.name}: {line}"
+
+
+def test_what_looks_like_it_is_run_is_run() -> None:
+    """Every page with shell blocks is run by a test of this directory, but for those that only
+    call `make`, and the generated one, whose examples are those of `--help`."""
+    here = Path(__file__).parent
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+        if page.name in GENERATED or all(FOR_MAKE.fullmatch(block) for block in blocks):
+            continue
+        if page.name not in PAGES:
+            runner = here / RUN_BY_OTHERS[page.name]
+            assert page.name in runner.read_text("utf-8"), page.name
