@@ -122,9 +122,15 @@ def test_a_bad_configuration_is_refused_with_key_and_remedy(
 
 def test_a_session_is_changed_from_the_command_line(tmp_path: Path) -> None:
     """As long as there is room; what is refused says what is possible."""
-    with server(tmp_path, SCRIPTED) as made, made.client() as client:
+    counting = {
+        "PLATFORMS__HERE__FURTHER": "{gpus = 3}",
+        "PLATFORMS__HERE__CHANGEABLE": '["duration", "cores", "gpus"]',
+    }
+    with server(tmp_path, {**SCRIPTED, **counting}) as made, made.client() as client:
         made.ready()
-        uuid = ask(client, script={"run": "forever"})["offers"][0]["meta"]["uuid"]
+        body = request(script={"run": "forever"})
+        body["compute"]["amounts"] = {"gpus": {"min": 1}}
+        uuid = client.post("/requests", json=body).json()["offers"][0]["meta"]["uuid"]
         set_phase(client, uuid, "ACCEPTED")
         wait_for(client, uuid, "RUNNING")
 
@@ -146,10 +152,21 @@ def test_a_session_is_changed_from_the_command_line(tmp_path: Path) -> None:
         assert changed["meta"]["name"] == "polar motion"
         shorter = change("--shorter", "PT10M")
         assert "1 h 20 min" in shorter.stdout, shorter.stdout + shorter.stderr
-        refused = change("--cores", "1000")
-        assert refused.returncode != 0
-        assert "Possible now: from 1 to 4 cores." in refused.stderr
-        for words in ((), ("--longer", "soon"), ("--longer", "PT1H", "--duration", "PT1H")):
+        assert change("--amount", "gpus=2").returncode == 0
+        assert client.get(f"/sessions/{uuid}").json()["compute"]["amounts"]["gpus"]["max"] == 2
+        for asked, possible in (
+            (("--cores", "1000"), "from 1 to 4 cores."),
+            (("--amount", "gpus=4"), "from 1 to 3 units."),
+        ):
+            refused = change(*asked)
+            assert refused.returncode != 0
+            assert f"Possible now: {possible}" in refused.stderr
+        for words in (
+            (),
+            ("--amount", "gpus"),
+            ("--longer", "soon"),
+            ("--longer", "PT1H", "--duration", "PT1H"),
+        ):
             assert change(*words).returncode == 2
         set_phase(client, uuid, "CANCELLED")
 

@@ -25,6 +25,12 @@ Shorter = Annotated[
 ]
 Cores = Annotated[int | None, typer.Option(metavar="N", help="How many cores it has.")]
 Memory = Annotated[int | None, typer.Option(metavar="GIB", help="How much memory it has.")]
+Amount = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=N", help="How many it has of what else is counted: gpus=1. May be repeated."
+    ),
+]
 Name = Annotated[str | None, typer.Option(metavar="NAME", help="What it is called.")]
 Description = Annotated[str | None, typer.Option(metavar="TEXT", help="What it is about.")]
 
@@ -37,6 +43,7 @@ def change(
     duration: Duration = None,
     cores: Cores = None,
     memory: Memory = None,
+    amount: Amount = None,
     name: Name = None,
     description: Description = None,
 ) -> Exit:
@@ -52,6 +59,7 @@ def change(
     updates = [
         *_durations(longer, shorter, duration),
         *_sizes(cores, memory),
+        *(_amount(text) for text in amount or ()),
         *_texts(name, description),
     ]
     if not updates:
@@ -83,6 +91,20 @@ def _sizes(cores: int | None, memory: int | None) -> "Iterator[Update]":
         yield IntegerUpdate("compute.cores", cores, "cores")
     if memory is not None:
         yield IntegerUpdate("compute.memory", memory, "GiB")
+
+
+def _amount(text: str) -> "Update":
+    from execution_broker.cli.requests import BadRequest
+    from execution_broker.domain.demand import amount_place
+    from execution_broker.models.update import IntegerUpdate
+
+    name, _, number = text.partition("=")
+    if not name or not number.isdecimal():
+        raise BadRequest(
+            f"--amount {text!r} does not say how many of what.",
+            "Write name=number, for example gpus=1.",
+        )
+    return IntegerUpdate(amount_place(name), int(number), "units")
 
 
 def _texts(name: str | None, description: str | None) -> "Iterator[Update]":

@@ -14,7 +14,7 @@ import pytest
 
 from execution_broker.domain.demand import COMPUTE
 from execution_broker.models.executable import JupyterNotebook
-from execution_broker.models.resources import SimpleData, SimpleVolume
+from execution_broker.models.resources import Range, SimpleData, SimpleVolume
 from execution_broker.platforms.local import processes
 from execution_broker.platforms.local.files import read_json
 from execution_broker.platforms.local.launch import marks
@@ -86,10 +86,18 @@ async def test_parameters_streams_progress_and_outputs(
         "import os, sys\nprint(scale, label, more)\nprint('a warning', file=sys.stderr)",
         "open('result.txt', 'w').write(str(scale * 2))",
         "print(sorted(n for n in os.environ if n.startswith('BROKER')), os.environ['HOME'])",
+        "print(os.environ['BROKER_AMOUNT_OLD_GPUS'])",
         name="with {braces}",
         parameters={"scale": 1e16, "label": "2026-01-01 \U0001f680 {x}", "more": [1, None, True]},
     )
     course = Course(local, staging, written)
+    assert course.document.compute is not None
+    course.document = msgspec.structs.replace(
+        course.document,
+        compute=msgspec.structs.replace(
+            course.document.compute, amounts={"old-gpus": Range(min=2, max=2)}
+        ),
+    )
     await course.prepare()
     await course.start()
     assert (await course.until_ended()).life is Life.SUCCEEDED
@@ -97,6 +105,7 @@ async def test_parameters_streams_progress_and_outputs(
     assert lines[0] == "1e+16 2026-01-01 \U0001f680 {x} [1, None, True]"
     assert lines[1].endswith(str(directory_of(course, context) / "work"))
     assert "BROKER_SESSION" in lines[1]
+    assert lines[2] == "2"
     assert course.output["stderr"] == b"a warning\n"
     collected = await course.release()
     assert [kept.path for kept in collected.outputs] == ["result.txt", "with_braces.ipynb"]
