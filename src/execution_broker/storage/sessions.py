@@ -123,7 +123,8 @@ async def save(connection: Connection, session: StoredSession, now: datetime) ->
 
 
 async def save_components(connection: Connection, changed: Sequence[StoredComponent]) -> None:
-    """Write the living parts of components; whoever holds the lock of their session may."""
+    """Write the living parts of components, in a transaction that writes their sessions, too: so
+    that each has another revision."""
     await connection.many(
         "save_component",
         [
@@ -172,6 +173,7 @@ async def save_all(connection: Connection, changed: Sequence[StoredSession]) -> 
 
 
 async def save_progress(connection: Connection, session: int, key: str, progress: Progress) -> None:
+    await connection.execute("touch_session", session=session)
     await connection.execute("save_progress", session=session, key=key, progress=encode(progress))
 
 

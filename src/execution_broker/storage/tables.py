@@ -133,6 +133,7 @@ session = Table(
     _of("platform"),
     Column("phase", Text, nullable=False),
     Column("events", Integer, nullable=False, server_default="0"),
+    Column("revision", BigInteger, nullable=False, server_default="0"),
     Column("format", Integer, nullable=False),
     Column("document", DOCUMENT, nullable=False),
     Column("terms", DOCUMENT, nullable=False),

@@ -75,25 +75,28 @@ SELECT id FROM session WHERE id {among:ids} ORDER BY id {for_update};
 
 -- save_session: Write the living part of a session.
 UPDATE session
-SET phase = :phase, events = :events, terms = :terms, name = :name, description = :description,
-    facts = :facts, connectors = :connectors, messages = :messages, modified_at = :modified,
-    accepted_at = :accepted, started_at = :started, ends_at = :ends, ended_at = :ended,
-    released_at = :released, is_promise_broken = :is_promise_broken
+SET revision = revision + 1, phase = :phase, events = :events, terms = :terms, name = :name,
+    description = :description, facts = :facts, connectors = :connectors, messages = :messages,
+    modified_at = :modified, accepted_at = :accepted, started_at = :started, ends_at = :ends,
+    ended_at = :ended, released_at = :released, is_promise_broken = :is_promise_broken
 WHERE id = :id;
 
 -- save_trace: Keep the trace context of the request that accepted a session.
-UPDATE session SET trace = :trace WHERE id = :id;
+UPDATE session SET revision = revision + 1, trace = :trace WHERE id = :id;
 
 -- session_origins: Trace contexts of sessions, and where they run.
 SELECT s.id, s.uuid, s.trace, p.name
 FROM session AS s JOIN platform AS p ON p.id = s.platform_id
 WHERE s.id {among:sessions} AND s.trace IS NOT NULL;
 
--- save_component: Write the living part of a component.
+-- save_component: Write the living part of a component, in the transaction that writes its session.
 UPDATE component SET phase = :phase, handle = :handle, progress = :progress, messages = :messages
 WHERE id = :id;
 
--- save_progress: How far a component is; no event, no lock.
+-- touch_session: Tell readers that a component of a session is to be written.
+UPDATE session SET revision = revision + 1 WHERE id = :session;
+
+-- save_progress: How far a component is; no event.
 UPDATE component SET progress = :progress WHERE session_id = :session AND key = :key;
 
 -- add_event: Append to the gapless log of a session.
@@ -137,7 +140,8 @@ WHERE id {any_start}
 {any_end};
 
 -- count_events: The next number in the log of each of some locked sessions.
-UPDATE session SET events = events + 1, modified_at = :now WHERE id {among:sessions}
+UPDATE session SET revision = revision + 1, events = events + 1, modified_at = :now
+WHERE id {among:sessions}
 RETURNING id, events;
 
 -- owned_sessions: Of these sessions, those that still have steps to do.
