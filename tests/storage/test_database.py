@@ -25,7 +25,7 @@ from execution_broker.storage import (
     sessions,
 )
 from execution_broker.storage.database import Connection, Glance
-from execution_broker.storage.records import NewEvent
+from execution_broker.storage.records import NewEvent, Progress
 from execution_broker.storage.sqlite import SqliteDatabase
 from execution_broker.storage.statements import statements
 from tests.harness.postgres import PostgresServer
@@ -70,6 +70,27 @@ async def test_rows_made_together_have_their_keys_in_order(database: Any) -> Non
         assert seen is not None
         assert (seen.offerset.id, seen.offers) == (id_, [])
         assert seen.offerset.expires == one.expires
+
+
+async def test_rows_changed_together_are_each_changed_with_their_own_values(database: Any) -> None:
+    all_rows = [await a_session(database) for _ in range(12)]
+    parts = [part for rows in all_rows for part in rows.session.components.values()]
+    for number, part in enumerate(parts):
+        part.handle = f"handle {number}" if number % 2 else None
+        part.progress = Progress(number, None, "bytes") if number % 3 else None
+    await database.write(lambda c: sessions.save_components(c, list(reversed(parts))))
+    for rows in all_rows:
+        found = await database.look(partial(sessions.by_id, id_=rows.session.id))
+        assert found.components == rows.session.components
+
+
+async def test_of_two_changes_of_one_row_the_later_one_is_the_last(database: Any) -> None:
+    rows = await a_session(database)
+    (part, *_) = rows.session.components.values()
+    changes = [msgspec.structs.replace(part, handle=str(number)) for number in range(9)]
+    await database.write(lambda c: sessions.save_components(c, changes))
+    found = await database.look(partial(sessions.by_id, id_=rows.session.id))
+    assert found.components[part.key].handle == "8"
 
 
 async def test_a_look_sees_what_a_transaction_sees_at_the_time_of_the_database(

@@ -67,7 +67,7 @@ class PostgresDatabase:
         self._url = url
         self._connections = connections
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._inserts: dict[str, str] = {}
+        self._bulk: dict[str, str] = {}
         self._opening = asyncio.Lock()
         self._bell = Bell(url, self._ring)
         self._woken = asyncio.Event()
@@ -80,7 +80,7 @@ class PostgresDatabase:
             pool = await self._open()
             async with pool.acquire() as connection:
                 return await look(
-                    OneStatement(PostgresConnection(connection, self.shift, self._inserts))
+                    OneStatement(PostgresConnection(connection, self.shift, self._bulk))
                 )
         except AWAY as error:
             raise unavailable(error) from error
@@ -135,7 +135,7 @@ class PostgresDatabase:
         async with pool.acquire() as connection:
             if begin:
                 await connection.execute(begin)
-            transaction = PostgresConnection(connection, self.shift, self._inserts)
+            transaction = PostgresConnection(connection, self.shift, self._bulk)
             try:
                 result = await work(transaction)
             except BaseException:  # a cancelled caller's transaction ends as well
@@ -189,12 +189,12 @@ async def _leave_as_it_is(connection: Any) -> None:
 
 
 class PostgresConnection:
-    """A transaction on PostgreSQL. `inserts`: what is known of statements for many rows."""
+    """A transaction on PostgreSQL. `bulk`: what is known of statements for many rows."""
 
-    def __init__(self, connection: Any, shift: timedelta, inserts: dict[str, str]) -> None:
+    def __init__(self, connection: Any, shift: timedelta, bulk: dict[str, str]) -> None:
         self._connection = connection
         self._shift = shift
-        self._inserts = inserts
+        self._bulk = bulk
         self.rung = False
         self.has_changed = False
         self.measured: list[Measured] = []
@@ -217,8 +217,8 @@ class PostgresConnection:
         if not values:
             return
         said = self._say(statement)
-        if len(values) > 1 and said.is_row:
-            sql = await self._insert(statement, said)
+        if said.is_row and _are_apart(said, values):
+            sql = await self._of_many(statement, said)
             await self._connection.execute(sql, *_columns(said, values))
         else:
             rows = [self._in_order(said, one) for one in values]
@@ -229,7 +229,7 @@ class PostgresConnection:
             return []
         said = self._say(statement)
         if len(values) > 1 and said.is_row:
-            sql = await self._insert(statement, said)
+            sql = await self._of_many(statement, said)
             found = await self._connection.fetch(sql, *_columns(said, values))
         else:
             rows = [self._in_order(said, one) for one in values]
@@ -254,13 +254,19 @@ class PostgresConnection:
     def _in_order(self, said: Dialect, values: Mapping[str, Any]) -> list[Any]:
         return [self._shift if name == SHIFT else values[name] for name in said.names]
 
-    async def _insert(self, statement: str, said: Dialect) -> str:
+    async def _of_many(self, statement: str, said: Dialect) -> str:
         """The statement for many rows; the server says of what types its parameters are."""
-        if statement not in self._inserts:
+        if statement not in self._bulk:
             prepared = await self._connection.prepare(said.sql)
             types = [one.name for one in prepared.get_parameters()]
-            self._inserts[statement] = over_arrays(said.sql, types)
-        return self._inserts[statement]
+            self._bulk[statement] = over_arrays(said.sql, types)
+        return self._bulk[statement]
+
+
+def _are_apart(said: Dialect, values: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether it is about many rows at a time; of two for one key the later one is the last."""
+    keys = {tuple(one[name] for name in said.keys) for one in values} if said.keys else values
+    return len(values) > 1 and len(keys) == len(values)
 
 
 def _columns(said: Dialect, values: Sequence[Mapping[str, Any]]) -> list[list[Any]]:

@@ -13,6 +13,10 @@ _CHANGES: Final = re.compile(r"^\s*(INSERT|UPDATE|DELETE)\b", re.MULTILINE)
 _INSERT: Final = re.compile(
     r"(?P<into>\s*INSERT INTO [^$]*)\bVALUES\s*\((?P<row>[^()]*)\)(?P<rest>[^$]*)"
 )
+_UPDATE: Final = re.compile(
+    r"(?P<set>\s*UPDATE \w+\s+SET (?:(?!\b(?:FROM|RETURNING|SELECT|WHERE)\b)[^{])*)"
+    r"(?P<where>\bWHERE (?:(?!\b(?:FROM|RETURNING|SELECT|ANY)\b)[^{])*)"
+)
 SHIFT: Final = "clock_shift"
 """The parameter that `{clock}` needs: how far the clock is put forward."""
 
@@ -24,7 +28,9 @@ class Dialect(NamedTuple):
     names: tuple[str, ...]
     changes: bool
     is_row: bool
-    """Whether it inserts one row, and so could insert many: see `over_arrays`."""
+    """Whether it is about one row, and so could be about many: see `over_arrays`."""
+    keys: tuple[str, ...]
+    """The names of the parameters by which an UPDATE of rows finds its rows."""
 
 
 @cache
@@ -53,26 +59,39 @@ def dialect(statement: str) -> Dialect:
         return f"${names.index(found[1]) + 1}"
 
     sql = _PARAMETER.sub(number, body)
+    update = _UPDATE.fullmatch(sql)
+    keys = [names[int(one) - 1] for one in _NUMBER.findall(update["where"])] if update else []
     return Dialect(
         sql=sql,
         names=tuple(names),
         changes=_CHANGES.search(sql) is not None,
-        is_row=_INSERT.fullmatch(sql) is not None,
+        is_row=SHIFT not in names and (bool(keys) or _INSERT.fullmatch(sql) is not None),
+        keys=tuple(keys),
     )
 
 
-def over_arrays(insert: str, types: Sequence[str]) -> str:
-    """An INSERT of one row as one of many: each parameter is an array of its type.
+def over_arrays(row: str, types: Sequence[str]) -> str:
+    """A plain INSERT or UPDATE of one row as one of many: each parameter is an array of its type.
 
-    The rows are made, and what they return is told, in the order of the arrays. The server plans
-    and starts one statement where it would start as many as there are rows.
+    The rows of an INSERT are made, and what they return is told, in the order of the arrays. Those
+    of an UPDATE are changed in no order, each once: whoever might wait for another has locked them
+    before. The server plans and starts one statement where it would start as many as there are
+    rows.
     """
-    found = _INSERT.fullmatch(insert)
-    assert found is not None, "only a plain INSERT takes rows"
     arrays = ", ".join(f"${number}::{type_}[]" for number, type_ in enumerate(types, 1))
     columns = ", ".join(f"p{number}" for number, _ in enumerate(types, 1))
-    row = _NUMBER.sub(r"given.p\1", found["row"])
-    return (  # of what stands in sql/ alone
-        f"{found['into']}SELECT {row} FROM unnest({arrays}) "  # noqa: S608 - from sql/
-        f"WITH ORDINALITY AS given({columns}, place) ORDER BY given.place{found['rest']}"
+    if (update := _UPDATE.fullmatch(row)) is not None:
+        return (  # of what stands in sql/ alone
+            f"{_given(update['set'])}FROM unnest({arrays}) AS given({columns}) "
+            f"{_given(update['where'])}"
+        )
+    insert = _INSERT.fullmatch(row)
+    assert insert is not None, "only a plain INSERT or UPDATE takes rows"
+    return (
+        f"{insert['into']}SELECT {_given(insert['row'])} FROM unnest({arrays}) "  # noqa: S608
+        f"WITH ORDINALITY AS given({columns}, place) ORDER BY given.place{insert['rest']}"
     )
+
+
+def _given(sql: str) -> str:
+    return _NUMBER.sub(r"given.p\1", sql)
