@@ -81,14 +81,15 @@ def over_arrays(row: str, types: Sequence[str]) -> str:
     arrays = ", ".join(f"${number}::{type_}[]" for number, type_ in enumerate(types, 1))
     columns = ", ".join(f"p{number}" for number, _ in enumerate(types, 1))
     if (update := _UPDATE.fullmatch(row)) is not None:
-        return (  # of what stands in sql/ alone
+        return (
             f"{_given(update['set'])}FROM unnest({arrays}) AS given({columns}) "
             f"{_given(update['where'])}"
         )
     insert = _INSERT.fullmatch(row)
     assert insert is not None, "only a plain INSERT or UPDATE takes rows"
+    selected = _given(insert["row"])
     return (
-        f"{insert['into']}SELECT {_given(insert['row'])} FROM unnest({arrays}) "  # noqa: S608
+        f"{insert['into']}SELECT {selected} FROM unnest({arrays}) "  # noqa: S608 - from sql/
         f"WITH ORDINALITY AS given({columns}, place) ORDER BY given.place{insert['rest']}"
     )
 
