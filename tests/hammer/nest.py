@@ -5,18 +5,23 @@ tests.hammer.nest ORDER` with an `Order` in JSON; prints a `Report`.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
 import time
 import traceback
+from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Final
 
 import msgspec
 
-from execution_broker.ports import registry
-from tests.hammer.striking import REFUSED, strike
+from tests.hammer.striking import FAILED, SECTIONS, Kind, strike
+from tests.harness.broker import USED, replica
+
+_LOOK_EVERY: Final = 0.2
 
 
 class Order(msgspec.Struct):
@@ -34,28 +39,32 @@ class Order(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """`refused` of the operations came to nothing but a reason: too late, no room, not there."""
+    """`done` and `refused` by kind, as `Kind` has it; `operations` are both. `unanswered`: the
+    database was too busy. `failures`: processes that ended though nobody killed them."""
 
     operations: int
-    refused: int
+    done: dict[str, int]
+    refused: dict[str, int]
+    unanswered: int
     kills: int
     seconds: float
     failures: int
 
 
 def main(order: Order) -> Report:
+    asyncio.run(_load(order))
+    gc.freeze()
     random, begun = Random(order.seed), time.monotonic()
     counters = Path(order.directory) / "counters"
     counters.mkdir()
     children: dict[int, int] = {}
     kills, failures, born = 0, 0, 0
     next_kill = begun + 2 * order.kill_every
-    _import_plugins()
-    while _done(counters) < order.operations and time.monotonic() - begun < order.longest:
+    while not _enough(counters, order) and time.monotonic() - begun < order.longest:
         while len(children) < order.processes:
             children[_fork(order, born, counters)] = born
             born += 1
-        time.sleep(0.05)
+        time.sleep(_LOOK_EVERY)
         if time.monotonic() >= next_kill:
             os.kill(random.choice(list(children)), signal.SIGKILL)
             kills += 1
@@ -66,16 +75,15 @@ def main(order: Order) -> Report:
     while children:
         failures += _bury(children)
         time.sleep(0.01)
-    took = time.monotonic() - begun
-    refused = sum(file.read_bytes().count(REFUSED) for file in counters.iterdir())
-    return Report(_done(counters), refused, kills, took, failures)
+    return _report(counters, kills, time.monotonic() - begun, failures)
 
 
-def _import_plugins() -> None:
-    """Once, and not in every process that takes the place of a dead one."""
-    registry.installed("platforms")
-    registry.installed("data_kinds")
-    registry.installed("transfers")
+async def _load(order: Order) -> None:
+    """Open a broker once, so that all it is made of is there before the first fork: processes that
+    take the place of the dead strike at once."""
+    USED.url = order.url
+    async with replica(Path(order.directory), **SECTIONS):
+        pass
 
 
 def _fork(order: Order, number: int, counters: Path) -> int:
@@ -104,8 +112,24 @@ def _bury(children: dict[int, int]) -> int:
     return failed
 
 
-def _done(counters: Path) -> int:
-    return sum(file.stat().st_size for file in counters.iterdir())
+def _enough(counters: Path, order: Order) -> bool:
+    written = sum(file.stat().st_size for file in counters.iterdir())
+    if written < order.operations:
+        return False  # without reading them
+    return written - _counts(counters)[FAILED.decode()] >= order.operations
+
+
+def _counts(counters: Path) -> Counter[str]:
+    return Counter(letter for file in counters.iterdir() for letter in file.read_text())
+
+
+def _report(counters: Path, kills: int, seconds: float, failures: int) -> Report:
+    counts = _counts(counters)
+    done = {kind.name: counts[kind.letter] for kind in Kind}
+    refused = {kind.name: number for kind in Kind if (number := counts[kind.letter.upper()])}
+    operations = sum(done.values()) + sum(refused.values())
+    unanswered = counts[FAILED.decode()]
+    return Report(operations, done, refused, unanswered, kills, seconds, failures)
 
 
 if __name__ == "__main__":

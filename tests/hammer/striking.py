@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
+from enum import Enum
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -13,7 +14,7 @@ import msgspec
 
 from execution_broker.domain import messages
 from execution_broker.domain.amounts import CORES
-from execution_broker.domain.errors import BrokerError
+from execution_broker.domain.errors import Conflict, Unavailable
 from execution_broker.domain.identity import Caller
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
@@ -22,178 +23,257 @@ from execution_broker.steps.release import end_bookings
 from execution_broker.steps.upkeep import store_report
 from execution_broker.storage import bookings, offersets, sessions
 from execution_broker.storage.database import Connection
+from execution_broker.storage.sessions import locate
 from execution_broker.transitions import ending
 from execution_broker.transitions.expiring import expire
-from tests.harness.broker import USED, Broker, broker, request, uuid_of
+from tests.hammer.others import Others
+from tests.harness.broker import USED, Replica, replica, request, uuid_of
 
 PLATFORMS: Final = {
-    name: {"plugin": "scripted", "cores": 6, "memory": 24, "storage": 60, "price": 1.0}
+    name: {"plugin": "scripted", "cores": 8, "memory": 32, "storage": 60, "price": 1.0}
     for name in ("here", "there")
 }
 SECTIONS: Final = {
     "platforms": PLATFORMS,
-    "negotiation": {"offers": 2, "hold": 4, "least_hold": 2, "requests_per_minute": 10**6},
+    "negotiation": {"offers": 2, "hold": 8, "least_hold": 2, "requests_per_minute": 10**6},
     "upkeep": {"report": 36000},
 }
-_AT_ONCE: Final = 16
+USERS: Final = tuple(f"user{number}" for number in range(4))
+_AT_ONCE: Final = 24
 """Callers in one process: those who wait share a transaction, as they do in a broker."""
 
 _KNOWN: Final = 10
-_LOOK_EVERY: Final = 0.5
-DONE: Final = b"."
-REFUSED: Final = b"-"
-_LENGTHS: Final = ("PT5M", "PT20M", "PT1H")
+_LENGTHS: Final = ("PT5M", "PT15M", "PT40M")
+_FOREIGN: Final = 0.3
+"""How often one reaches for what another process has."""
+
+
+class Kind(Enum):
+    """What can be done, by the byte that counts it, and how often it is tried.
+
+    The byte is counted in lower case where something changed, in upper case where the broker
+    refused: a NO, or a conflict with what somebody else did or with time. What changed nothing and
+    was not refused is not counted at all: an expiry sweep that found nothing, an end of what had
+    ended, saying the same twice.
+    """
+
+    ASK = "a", 22
+    DIRECT = "d", 4
+    ACCEPT = "c", 26
+    REJECT = "r", 8
+    CANCEL = "x", 5
+    CHANGE = "g", 16
+    END = "e", 20
+    EXPIRE = "s", 2
+    RECUT = "u", 0.5
+
+    def __init__(self, letter: str, weight: float) -> None:
+        self.letter = letter
+        self.weight = weight
+
+
+FAILED: Final = b"!"
+"""Counts what the database did not answer."""
 
 
 async def strike(directory: Path, url: str, seed: int, skew: float, counter: Path) -> None:
-    """Work until killed, with a clock that is wrong by `skew` seconds. Each operation adds a
-    byte to the file `counter`: `DONE`, or `REFUSED` where the broker said no to it."""
+    """Work until killed, with a clock that is wrong by `skew` seconds. What is done adds a byte to
+    the file `counter`; see `Kind`."""
     USED.url = url
-    async with broker(directory, **SECTIONS) as made:
+    async with replica(directory, **SECTIONS) as made:
         made.shift(timedelta(seconds=skew))
         descriptor = os.open(counter, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        users = [await made.caller(f"user{number}") for number in range(4)]
-        left = _Left(made)
+        users = {name: await made.caller(name) for name in USERS}
+        others, ends = Others(made), _Ends(made)
         strikers = (
-            _Striker(made, Random(f"{seed}/{n}"), users, left).go(descriptor)
+            _Striker(made, Random(f"{seed}/{n}"), users, others, ends).go(descriptor)
             for n in range(_AT_ONCE)
         )
         await asyncio.gather(*strikers)
 
 
-async def end(connection: Connection, uuid: UUID) -> None:
-    """Cancel a session that was accepted, if it lives, and release it, if it is not."""
-    located = await sessions.locate(connection, uuid)
-    session = located and await sessions.locked(connection, located.id)
-    if not session or session.accepted is None or session.released is not None:
-        return
-    await bookings.lock_platforms(connection, [session.platform])  # comes before all steps (B4)
-    now = await connection.clock()
-    if session.ended is None:
-        await ending.cancel(connection, session, messages.CANCELLED_BY(who="the hammer"), now)
-    await end_bookings(connection, session, now)
-    ending.finish(session, now)
-    await sessions.save(connection, session, now)
+async def end(connection: Connection, uuids: Iterable[UUID]) -> set[UUID]:
+    """Cancel sessions that were accepted, if they live, and release them, if they are not; those
+    that were released now."""
+    located = [one for uuid in uuids if (one := await locate(connection, uuid))]
+    await sessions.lock(connection, {one.id for one in located})
+    found = [await sessions.by_id(connection, id_) for id_ in sorted({one.id for one in located})]
+    open_ = [one for one in found if one and one.accepted is not None and one.released is None]
+    locked = await bookings.lock_platforms(connection, {one.platform for one in open_})
+    now = await bookings.decision_time(connection, locked.values())
+    for session in open_:
+        if session.ended is None:
+            await ending.cancel(connection, session, messages.CANCELLED_BY(who="the hammer"), now)
+        await end_bookings(connection, session, now)
+        ending.finish(session, now)
+        await sessions.save(connection, session, now)
+    return {one.uuid for one in open_}
 
 
-class _Left:
-    """What anybody has accepted and nobody has released, the dead among them."""
+class _Ends:
+    """Ends sessions early, as their steps would; those who wait share a transaction."""
 
-    def __init__(self, made: Broker) -> None:
+    def __init__(self, made: Replica) -> None:
         self._made = made
-        self._found: list[UUID] = []
-        self._looked = -_LOOK_EVERY
+        self._waiting: list[UUID] = []
+        self._next: asyncio.Task[set[UUID]] | None = None
+        self._free = asyncio.Lock()
 
-    async def some(self) -> list[UUID]:
-        now = asyncio.get_running_loop().time()
-        if now - self._looked >= _LOOK_EVERY:
-            self._looked = now
-            rows = await self._made.rows(
-                "SELECT uuid FROM session WHERE accepted_at IS NOT NULL AND released_at IS NULL "
-                "ORDER BY id LIMIT 20"
-            )
-            self._found = [UUID(str(uuid)) for (uuid,) in rows]
-        return self._found
+    async def end(self, uuid: UUID) -> bool:
+        """Whether it was released now."""
+        self._waiting.append(uuid)
+        if self._next is None:
+            self._next = asyncio.create_task(self._end())
+        return uuid in await self._next
+
+    async def _end(self) -> set[UUID]:
+        async with self._free:
+            uuids, self._waiting, self._next = self._waiting, [], None
+            return await self._made.database.write(lambda connection: end(connection, uuids))
 
 
 class _Striker:
-    def __init__(self, made: Broker, random: Random, users: list[Caller], left: _Left) -> None:
+    def __init__(
+        self,
+        made: Replica,
+        random: Random,
+        users: dict[str, Caller],
+        others: Others,
+        ends: _Ends,
+    ) -> None:
         self._made = made
         self._random = random
         self._users = users
-        self._left = left
+        self._others = others
+        self._ends = ends
         self._known: list[tuple[Caller, str]] = []
 
     async def go(self, descriptor: int) -> None:
         actions = self._actions()
+        weights = [kind.weight for kind in actions]
         while True:
-            action = self._random.choices(list(actions), list(actions.values()))[0]
+            (kind,) = self._random.choices(list(actions), weights)
+            letter = kind.letter.encode()
             try:
-                await action()
-            except BrokerError:
-                os.write(descriptor, REFUSED)
-            else:
-                os.write(descriptor, DONE)
+                told = letter if await actions[kind]() else b""
+            except Conflict:
+                told = letter.upper()
+            except Unavailable:
+                told = FAILED
+            os.write(descriptor, told)
 
-    def _actions(self) -> dict[Callable[[], Awaitable[Any]], int]:
+    def _actions(self) -> dict[Kind, Callable[[], Awaitable[bool]]]:
         return {
-            self._ask: 30,
-            self._direct: 4,
-            self._accept: 25,
-            self._reject: 8,
-            self._cancel: 5,
-            self._change: 14,
-            self._end: 20,
-            self._sweep: 4,
-            self._recut: 1,
+            Kind.ASK: self._ask,
+            Kind.DIRECT: self._direct,
+            Kind.ACCEPT: lambda: self._turn("ACCEPTED"),
+            Kind.REJECT: lambda: self._turn("REJECTED"),
+            Kind.CANCEL: lambda: self._turn("CANCELLED"),
+            Kind.CHANGE: self._change,
+            Kind.END: self._end,
+            Kind.EXPIRE: self._expire,
+            Kind.RECUT: self._recut,
         }
 
     def _body(self) -> dict[str, Any]:
-        return request(
-            cores=self._random.choice((1, 1, 2, 3)),
-            duration=self._random.choice(_LENGTHS),
-            storage=self._random.choice((None, 5)),
-        )
+        """One in four needs storage, for its data."""
+        storage = self._random.choice((None, None, None, 5))
+        cores, duration = self._random.choice((1, 1, 2, 3)), self._random.choice(_LENGTHS)
+        body = request(cores=cores, duration=duration, storage=storage)
+        if storage is None:
+            del body["data"]
+        return body
 
     def _remember(self, caller: Caller, uuid: str) -> None:
         self._known = [*self._known[1 - _KNOWN :], (caller, uuid)]
 
-    def _any(self) -> tuple[Caller, str]:
-        return (
-            self._random.choice(self._known) if self._known else (self._users[0], str(UUID(int=0)))
-        )
+    async def _any(self) -> tuple[Caller, str] | None:
+        """One's own or another's; once it was in vain, one's own is forgotten."""
+        if self._known and self._random.random() >= _FOREIGN:
+            return self._random.choice(self._known)
+        found = await self._others.some()
+        if not found:
+            return None
+        name, uuid = self._random.choice(found)
+        return self._users[name], uuid
 
-    async def _ask(self) -> None:
-        caller = self._random.choice(self._users)
-        for offer in (await self._made.ask(caller, self._body())).offers:
+    async def _on_any(self, work: Callable[[Caller, str], Awaitable[bool]]) -> bool:
+        chosen = await self._any()
+        if chosen is None:
+            return False
+        try:
+            return await work(*chosen)
+        except Conflict:
+            self._forget(chosen)
+            raise
+
+    def _forget(self, chosen: tuple[Caller, str]) -> None:
+        self._known = [one for one in self._known if one != chosen]
+
+    async def _ask(self) -> bool:
+        caller = self._random.choice(list(self._users.values()))
+        offers = (await self._made.ask(caller, self._body())).offers
+        for offer in offers:
             self._remember(caller, uuid_of(offer))
+        return bool(offers) or _refused("no room")
 
-    async def _direct(self) -> None:
-        caller = self._random.choice(self._users)
+    async def _direct(self) -> bool:
+        caller = self._random.choice(list(self._users.values()))
         session = await self._made.services.sessions.direct(caller, read_request(self._body()))
-        if session.phase is SessionPhase.ACCEPTED:
-            self._remember(caller, uuid_of(session))
+        if session.phase is not SessionPhase.ACCEPTED:
+            return _refused("no room")
+        self._remember(caller, uuid_of(session))
+        return True
 
-    async def _accept(self) -> None:
-        await self._made.set_phase(*self._any(), "ACCEPTED")
+    async def _turn(self, phase: str) -> bool:
+        async def work(caller: Caller, uuid: str) -> bool:
+            before = await self._made.database.look(lambda glance: locate(glance, UUID(uuid)))
+            after = await self._made.set_phase(caller, uuid, phase)
+            return before is None or before.phase is not after.phase
 
-    async def _reject(self) -> None:
-        await self._made.set_phase(*self._any(), "REJECTED")
+        return await self._on_any(work)
 
-    async def _cancel(self) -> None:
-        await self._made.set_phase(*self._any(), "CANCELLED")
-
-    async def _change(self) -> None:
-        caller, uuid = self._any()
+    async def _change(self) -> bool:
         path, units, most = self._random.choice(
             (("compute.cores", "cores", 2), ("schedule.available.duration", "min", 15))
         )
-        delta = self._random.choice((-most, -1, 1, most))
-        update = DeltaUpdate(path, delta, units)
-        await self._made.services.sessions.update(UUID(uuid), caller, update)
+        update = DeltaUpdate(path, self._random.choice((-most, -1, 1, most)), units)
 
-    async def _end(self) -> None:
-        """End a session early, as its steps would: mostly one's own, also what the dead left."""
-        uuid = UUID(self._any()[1])
-        if self._random.random() < 0.3:
-            uuid = self._random.choice(await self._left.some() or [uuid])
-        await self._made.database.write(lambda connection: end(connection, uuid))
+        async def work(caller: Caller, uuid: str) -> bool:
+            await self._made.services.sessions.update(UUID(uuid), caller, update)
+            return True
 
-    async def _sweep(self) -> None:
-        async def work(connection: Connection) -> None:
+        return await self._on_any(work)
+
+    async def _end(self) -> bool:
+        async def work(_caller: Caller, uuid: str) -> bool:
+            return await self._ends.end(UUID(uuid))
+
+        return await self._on_any(work)
+
+    async def _expire(self) -> bool:
+        async def work(connection: Connection) -> bool:
             now = await connection.clock()
-            await expire(connection, await offersets.expired(connection, now, 50), now)
+            expired = await offersets.expired(connection, now, 50)
+            await expire(connection, expired, now)
+            return bool(expired)
 
-        await self._made.database.write(work)
+        return await self._made.database.write(work)
 
-    async def _recut(self) -> None:
+    async def _recut(self) -> bool:
         """A platform has less, or as much again."""
-        key, platform = self._random.choice(list(self._made.work.platforms.items()))
-        reported = await platform.report()
-        cores = self._random.choice((4, 6, 6))
-        cut = msgspec.structs.replace(reported, capacity={**reported.capacity, CORES: cores})
+        cores = self._random.choice((5, 8, 8, 8))
+        platform = self._random.choice(await self._made.database.read(bookings.platforms))
+        capability = platform.capability
+        assert capability is not None, "it reported before the fire"
+        cut = msgspec.structs.replace(capability, capacity={**platform.capacity, CORES: cores})
 
         async def work(connection: Connection) -> None:
-            await store_report(connection, key, cut, await connection.clock())
+            await store_report(connection, platform.id, cut, await connection.clock())
 
         await self._made.database.write(work)
+        return True
+
+
+def _refused(why: str) -> bool:
+    raise Conflict(why, "")

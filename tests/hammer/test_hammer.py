@@ -94,5 +94,6 @@ async def _end_all(made: Broker) -> None:
     while await made.database.write(sweep):
         pass
     accepted = "SELECT uuid FROM session WHERE accepted_at IS NOT NULL AND released_at IS NULL"
-    for (uuid,) in await made.rows(accepted):
-        await made.database.write(partial(end, uuid=UUID(str(uuid))))
+    uuids = [UUID(str(uuid)) for (uuid,) in await made.rows(accepted)]
+    for one in range(0, len(uuids), 50):
+        await made.database.write(partial(end, uuids=uuids[one : one + 50]))

@@ -149,7 +149,7 @@ class Booking(RuleBasedStateMachine):
     def end_early(self, data: st.DataObject) -> None:
         for offer in self._one(data):
             if offer.phase is SessionPhase.ACCEPTED:
-                self.run(self.made.database.write(partial(end, uuid=UUID(offer.uuid))))
+                self.run(self.made.database.write(partial(end, uuids=[UUID(offer.uuid)])))
                 offer.phase = SessionPhase.CANCELLED
 
     @rule(data=st.data(), minutes=st.sampled_from([-5, 5, 60]))

@@ -56,26 +56,20 @@ class Used:
 USED = Used()
 
 
-@dataclass
-class Broker:
-    """`shift` moves the clock of every database that this broker opened."""
+@dataclass(kw_only=True)
+class Replica:
+    """A process that answers and touches nothing outside. `shift` moves the clock of every
+    database that it opened."""
 
     settings: config.Settings
     database: Database
     services: Services
-    work: factory.Work
     open_database: Callable[[], Database]
     opened: list[Any] = field(default_factory=list)
-    tracer: Tracer = field(default_factory=NoTracer)
 
     def shift(self, by: timedelta) -> None:
         for database in self.opened:
             database.shift += by
-
-    async def later(self, **by: int) -> None:
-        """So much later, with every platform having reported again."""
-        self.shift(timedelta(**by))
-        await self.report()
 
     async def caller(self, name: str, role: Role = Role.USER) -> Caller:
         """An account, made at its first use. No hashing: its password cannot be used."""
@@ -95,19 +89,6 @@ class Broker:
 
         return await self.database.write(work)
 
-    async def report(self) -> None:
-        """Have every platform report, without a worker."""
-        report = self.work.handlers[StepKind.REPORT]
-        for key in self.work.platforms:
-            capability = await report.act(key)
-
-            async def store(connection: Any, key: int = key, capability: Any = capability) -> None:
-                from execution_broker.steps.upkeep import store_report
-
-                await store_report(connection, key, capability, await connection.clock())
-
-            await self.database.write(store)
-
     async def ask(self, caller: Caller, body: Mapping[str, Any]) -> OfferSetResponse:
         return await self.services.offers.request(caller, read_request(body))
 
@@ -125,16 +106,6 @@ class Broker:
         uuid = uuid_of(offers[0])
         await self.set_phase(caller, uuid, "ACCEPTED")
         return uuid
-
-    async def ended(self, caller: Caller, uuid: str, seconds: float = 60) -> ExecutionSession:
-        """The session once it has ended and everything of it is released."""
-
-        async def is_released() -> bool:
-            rows = await self.rows("SELECT released_at FROM session WHERE uuid = ?", uuid)
-            return rows[0][0] is not None
-
-        await until(is_released, seconds)
-        return await self.session(caller, uuid)
 
     def is_embedded(self) -> bool:
         """Whether it uses SQLite."""
@@ -166,6 +137,42 @@ class Broker:
             return
         await self.rows(sql, *values)
 
+
+@dataclass(kw_only=True)
+class Broker(Replica):
+    """All of a broker, with its platforms."""
+
+    work: factory.Work
+    tracer: Tracer = field(default_factory=NoTracer)
+
+    async def later(self, **by: int) -> None:
+        """So much later, with every platform having reported again."""
+        self.shift(timedelta(**by))
+        await self.report()
+
+    async def report(self) -> None:
+        """Have every platform report, without a worker."""
+        report = self.work.handlers[StepKind.REPORT]
+        for key in self.work.platforms:
+            capability = await report.act(key)
+
+            async def store(connection: Any, key: int = key, capability: Any = capability) -> None:
+                from execution_broker.steps.upkeep import store_report
+
+                await store_report(connection, key, capability, await connection.clock())
+
+            await self.database.write(store)
+
+    async def ended(self, caller: Caller, uuid: str, seconds: float = 60) -> ExecutionSession:
+        """The session once it has ended and everything of it is released."""
+
+        async def is_released() -> bool:
+            rows = await self.rows("SELECT released_at FROM session WHERE uuid = ?", uuid)
+            return rows[0][0] is not None
+
+        await until(is_released, seconds)
+        return await self.session(caller, uuid)
+
     def is_marked(self, uuid: str, call: str) -> bool:
         """Whether a scripted platform has reached this call of the session."""
         return bool(list(self.settings.data_directory.glob(f"platforms/*/mark-{uuid}-*-{call}")))
@@ -192,6 +199,21 @@ async def broker(directory: Path, tracer: Any = None, **sections: Any) -> AsyncI
     """A broker with one scripted platform, unless `platforms` says otherwise. No worker yet.
 
     `tracer` is a Tracer, or None."""
+    tracer = tracer or NoTracer()
+    async with replica(directory, tracer, **sections) as half:
+        instance = await factory.open_instance(half.database, half.settings)
+        work = await factory.make_work(half.database, half.settings, instance)
+        made = Broker(**vars(half), work=work, tracer=tracer)
+        try:
+            await made.report()
+            yield made
+        finally:
+            await work.close()
+
+
+@asynccontextmanager
+async def replica(directory: Path, tracer: Any = None, **sections: Any) -> AsyncIterator[Replica]:
+    """The half of a broker that answers."""
     values: dict[str, Any] = {
         "platforms": {"here": {"plugin": "scripted"}},
         "database": {"url": USED.url},
@@ -210,16 +232,19 @@ async def broker(directory: Path, tracer: Any = None, **sections: Any) -> AsyncI
         return database
 
     database = open_database()
-    instance = await factory.open_instance(database, settings)
-    tracer = tracer or NoTracer()
-    services = factory.make_services(database, settings, instance, "http://broker.example", tracer)
-    work = await factory.make_work(database, settings, instance)
-    made = Broker(settings, database, services, work, open_database, opened, tracer)
     try:
-        await made.report()
-        yield made
+        instance = await factory.open_instance(database, settings)
+        services = factory.make_services(
+            database, settings, instance, "http://broker.example", tracer or NoTracer()
+        )
+        yield Replica(
+            settings=settings,
+            database=database,
+            services=services,
+            open_database=open_database,
+            opened=opened,
+        )
     finally:
-        await work.close()
         await database.close()
 
 

@@ -199,20 +199,27 @@ def _excesses(bookings: Sequence[_Booking], ceiling: _Ceiling) -> Iterator[_Exce
     found = 0
     for decided, group in groupby(bookings, key=lambda one: one.made):
         made = [one for one in group if one.until > decided]
-        before = [one for _, _, one in live if one.until >= decided and one.expires > decided]
+        over = []
         while live and live[0][0] <= decided:
-            usage.add(heapq.heappop(live)[2], -1)
+            over.append(heapq.heappop(live)[2])
+            usage.add(over[-1], -1)
         for one in made:
             usage.add(one, 1)
             heapq.heappush(live, (one.until, id(one), one))
         capacity = ceiling.at(decided)
         if any(usage.peak(one) > capacity for one in made if not one.is_overrun):
             after = [one for _, _, one in live]
+            before = [one for one in (*over, *after) if _counted_before(one, decided)]
             for excess in _grown(made, before, after, decided, capacity):
                 yield excess
                 found += 1
         if found >= _MOST:
             return
+
+
+def _counted_before(one: _Booking, decided: datetime) -> bool:
+    """Whether it still counted when this was decided, and was made earlier."""
+    return one.made < decided <= one.until and one.expires > decided
 
 
 def _grown(

@@ -66,7 +66,6 @@ class StoredSession(msgspec.Struct, kw_only=True):
     `room`: how much it could have instead (`domain.growing`), where that was found out; it is
     never written.
     `name` and `description`: what its owner calls it since, None while that is as it was offered.
-    `is_folded`: what it was born with, its components and first events, has no rows of its own.
     """
 
     id: int
@@ -96,7 +95,6 @@ class StoredSession(msgspec.Struct, kw_only=True):
     released: datetime | None = None
     is_promise_broken: bool = False
     trace: str | None = None
-    is_folded: bool = False
     components: dict[str, StoredComponent] = {}
     new_events: list[NewEvent] = []
     room: Mapping[str, int] = {}

@@ -42,6 +42,7 @@ UUID: TypeEngine[Any] = Uuid().with_variant(String(36), "sqlite")
 DOCUMENT: TypeEngine[Any] = JSON().with_variant(Text(), "sqlite")
 
 _HELD = "session_id IS NULL AND ended_at IS NULL"
+_LIVE = "ended_at IS NULL"
 
 
 def _key() -> Column[int]:
@@ -191,7 +192,14 @@ booking = Table(
     _instant("ended"),
     CheckConstraint("start_second < end_second", name="interval"),
     CheckConstraint("amount > 0", name="amount"),
-    Index(None, "platform_id", "amount_name", "end_second"),
+    Index(
+        "ix_booking_live",
+        "platform_id",
+        "amount_name",
+        "end_second",
+        sqlite_where=text(_LIVE),
+        postgresql_where=text(_LIVE),
+    ),
     Index(None, "platform_id", "version"),
     Index(None, "offerset_id"),
     Index(None, "session_id"),

@@ -53,5 +53,5 @@ FROM event WHERE session_id = :session AND number > :after ORDER BY number LIMIT
 
 -- pulse: All that changes in a session without an event of its own, and its last event.
 SELECT s.events, s.phase, s.expires_at, c.progress
-FROM session AS s LEFT JOIN component AS c ON c.session_id = s.id
+FROM session AS s JOIN component AS c ON c.session_id = s.id
 WHERE s.uuid = :uuid ORDER BY c.id;
