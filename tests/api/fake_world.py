@@ -30,6 +30,12 @@ class View:
 
 
 @dataclass(frozen=True)
+class Shown:
+    etag: str
+    body: bytes | None
+
+
+@dataclass(frozen=True)
 class KeptFile:
     path: Path
     name: str

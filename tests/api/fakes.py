@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from execution_broker.domain.errors import (
 from execution_broker.domain.identity import Caller, Role
 from execution_broker.domain.once import Once
 from execution_broker.domain.paging import Page, SessionFilter
+from execution_broker.formats import Format
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import Connector, ExecutionSession, OfferSetResponse
 from execution_broker.models.extensions import (
@@ -38,7 +39,16 @@ from execution_broker.models.message import EnumOption, Message
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import Reading
 from execution_broker.models.update import EnumUpdate, Update
-from tests.api.fake_world import NOW, Check, KeptFile, PlatformStatus, StreamView, View, World
+from tests.api.fake_world import (
+    NOW,
+    Check,
+    KeptFile,
+    PlatformStatus,
+    Shown,
+    StreamView,
+    View,
+    World,
+)
 
 __all__ = [
     "NOW",
@@ -46,6 +56,7 @@ __all__ = [
     "KeptFile",
     "PlatformStatus",
     "Services",
+    "Shown",
     "StreamView",
     "View",
     "World",
@@ -83,11 +94,15 @@ class Offers:
         self.world.offers[uuid] = offers
         return offers
 
-    async def read(self, uuid: UUID, caller: Caller | None) -> OfferSetResponse:
+    async def show(
+        self, uuid: UUID, caller: Caller | None, format_: Format, knows: Callable[[str], bool]
+    ) -> Shown:
         self.world.enter()
         if uuid not in self.world.offers:
             raise NotFound(f"There is no offer set {uuid}.", "Send the request again.")
-        return self.world.offers[uuid]
+        body = format_.write(self.world.offers[uuid])
+        etag = hashlib.sha256(body).hexdigest()[:8]
+        return Shown(etag, None if knows(etag) else body)
 
 
 @dataclass(frozen=True)
@@ -101,11 +116,14 @@ class Sessions:
             return ExecutionSession(meta=Metadata(messages=messages), phase=SessionPhase.FAILED)
         return _session(self.world, caller, reading, SessionPhase.ACCEPTED)
 
-    async def read(self, uuid: UUID, caller: Caller | None) -> View:
+    async def show(
+        self, uuid: UUID, caller: Caller | None, format_: Format, knows: Callable[[str], bool]
+    ) -> Shown:
         self.world.enter()
         if uuid not in self.world.sessions:
             raise NotFound(f"There is no session {uuid}.")
-        return self._view(uuid, caller)
+        view = self._view(uuid, caller)
+        return Shown(view.etag, None if knows(view.etag) else format_.write(view.session))
 
     async def update(
         self, uuid: UUID, caller: Caller, update: Update, expected: Collection[str]

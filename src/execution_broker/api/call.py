@@ -15,7 +15,7 @@ from starlette.responses import Response
 from execution_broker.api.conditions import holds
 from execution_broker.api.limits import Limits
 from execution_broker.api.media import Representation, body_format
-from execution_broker.api.needs import Services
+from execution_broker.api.needs import Services, Shown
 from execution_broker.domain.errors import BodyTooLarge
 from execution_broker.domain.identity import Caller
 
@@ -100,12 +100,12 @@ class Call:
         """Whether the client says that it has what this (unquoted) ETag stands for."""
         return holds(self.request.headers.get("if-none-match"), self.tag(etag))
 
-    def answer_tagged(self, body: object, etag: str) -> Response:
-        """As `answer`, with an ETag; 304 without the body if the client has this one already."""
-        tag = self.tag(etag)
-        if self.knows(etag):
-            return Response(None, HTTPStatus.NOT_MODIFIED, {"ETag": tag})
-        return self.answer(body, headers={"ETag": tag})
+    def answer_shown(self, shown: Shown) -> Response:
+        """What was written for this reader, with its ETag; 304 if the client has it already."""
+        headers = {"ETag": self.tag(shown.etag)}
+        if shown.body is None:
+            return Response(None, HTTPStatus.NOT_MODIFIED, headers)
+        return Response(shown.body, HTTPStatus.OK, headers, self.representation.media_type)
 
     def tag(self, etag: str) -> str:
         """The ETag to send: two formats of one thing differ in bytes, so they differ in it."""

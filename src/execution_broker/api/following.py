@@ -59,19 +59,20 @@ async def read_session(call: Call) -> Response:
     sessions, logbook = call.services.sessions, call.services.logbook
     seconds = queries.wait(call.request.headers)
     pulse = "" if seconds is None else await logbook.pulse(call.uuid)
-    view = await sessions.read(call.uuid, call.caller)
+    format_ = call.representation.format
+    shown = await sessions.show(call.uuid, call.caller, format_, call.knows)
     if seconds is None:
-        return call.answer_tagged(view.session, view.etag)
+        return call.answer_shown(shown)
     waiting: Waiting = call.request.app.state.waiting
     known = call.request.headers.get("if-none-match")
-    if not waiting.is_full and (known is None or call.knows(view.etag)):
+    if not waiting.is_full and (known is None or shown.body is None):
         waiting.count += 1
         try:
             await waiting.wait(logbook.changed(call.uuid, pulse, seconds))
         finally:
             waiting.count -= 1
-        view = await sessions.read(call.uuid, call.caller)
-    response = call.answer_tagged(view.session, view.etag)
+        shown = await sessions.show(call.uuid, call.caller, format_, call.knows)
+    response = call.answer_shown(shown)
     response.headers["Preference-Applied"] = f"wait={seconds}"
     return response
 

@@ -42,7 +42,9 @@ async def request_offers(call: Call) -> Response:
 
 
 async def read_offers(call: Call) -> Response:
-    return call.answer(await call.services.offers.read(call.uuid, call.caller))
+    format_ = call.representation.format
+    shown = await call.services.offers.show(call.uuid, call.caller, format_, call.knows)
+    return call.answer_shown(shown)
 
 
 async def execute_directly(call: Call) -> Response:

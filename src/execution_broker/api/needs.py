@@ -3,7 +3,7 @@
 Every method is one short transaction. What can't be done is raised as a BrokerError.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -12,6 +12,7 @@ from uuid import UUID
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.once import Once
 from execution_broker.domain.paging import Page, SessionFilter
+from execution_broker.formats import Format
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.extensions import (
     Account,
@@ -33,6 +34,16 @@ class View(Protocol):
 
     @property
     def session(self) -> ExecutionSession: ...
+    @property
+    def etag(self) -> str: ...
+
+
+class Shown(Protocol):
+    """What one reader may see, written in one format, or None where the reader has it already.
+    `etag` changes with everything in it but the bounds of what can be changed, unquoted."""
+
+    @property
+    def body(self) -> bytes | None: ...
     @property
     def etag(self) -> str: ...
 
@@ -90,7 +101,9 @@ class Offers(Protocol):
         """With `once`, a repetition gets the answer of the first time."""
         ...
 
-    async def read(self, uuid: UUID, caller: Caller | None) -> OfferSetResponse: ...
+    async def show(
+        self, uuid: UUID, caller: Caller | None, format_: Format, knows: Callable[[str], bool]
+    ) -> Shown: ...
 
 
 class Sessions(Protocol):
@@ -98,7 +111,12 @@ class Sessions(Protocol):
         """An ACCEPTED session, or a FAILED one that is not stored and says why."""
         ...
 
-    async def read(self, uuid: UUID, caller: Caller | None) -> View: ...
+    async def show(
+        self, uuid: UUID, caller: Caller | None, format_: Format, knows: Callable[[str], bool]
+    ) -> Shown:
+        """`knows`: whether the reader has what an ETag stands for."""
+        ...
+
     async def update(
         self, uuid: UUID, caller: Caller, update: Update, expected: Collection[str]
     ) -> View:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from typing import Final
 from uuid import uuid4
 
 import structlog
@@ -30,11 +31,15 @@ from execution_broker.services.offers import OffersService
 from execution_broker.services.oidc import Bearers, Issuer, Timing
 from execution_broker.services.passwords import Passwords
 from execution_broker.services.probes import Probes
+from execution_broker.services.reading import KeptAnswers, Readings, ReadOfferSets, ReadSessions
 from execution_broker.services.sessions import SessionsService
 from execution_broker.services.sign_ins import SignIns
 from execution_broker.services.status import StatusService
 from execution_broker.services.views import Viewing
 from execution_broker.storage.database import Database
+
+_KEPT_BYTES: Final = 8 << 20
+"""The most that answers take that are kept as they were written."""
 
 
 def make_services(
@@ -58,10 +63,23 @@ def make_services(
     rooms = Rooms(database, calendars)
     rate = RequestRate(negotiation.requests_per_minute, time.monotonic)
     viewing = Viewing(settings.http.public_url or base_url, settings.http.public_reading)
+    kept = KeptAnswers(_KEPT_BYTES)
+    offersets = ReadOfferSets(database, rooms, viewing)
+    sessions = ReadSessions(database, rooms, viewing)
     return Services(
-        offers=OffersService(database, answering, rooms, rate, viewing),
+        offers=OffersService(
+            database, answering, rooms, Readings(offersets, kept, viewing), rate, viewing
+        ),
         sessions=SessionsService(
-            database, desk, answering, rooms, rate, viewing, results_of(settings), tracer
+            database,
+            desk,
+            answering,
+            rooms,
+            Readings(sessions, kept, viewing),
+            rate,
+            viewing,
+            results_of(settings),
+            tracer,
         ),
         identities=_identities(database, settings.identity, instance.secret),
         status=StatusService(database, stale),

@@ -5,12 +5,14 @@ from uuid import UUID
 from execution_broker.domain.errors import Forbidden, NotFound
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.once import Once
+from execution_broker.formats import Format
 from execution_broker.models.execution import OfferSetResponse
 from execution_broker.models.reading import Reading
 from execution_broker.services.booking.answering import Answering
 from execution_broker.services.booking.composing import Stored
 from execution_broker.services.booking.rooms import Rooms
 from execution_broker.services.limits import RequestRate
+from execution_broker.services.reading import Knows, Readings, Shown, knows_nothing
 from execution_broker.services.repeating import Repeating
 from execution_broker.services.views import Viewing, may_see_all, view_offerset
 from execution_broker.storage import offersets
@@ -25,12 +27,14 @@ class OffersService:
         database: Database,
         answering: Answering,
         rooms: Rooms,
+        readings: Readings,
         rate: RequestRate,
         viewing: Viewing,
     ) -> None:
         self._database = database
         self._answering = answering
         self._rooms = rooms
+        self._readings = readings
         self._rate = rate
         self._viewing = viewing
 
@@ -53,6 +57,12 @@ class OffersService:
             outcome = stored
         assert isinstance(outcome, UUID), "an answer is always stored"
         return await self.read(outcome, caller)
+
+    async def show(
+        self, uuid: UUID, caller: Caller | None, format_: Format, knows: Knows = knows_nothing
+    ) -> Shown:
+        """What `read` gives as it is sent, with bounds that may be a moment old."""
+        return await self._readings.show(uuid, caller, format_, knows)
 
     async def read(self, uuid: UUID, caller: Caller | None) -> OfferSetResponse:
         """An answer with its offers as they are now."""

@@ -14,6 +14,7 @@ from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.domain.offer import No
 from execution_broker.domain.once import Once
 from execution_broker.domain.spans import Tracer
+from execution_broker.formats import Format
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.extensions import ResultFile, ResultList
@@ -28,6 +29,7 @@ from execution_broker.services.booking.desk import Desk
 from execution_broker.services.booking.rooms import Rooms
 from execution_broker.services.limits import RequestRate
 from execution_broker.services.negotiating import Negotiated
+from execution_broker.services.reading import Knows, Readings, Shown, knows_nothing
 from execution_broker.services.repeating import Repeating
 from execution_broker.services.views import (
     View,
@@ -69,6 +71,7 @@ class SessionsService:
         desk: Desk,
         answering: Answering,
         rooms: Rooms,
+        readings: Readings,
         rate: RequestRate,
         viewing: Viewing,
         results: Path,
@@ -78,6 +81,7 @@ class SessionsService:
         self._desk = desk
         self._answering = answering
         self._rooms = rooms
+        self._readings = readings
         self._rate = rate
         self._viewing = viewing
         self._results = results
@@ -109,6 +113,12 @@ class SessionsService:
         assert isinstance(found.verdict, No)
         told = Metadata(messages=timed_at(found.verdict.messages, found.now))
         return await repeating.refuse(ExecutionSession(meta=told, phase=SessionPhase.FAILED))
+
+    async def show(
+        self, uuid: UUID, caller: Caller | None, format_: Format, knows: Knows = knows_nothing
+    ) -> Shown:
+        """What `read` gives as it is sent, with bounds that may be a moment old."""
+        return await self._readings.show(uuid, caller, format_, knows)
 
     async def read(self, uuid: UUID, caller: Caller | None) -> View:
         seen = await self._database.look(lambda glance: sessions.see(glance, uuid))

@@ -5,6 +5,7 @@ Nothing here changes anything: expiry is a fact of time, and every reader derive
 
 import math
 from datetime import datetime
+from enum import StrEnum
 from hashlib import blake2s
 from typing import Final, NamedTuple, TypeVar, assert_never
 
@@ -42,6 +43,15 @@ class Viewing(NamedTuple):
     public: bool
 
 
+class Audience(StrEnum):
+    """Who a view is for: all of one audience see the same."""
+
+    OWNER = "owner"
+    """The owner, and whoever administers the broker."""
+
+    PUBLIC = "public"
+
+
 class View(msgspec.Struct, frozen=True):
     """A session as its reader sees it, and the entity tag of that view.
 
@@ -55,12 +65,24 @@ class View(msgspec.Struct, frozen=True):
     etag: str
 
 
+class OffersView(NamedTuple):
+    """An answer as its reader sees it. Its tag changes with those of its offers."""
+
+    offers: OfferSetResponse
+    etag: str
+
+
 def view_session(
     stored: StoredSession, reader: Caller | None, now: datetime, base_url: str
 ) -> View:
-    """A session for this reader. What could let somebody in is for the owner alone."""
+    """A session for this reader."""
+    return view_for(stored, audience(stored.identity, reader), now, base_url)
+
+
+def view_for(stored: StoredSession, reader: Audience, now: datetime, base_url: str) -> View:
+    """A session for those readers. What could let somebody in is for the owner alone."""
     phase = phase_now(stored, now)
-    owns = may_see_all(stored.identity, reader)
+    owns = reader is Audience.OWNER
     document = changing.amended(stored.document, stored.terms)
     if stored.accepted is not None or document is not stored.document:
         document = reschedule(document, stored.terms, stored.plan())
@@ -80,7 +102,7 @@ def view_session(
         connectors=tuple(stored.connectors) if owns else (),
     )
     progress = sum(c.progress.done for c in stored.components.values() if c.progress)
-    rest = f"{stored.events + derived}-{progress}-{'owner' if owns else 'public'}"
+    rest = f"{stored.events + derived}-{progress}-{reader}"
     return View(session, f"{_basis(stored, phase)}.{rest}")
 
 
@@ -96,6 +118,19 @@ def view_offerset(
     now: datetime,
     base_url: str,
 ) -> OfferSetResponse:
+    """An answer for this reader, with its offers as they are now."""
+    sees = audience(stored.identity, reader)
+    return view_offers_for(stored, offers, sees, now, base_url).offers
+
+
+def view_offers_for(
+    stored: StoredOfferSet,
+    offers: list[StoredSession],
+    reader: Audience,
+    now: datetime,
+    base_url: str,
+) -> OffersView:
+    """An answer for those readers, with its offers as they are now."""
     meta = msgspec.structs.replace(
         stored.document.meta or Metadata(),
         uuid=str(stored.uuid),
@@ -103,11 +138,11 @@ def view_offerset(
         created=stored.created,
         modified=stored.created,
     )
-    return msgspec.structs.replace(
-        stored.document,
-        meta=meta,
-        offers=tuple(view_session(offer, reader, now, base_url).session for offer in offers),
+    views = [view_for(offer, reader, now, base_url) for offer in offers]
+    shown = msgspec.structs.replace(
+        stored.document, meta=meta, offers=tuple(view.session for view in views)
     )
+    return OffersView(shown, _digest([view.etag for view in views]))
 
 
 def phase_now(stored: StoredSession, now: datetime) -> SessionPhase:
@@ -120,6 +155,11 @@ def phase_now(stored: StoredSession, now: datetime) -> SessionPhase:
 def may_see_all(identity: int, reader: Caller | None) -> bool:
     """Whether this reader owns what this identity made, or administers the broker."""
     return reader is not None and (reader.key == identity or reader.is_administrator)
+
+
+def audience(identity: int, reader: Caller | None) -> Audience:
+    """To whom this reader belongs of those who look at what this identity made."""
+    return Audience.OWNER if may_see_all(identity, reader) else Audience.PUBLIC
 
 
 def options(stored: StoredSession, now: datetime) -> tuple[Option, ...]:
@@ -190,7 +230,11 @@ def _answers(phase: SessionPhase) -> tuple[Option, ...]:
 
 def _basis(stored: StoredSession, phase: SessionPhase) -> str:
     decided = (phase, stored.terms, stored.name, stored.description)
-    return blake2s(msgspec.msgpack.encode(decided), digest_size=8).hexdigest()
+    return _digest(decided)
+
+
+def _digest(value: object) -> str:
+    return blake2s(msgspec.msgpack.encode(value), digest_size=8).hexdigest()
 
 
 def _metadata(

@@ -10,14 +10,17 @@ from execution_broker.storage import sessions
 from execution_broker.storage.database import Connection, Glance, Row
 from execution_broker.storage.documents import decode, encode
 from execution_broker.storage.records import FORMAT, NewOfferSet, StoredOfferSet, StoredSession
+from execution_broker.storage.sights import Sight, Stamp, Surroundings
 
 
 class Seen(NamedTuple):
-    """An answer with its offers, in the order they were offered, as they were at `now`."""
+    """An answer with its offers, in the order they were offered, as they were at `now`, with the
+    sight of it at that time."""
 
     offerset: StoredOfferSet
     offers: list[StoredSession]
     now: datetime
+    sight: Sight
 
 
 async def add(connection: Connection, new: Sequence[NewOfferSet]) -> list[int]:
@@ -43,11 +46,15 @@ async def add(connection: Connection, new: Sequence[NewOfferSet]) -> list[int]:
 
 async def see(connection: Glance, uuid: UUID) -> Seen | None:
     """An answer by its public name. One statement."""
-    rows = await connection.rows("see_offerset", uuid=uuid)
-    if not rows:
-        return None
-    offers = [sessions.of_row(row) for row in rows if row["id"] is not None]
-    return Seen(_offerset(rows[0]), offers, rows[0]["read_at"])
+    return (await see_all(connection, [uuid])).get(uuid)
+
+
+async def see_all(connection: Glance, uuids: Sequence[UUID]) -> dict[UUID, Seen]:
+    """Those that there are, by their public names. One statement."""
+    found: dict[UUID, list[Row]] = {}
+    for row in await connection.rows("see_offersets", uuids=list(uuids)):
+        found.setdefault(row["answer_uuid"], []).append(row)
+    return {uuid: _seen(rows) for uuid, rows in found.items()}
 
 
 async def lock(connection: Connection, ids: Iterable[int]) -> None:
@@ -61,6 +68,19 @@ async def expired(connection: Connection, now: datetime, limit: int) -> list[int
     """Answers whose time is over and whose offers still say OFFERED."""
     rows = await connection.rows("expired_offersets", now=now, limit=limit)
     return [int(row["offerset_id"]) for row in rows]
+
+
+def _seen(rows: list[Row]) -> Seen:
+    """From the rows of one answer: one for each offer, or one without any."""
+    first, offers = rows[0], [row for row in rows if row["id"] is not None]
+    reports = [row["reported_at"] for row in offers if row["reported_at"] is not None]
+    sight = Sight(
+        first["answer_identity_id"],
+        Stamp(len(offers), sum(row["revision"] for row in offers)),
+        Surroundings(sum(row["version"] for row in offers), max(reports, default=None)),
+        first["read_at"],
+    )
+    return Seen(_offerset(first), [sessions.of_row(row) for row in offers], sight.now, sight)
 
 
 def _offerset(row: Row) -> StoredOfferSet:

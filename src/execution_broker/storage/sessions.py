@@ -10,7 +10,7 @@ from execution_broker.domain.offer import Terms
 from execution_broker.models.execution import Connector, ExecutionSession
 from execution_broker.models.message import Message
 from execution_broker.models.phases import SessionPhase
-from execution_broker.storage import events
+from execution_broker.storage import events, sights
 from execution_broker.storage.database import Connection, Glance, Row
 from execution_broker.storage.documents import decode, encode
 from execution_broker.storage.records import (
@@ -21,13 +21,15 @@ from execution_broker.storage.records import (
     StoredComponent,
     StoredSession,
 )
+from execution_broker.storage.sights import Sight
 
 
 class Seen(NamedTuple):
-    """A session as it was at `now`."""
+    """A session as it was at `now`, with the sight of it at that time."""
 
     session: StoredSession
     now: datetime
+    sight: Sight
 
 
 async def add(connection: Connection, new: Sequence[StoredSession]) -> None:
@@ -71,8 +73,16 @@ async def add(connection: Connection, new: Sequence[StoredSession]) -> None:
 
 async def see(connection: Glance, uuid: UUID) -> Seen | None:
     """A session by its public name. One statement."""
-    row = await connection.row("session_by_uuid", uuid=uuid)
-    return None if row is None else Seen(of_row(row), row["read_at"])
+    return (await see_all(connection, [uuid])).get(uuid)
+
+
+async def see_all(connection: Glance, uuids: Sequence[UUID]) -> dict[UUID, Seen]:
+    """Those that there are, by their public names. One statement."""
+    rows = await connection.rows("sessions_by_uuid", uuids=list(uuids))
+    return {
+        row["uuid"]: Seen(of_row(row), row["read_at"], sights.of_row(row, sessions=1))
+        for row in rows
+    }
 
 
 async def by_uuid(connection: Glance, uuid: UUID) -> StoredSession | None:

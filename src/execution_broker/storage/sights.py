@@ -37,16 +37,16 @@ class Sight(NamedTuple):
 async def of_sessions(connection: Glance, uuids: Sequence[UUID]) -> Mapping[UUID, Sight]:
     """Those that there are, by their public names. One statement."""
     rows = await connection.rows("sights_of_sessions", uuids=list(uuids))
-    return {row["uuid"]: _sight(row, 1) for row in rows}
+    return {row["uuid"]: of_row(row, 1) for row in rows}
 
 
 async def of_offersets(connection: Glance, uuids: Sequence[UUID]) -> Mapping[UUID, Sight]:
     """Those that there are, by their public names. One statement."""
     rows = await connection.rows("sights_of_offersets", uuids=list(uuids))
-    return {row["uuid"]: _sight(row, row["offers"]) for row in rows}
+    return {row["uuid"]: of_row(row, row["offers"]) for row in rows}
 
 
-def _sight(row: Row, sessions: int) -> Sight:
-    """From a row with what such a statement selects."""
+def of_row(row: Row, sessions: int) -> Sight:
+    """From a row that has what such a statement selects."""
     surroundings = Surroundings(row["version"], row["reported_at"])
     return Sight(row["identity_id"], Stamp(sessions, row["revision"]), surroundings, row["read_at"])

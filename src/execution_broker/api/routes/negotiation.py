@@ -5,7 +5,16 @@ from typing import Final
 
 from execution_broker.api import handlers
 from execution_broker.api.identity import Access
-from execution_broker.api.routes.base import IDEMPOTENCY_KEY, LOCATION, TOO_MANY, Answer, Route
+from execution_broker.api.routes.base import (
+    ETAG,
+    IDEMPOTENCY_KEY,
+    IF_NONE_MATCH,
+    LOCATION,
+    TOO_MANY,
+    UNCHANGED,
+    Answer,
+    Route,
+)
 from execution_broker.api.routes.links import OFFERS, SESSION
 from execution_broker.models.execution import (
     ExecutionRequest,
@@ -49,8 +58,10 @@ NEGOTIATION: Final = (
         access=Access.PUBLIC_READING,
         operation_id="OfferSetSelect",
         summary="Read an offer set.",
+        parameters=(IF_NONE_MATCH,),
         answers={
-            HTTPStatus.OK: Answer("The offer set.", OfferSetResponse, links=OFFERS),
+            HTTPStatus.OK: Answer("The offer set.", OfferSetResponse, ETAG, OFFERS),
+            HTTPStatus.NOT_MODIFIED: UNCHANGED,
             HTTPStatus.NOT_FOUND: Answer("There is no such offer set.", Problem),
         },
     ),

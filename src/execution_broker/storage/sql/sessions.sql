@@ -3,7 +3,7 @@ INSERT INTO offerset (uuid, identity_id, result, format, document, plans, create
 VALUES (:uuid, :identity, :result, :format, :document, :plans, :now, :expires)
 RETURNING id;
 
--- see_offerset: An answer by its public name with its offers; one row without a session if it has none.
+-- see_offersets: Some answers by their public names with their offers; one row without a session for one that has none.
 SELECT o.id AS answer_id, o.uuid AS answer_uuid, o.identity_id AS answer_identity_id,
        o.document AS answer_document, o.created_at AS answer_created_at,
        o.expires_at AS answer_expires_at,
@@ -12,7 +12,7 @@ FROM offerset AS o
 JOIN identity AS i ON i.id = o.identity_id
 LEFT JOIN session AS s ON s.offerset_id = o.id
 LEFT JOIN platform AS p ON p.id = s.platform_id
-WHERE o.uuid = :uuid ORDER BY s.id;
+WHERE o.uuid {among:uuids} ORDER BY s.id;
 
 -- add_session: Store an offer, or a session that was accepted at once.
 INSERT INTO session (
@@ -40,19 +40,19 @@ SELECT id, offerset_id, identity_id, phase FROM session WHERE uuid = :uuid;
        s.document, s.terms, s.name, s.description, s.facts, s.connectors, s.messages, s.created_at,
        s.modified_at, s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at,
        s.released_at, s.is_promise_broken, i.username AS owner, o.plans, p.capability,
-       {clock} AS read_at,
+       s.revision, p.version, p.reported_at, {clock} AS read_at,
        (SELECT coalesce({json_list}({json_object}(
             'id', c.id, 'key', c.key, 'uuid', c.uuid, 'phase', c.phase, 'handle', c.handle,
             'progress', {json}(c.progress), 'messages', {json}(c.messages)
         )), '[]') FROM component AS c WHERE c.session_id = s.id) AS components
 
--- session_by_uuid: A session by its public name.
+-- sessions_by_uuid: Some sessions by their public names.
 SELECT {part:stored_session}
 FROM session AS s
 JOIN identity AS i ON i.id = s.identity_id
 JOIN offerset AS o ON o.id = s.offerset_id
 JOIN platform AS p ON p.id = s.platform_id
-WHERE s.uuid = :uuid;
+WHERE s.uuid {among:uuids};
 
 -- sessions_of_offersets: All offers of some answers, in the order they were offered.
 SELECT {part:stored_session}
