@@ -49,11 +49,20 @@ class Gathering(Generic[K, V]):
     def _end(
         self, taken: dict[K, list[asyncio.Future[V | None]]], done: asyncio.Task[None]
     ) -> None:
-        error = None if done.cancelled() else done.exception()
-        for future in (one for futures in taken.values() for one in futures if not one.done()):
-            if error is None:
+        """Pass on what the read has raised. It is cancelled only with the whole loop."""
+        if done.cancelled():
+            for future in _all(taken) + _all(self._waiting):
                 future.cancel()
-            else:
-                future.set_exception(error)
+            self._waiting.clear()
+            return
+        error = done.exception()
+        if error is not None:
+            for future in _all(taken):
+                if not future.done():
+                    future.set_exception(error)
         if self._waiting:
             self._begin()
+
+
+def _all(waiting: Mapping[K, list[asyncio.Future[V | None]]]) -> list[asyncio.Future[V | None]]:
+    return [future for futures in waiting.values() for future in futures]
