@@ -174,7 +174,7 @@ def _steps(plan: Sequence[tuple[str, Sequence[str]]], now: datetime) -> list[New
             kind=KIND,
             key=key,
             component=None,
-            phase=StepPhase.WAITING if needs else StepPhase.READY,
+            phase=StepPhase.DORMANT if needs else StepPhase.READY,
             due=now,
             needs=tuple(needs),
         )

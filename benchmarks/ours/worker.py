@@ -38,7 +38,7 @@ async def prepare(
     return drain
 
 
-_LEFT = "SELECT EXISTS (SELECT 1 FROM step WHERE phase IN ('WAITING', 'READY', 'RUNNING'))"
+_LEFT = "SELECT EXISTS (SELECT 1 FROM step WHERE phase IN ('DORMANT', 'READY', 'RUNNING'))"
 
 if __name__ == "__main__":
     program(prepare)

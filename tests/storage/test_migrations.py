@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from alembic import command
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from execution_broker.domain.waking import Needs
 from execution_broker.storage import migrate
+from execution_broker.storage.tables import step
 from tests.harness.postgres import PostgresServer
 
 
@@ -104,3 +107,64 @@ def _leases(connection: Connection) -> list[Any]:
 def _free(connection: Connection) -> list[Any]:
     found = connection.execute(text("SELECT key, free_at IS NOT NULL FROM step ORDER BY key"))
     return [(row[0], bool(row[1])) for row in found]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_what_steps_wait_for_is_the_same_as_edges_and_with_them(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    async with _engine(kind, tmp_path, request) as run:
+        await run(_to_head)
+        await run(lambda connection: command.downgrade(migrate.alembic_config(connection), "0009"))
+        await run(_add_a_session)
+        edges = await run(_edges)
+        await run(_to_head)
+        assert await run(_needs) == [
+            ("begin", "COMPLETED", Needs()),
+            ("finish", "DORMANT", Needs(after=("begin", "start"))),
+            ("start", "DORMANT", Needs(needs=("begin",))),
+        ]
+        await run(lambda connection: command.downgrade(migrate.alembic_config(connection), "0009"))
+        assert await run(_edges) == edges
+
+
+def _add_a_session(connection: Connection) -> None:
+    now = "5" if connection.dialect.name == "sqlite" else "now()"
+    uuid = "00000000-0000-0000-0000-00000000000"
+    for statement in (
+        "INSERT INTO identity (id, uuid, username, role, created_at)"
+        f" VALUES (1, '{uuid}1', 'a', 'user', {now})",
+        "INSERT INTO platform (id, name, capacity) VALUES (1, 'p', '{}')",
+        "INSERT INTO offerset (id, uuid, identity_id, result, format, document, plans, created_at)"
+        f" VALUES (1, '{uuid}1', 1, 'YES', 1, '{{}}', '{{}}', {now})",
+        "INSERT INTO session (id, uuid, offerset_id, identity_id, platform_id, phase, format,"
+        " document, terms, created_at, modified_at, expires_at)"
+        f" VALUES (1, '{uuid}1', 1, 1, 1, 'PREPARING', 1, '{{}}', '{{}}', {now}, {now}, {now})",
+    ):
+        connection.exec_driver_sql(statement)
+    steps = [("begin", "COMPLETED"), ("start", "WAITING"), ("finish", "WAITING")]
+    for number, (key, phase) in enumerate(steps, 1):
+        connection.exec_driver_sql(
+            "INSERT INTO step (id, uuid, session_id, platform_id, kind, key, phase, due_at,"
+            f" free_at, created_at) VALUES ({number}, '{uuid}{number}', 1, 1, 'k', '{key}',"
+            f" '{phase}', {now}, {now}, {now})"
+        )
+    for edge in ("2, 1, 0", "3, 1, 1", "3, 2, 1"):
+        connection.exec_driver_sql(f"INSERT INTO edge VALUES ({edge})")
+
+
+def _edges(connection: Connection) -> list[Any]:
+    return list(connection.execute(text("SELECT * FROM edge ORDER BY step_id, needs_id")))
+
+
+def _needs(connection: Connection) -> list[Any]:
+    """None of a step says that it needs nothing."""
+    found = connection.execute(select(step.c.key, step.c.phase, step.c.needs).order_by(step.c.key))
+    return [
+        (key, phase, Needs() if needs is None else msgspec.convert(_plain(needs), Needs))
+        for key, phase, needs in found
+    ]
+
+
+def _plain(needs: Any) -> Any:
+    return msgspec.json.decode(needs) if isinstance(needs, str) else needs

@@ -137,7 +137,7 @@ async def test_a_dependant_wakes_when_all_it_waits_for_has_ended_as_it_must(
         rows,
         step(rows, "one"),
         step(rows, "two"),
-        step(rows, "last", phase=StepPhase.WAITING, **edges),
+        step(rows, "last", phase=StepPhase.DORMANT, **edges),
     )
     one, two = await claim(database, uuid4())
     await end(database, one)
@@ -155,7 +155,7 @@ async def test_dormant_steps_sleep_until_they_are_woken_and_what_nobody_holds_is
         database,
         rows,
         step(rows, "held"),
-        step(rows, "asleep", phase=StepPhase.DORMANT),
+        step(rows, "asleep", phase=StepPhase.DORMANT, needs=("held",)),
         step(rows, "release", after=("held", "asleep"), **release),
     )
     (held,) = await claim(database, uuid4())
@@ -163,7 +163,7 @@ async def test_dormant_steps_sleep_until_they_are_woken_and_what_nobody_holds_is
     async def stop(connection: Connection) -> None:
         now = await connection.clock()
         await steps.cancel_unclaimed(connection, rows.session.id, now)
-        await steps.wake_dormant(connection, rows.session.id, [StepKind.RELEASE_COMPUTE])
+        await steps.wake(connection, [rows.session.id])
 
     await database.write(stop)
     assert await claim(database, uuid4()) == []

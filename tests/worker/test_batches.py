@@ -108,7 +108,7 @@ async def _add(made: Broker, session: int, keys: Sequence[str], then: str | None
         ]
         if then:
             new.append(
-                NewStep(uuid4(), StepKind.END, then, None, StepPhase.WAITING, now, tuple(keys))
+                NewStep(uuid4(), StepKind.END, then, None, StepPhase.DORMANT, now, tuple(keys))
             )
         (platform,) = made.work.platforms
         await steps.add(connection, session, platform, new, now)

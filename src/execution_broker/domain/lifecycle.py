@@ -11,7 +11,7 @@ P = TypeVar("P", bound=StrEnum)
 
 
 class StepPhase(StrEnum):
-    """DORMANT until preparation is due, WAITING for a dependency or callback, READY once due."""
+    """DORMANT until what it needs has ended, WAITING for a callback, READY to be claimed."""
 
     DORMANT = "DORMANT"
     WAITING = "WAITING"

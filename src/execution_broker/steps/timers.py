@@ -6,12 +6,11 @@ from typing import Final
 from execution_broker.domain import messages
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.iso8601 import write_instant
-from execution_broker.domain.plan import PREPARES, StepKind
+from execution_broker.domain.plan import StepKind
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.steps.base import Applied, Cancelled, Completed, PutBack
 from execution_broker.steps.orders import session_of
 from execution_broker.steps.prepare import fail_session
-from execution_broker.storage import steps
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import LeasedStep
 from execution_broker.transitions.ending import come_to_end
@@ -62,8 +61,6 @@ class Begin(Timer):
         enter(session, SessionPhase.PREPARING, now)
         enter_live_components(session, ComponentPhase.WAITING, now)
         connection.save(session, now)
-        working = PREPARES | {StepKind.START, StepKind.WATCH, StepKind.END}
-        await steps.wake_dormant(connection, step.session or 0, working)
         return Completed()
 
 

@@ -10,14 +10,14 @@ from uuid import UUID
 from execution_broker.domain.capability import Capability
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.plan import StepKind
 from execution_broker.models.execution import Connector, ExecutionSession
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
-from execution_broker.storage import bookings, events, sessions
+from execution_broker.storage import bookings, events, sessions, steps
 from execution_broker.storage.database import Connection, Row
 from execution_broker.storage.documents import decode, decode_optional
 from execution_broker.storage.records import NewEvent, Progress, StoredComponent, StoredSession
+from execution_broker.storage.steps import Woken
 
 _KEPT: Final = 1000
 _OF_STEPS: Final = ("put_back", "end_step")
@@ -26,7 +26,7 @@ _GATHERED: Final = frozenset((*_OF_STEPS, *_OF_THINGS))
 """Statements whose rows nothing else of the same transaction reads: written together."""
 _NOTHING: Final = "null"
 """The result of a step that has none."""
-_WAKING: Final = ("lock_waiting", "wake_ready")
+_WAKING: Final = "sleeping_steps"
 
 
 class Frame(NamedTuple):
@@ -63,15 +63,6 @@ class Frames:
         while len(self._frames) > _KEPT:
             self._frames.popitem(last=False)
         return {key: one for key, one in found.items() if one is not None}
-
-
-class Woken(NamedTuple):
-    """A step that has just become READY."""
-
-    id: int
-    session: int
-    kind: StepKind
-    free: datetime
 
 
 class Batch:
@@ -134,7 +125,8 @@ class Batch:
         self._ending.append((platform, session, component))
 
     async def advance(self, now: datetime) -> list[Woken]:
-        """Write which steps have ended or are put back; those that have become READY by it."""
+        """Write which steps have ended or are put back; those that wait for nothing any more by
+        it, which are still to be made READY, or leased."""
         for statement in _OF_STEPS:
             await self._connection.many(statement, self._gathered.pop(statement, []))
         for phase, ids in self._ended.items():
@@ -143,14 +135,13 @@ class Batch:
         if not self._waking:
             return []
         waking, self._waking = sorted(self._waking), set()
-        return [
-            Woken(row["id"], row["session_id"], StepKind(row["kind"]), row["free_at"])
-            for row in await self._connection.rows("wake_ready", sessions=waking)
-        ]
+        return await steps.woken_of(self._connection, waking)
 
     async def flush(self, now: datetime) -> list[Woken]:
         """Write all that was gathered; the steps that have become READY by it."""
         woken = await self.advance(now)
+        if woken:
+            await steps.make_ready(self._connection, woken)
         await self._save(now)
         for statement in _OF_THINGS:
             await self._connection.many(statement, self._gathered.pop(statement, []))
@@ -158,7 +149,7 @@ class Batch:
         return woken
 
     async def rows(self, statement: str, /, **values: Any) -> list[Row]:
-        if statement in _WAKING:
+        if statement == _WAKING:
             self._waking.update(values["sessions"])
             return []
         return await self._connection.rows(statement, **values)

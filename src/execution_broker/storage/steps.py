@@ -1,13 +1,16 @@
 """The queue: steps, what they wait for, and who has leased them (S1-S7)."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from execution_broker.domain.lifecycle import StepPhase, move_step
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import RELEASES, TIMERS, StepKind
+from execution_broker.domain.waking import Needs, Sleeper, awake
 from execution_broker.storage.database import Connection, Row
 from execution_broker.storage.documents import decode, encode
 from execution_broker.storage.records import LeasedStep
@@ -24,6 +27,15 @@ class NewStep(NamedTuple):
     due: datetime
     needs: Sequence[str] = ()
     after: Sequence[str] = ()
+
+
+class Woken(NamedTuple):
+    """A step that waits for nothing any more."""
+
+    id: int
+    session: int
+    kind: StepKind
+    free: datetime
 
 
 class Lease(NamedTuple):
@@ -47,7 +59,7 @@ class Ended(NamedTuple):
 async def add(
     connection: Connection, session: int, platform: int, new: Sequence[NewStep], now: datetime
 ) -> None:
-    """Store the steps of one session with their edges."""
+    """Store the steps of one session."""
     await add_all(connection, [(session, platform, new)], now)
 
 
@@ -56,8 +68,8 @@ async def add_all(
     plans: Sequence[tuple[int, int, Sequence[NewStep]]],
     now: datetime,
 ) -> None:
-    """Store the steps of many sessions, each with its platform, and their edges."""
-    rows = await connection.each(
+    """Store the steps of many sessions, each with its platform."""
+    await connection.many(
         "add_step",
         [
             {
@@ -68,25 +80,12 @@ async def add_all(
                 "key": step.key,
                 "component": step.component,
                 "phase": step.phase,
+                "needs": encode(Needs(tuple(step.needs), tuple(step.after))),
                 "due": step.due,
                 "now": now,
             }
             for session, platform, new in plans
             for step in new
-        ],
-    )
-    steps = [(session, step) for session, _, new in plans for step in new]
-    ids = {(session, step.key): row["id"] for (session, step), row in zip(steps, rows, strict=True)}
-    await connection.many(
-        "add_edge",
-        [
-            {
-                "step": ids[session, step.key],
-                "needs": ids[session, key],
-                "is_any_end": int(key in step.after),
-            }
-            for session, step in steps
-            for key in (*step.needs, *step.after)
         ],
     )
     connection.ring()
@@ -167,7 +166,7 @@ async def held_among(
 async def claim_woken(
     connection: Connection, processor: UUID, ids: Collection[int], until: datetime
 ) -> list[LeasedStep]:
-    """Lease steps of locked sessions that have just become READY."""
+    """Lease steps of locked sessions that have woken: they need not become READY first."""
     rows = await connection.rows("claim_woken", processor=processor, ids=sorted(ids), until=until)
     return [_step(row) for row in rows]
 
@@ -179,12 +178,13 @@ async def end(
     result: object,
     now: datetime,
 ) -> None:
-    """Give a running step its end phase and make READY what waited only for it (S7)."""
+    """Give a running step its end phase and wake what waited only for it (S7). Who calls it holds
+    the lock of its session."""
     phase = move_step(StepPhase.RUNNING, phase)
     await connection.execute("end_step", id=step.id, phase=phase, result=encode(result), now=now)
     connection.measure(Measure.STEPS_ENDED, step.kind.word, phase)
     if step.session is not None:
-        await _wake(connection, [step.session])
+        await wake(connection, [step.session])
 
 
 async def put_back(
@@ -219,10 +219,31 @@ async def poke(connection: Connection) -> int:
     return number
 
 
-async def wake_dormant(connection: Connection, session: int, kinds: Collection[StepKind]) -> None:
-    """Let dormant steps wait for their turn, and make READY those that wait for nothing."""
-    await connection.execute("wake_dormant", session=session, kinds=list(kinds))
-    await _wake(connection, [session])
+async def wake(connection: Connection, sessions: Sequence[int]) -> None:
+    """Make READY what waits for nothing any more, in sessions whose locks are held (S7)."""
+    woken = await woken_of(connection, sessions)
+    if woken:
+        await make_ready(connection, woken)
+        connection.ring()
+
+
+async def woken_of(connection: Connection, sessions: Sequence[int]) -> list[Woken]:
+    """The steps of these sessions, whose locks are held, that wait for nothing any more."""
+    rows = await connection.rows("sleeping_steps", sessions=sessions)
+    known = {row["id"]: row for row in rows}
+    steps: dict[int, list[Sleeper]] = defaultdict(list)
+    for row in rows:
+        sleeper = Sleeper(row["id"], row["key"], StepPhase(row["phase"]), _needs(row["needs"]))
+        steps[row["session_id"]].append(sleeper)
+    return [
+        Woken(step.id, session, StepKind(known[step.id]["kind"]), known[step.id]["free_at"])
+        for session, found in steps.items()
+        for step in awake(found)
+    ]
+
+
+async def make_ready(connection: Connection, woken: Sequence[Woken]) -> None:
+    await connection.execute("wake_steps", ids=sorted(step.id for step in woken))
 
 
 async def set_due(connection: Connection, session: int, kind: StepKind, due: datetime) -> None:
@@ -248,10 +269,10 @@ async def revive(connection: Connection, key: str, now: datetime) -> None:
     connection.ring()
 
 
-async def _wake(connection: Connection, sessions: Sequence[int]) -> None:
-    await connection.rows("lock_waiting", sessions=sessions)
-    if await connection.rows("wake_ready", sessions=sessions):
-        connection.ring()
+@lru_cache(maxsize=1024)
+def _needs(text: str | None) -> Needs:
+    """Plans of the same shape, as most are, say it in the same words."""
+    return Needs() if text is None else decode(text, Needs)
 
 
 def _step(row: Row) -> LeasedStep:

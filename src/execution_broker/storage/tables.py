@@ -213,19 +213,22 @@ booking = Table(
 
 _CLAIMABLE = text("phase IN ('READY', 'RUNNING')")
 """`free_at` of a step: when it is due, or while it is RUNNING, when its lease lapses."""
+_PLANNED = text("session_id IS NOT NULL")
+_UNIQUE = text("unique_key IS NOT NULL")
 
 step = Table(
     "step",
     metadata,
     _key(),
-    Column("uuid", UUID, nullable=False, unique=True),
+    Column("uuid", UUID, nullable=False),
     _of("session", nullable=True),
     _of("platform", nullable=True),
     Column("kind", Text, nullable=False),
     Column("key", Text, nullable=False),
-    Column("unique_key", Text, unique=True),
+    Column("unique_key", Text),
     Column("component", Text),
     Column("phase", Text, nullable=False),
+    Column("needs", DOCUMENT),
     _instant("due", nullable=False),
     Column("processor_uuid", UUID),
     _instant("free"),
@@ -238,17 +241,11 @@ step = Table(
     _instant("created", nullable=False),
     _instant("ended"),
     Index(None, "free_at", postgresql_where=_CLAIMABLE, sqlite_where=_CLAIMABLE),
-    Index(None, "session_id"),
+    Index(None, "session_id", "key", unique=True, postgresql_where=_PLANNED, sqlite_where=_PLANNED),
+    Index(None, "unique_key", unique=True, postgresql_where=_UNIQUE, sqlite_where=_UNIQUE),
 )
-
-edge = Table(
-    "edge",
-    metadata,
-    Column("step_id", KEY, ForeignKey("step.id", ondelete="CASCADE"), primary_key=True),
-    Column("needs_id", KEY, ForeignKey("step.id", ondelete="CASCADE"), primary_key=True),
-    Column("is_any_end", Integer, nullable=False),
-    Index(None, "needs_id"),
-)
+"""Every version of a row is entered in each index that it belongs to, and a step has many
+versions: no more indexes than these, and each of what it finds only."""
 
 receipt = Table(
     "receipt",

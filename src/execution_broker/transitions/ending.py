@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Literal
 
 from execution_broker.domain.lifecycle import COMPONENT_ENDS, SESSION_ENDS
-from execution_broker.domain.plan import RELEASES
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.storage import steps
@@ -73,4 +72,4 @@ async def _stop(
     if session.ended is None:
         session.ended = now
         await steps.cancel_unclaimed(connection, session.id, now)
-        await steps.wake_dormant(connection, session.id, RELEASES)
+        await steps.wake(connection, [session.id])

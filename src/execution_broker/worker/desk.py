@@ -18,9 +18,10 @@ from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.plan import StepKind
 from execution_broker.storage import steps
-from execution_broker.storage.batch import Batch, Frames, Woken
+from execution_broker.storage.batch import Batch, Frames
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import LeasedStep
+from execution_broker.storage.steps import Woken
 
 _log = structlog.get_logger()
 
@@ -33,7 +34,7 @@ Write = Callable[[Batch, datetime], Awaitable[Any]]
 
 class Onward(NamedTuple):
     """What a processor goes on with where a step of a session has ended: another one of these
-    kinds that has become READY by it. It is leased, and `load` called, in the same
+    kinds that has woken by it. It is leased, and `load` called, in the same
     transaction."""
 
     kinds: Collection[StepKind]
@@ -176,27 +177,46 @@ async def _together(
             ):
                 results[number] = Written(await one.write(batch, now))
     woken = await batch.advance(now)
-    going = await _go_on(batch, {number: errands[number] for number in results}, woken, now)
-    woken_later = await batch.flush(now)
-    if len(woken) + len(woken_later) > len(going):
+    chosen = _choose({number: errands[number] for number in results}, woken, now)
+    left = [one for one in woken if one.id not in chosen]
+    if left:
+        await steps.make_ready(batch, left)
+    going = await _go_on(batch, errands, chosen, now)
+    left += await batch.flush(now)
+    if left:
         batch.ring()
     for number, (step, loaded) in going.items():
         results[number] = results[number]._replace(next=step, loaded=loaded)
     return [results.get(number) for number in range(len(errands))]
 
 
-async def _go_on(
-    batch: Batch, errands: Mapping[int, Errand], woken: Sequence[Woken], now: datetime
-) -> dict[int, tuple[LeasedStep, Any]]:
-    """Each place that has become free takes one of the steps of its session."""
+def _choose(errands: Mapping[int, Errand], woken: Sequence[Woken], now: datetime) -> dict[int, int]:
+    """Which of the steps each place goes on with that has become free: one of its own session, if
+    there is one, so that what has begun comes to its end first."""
     left = [one for one in woken if one.free <= now]
     chosen: dict[int, int] = {}
-    for number, errand in errands.items():
-        for one in left:
-            if errand.onward and one.session == errand.step.session and errand.onward.takes(one):
+    free = {number: errand for number, errand in errands.items() if errand.onward is not None}
+    for is_of in (_is_of_its_session, _is_of_any_session):
+        for number, errand in list(free.items()):
+            one = next((one for one in left if is_of(errand, one)), None)
+            if one is not None:
                 chosen[one.id] = number
                 left.remove(one)
-                break
+                del free[number]
+    return chosen
+
+
+def _is_of_its_session(errand: Errand, woken: Woken) -> bool:
+    return woken.session == errand.step.session and _is_of_any_session(errand, woken)
+
+
+def _is_of_any_session(errand: Errand, woken: Woken) -> bool:
+    return errand.onward is not None and errand.onward.takes(woken)
+
+
+async def _go_on(
+    batch: Batch, errands: Sequence[Errand], chosen: Mapping[int, int], now: datetime
+) -> dict[int, tuple[LeasedStep, Any]]:
     going: dict[int, tuple[LeasedStep, Any]] = {}
     for processor in {errands[number].processor for number in chosen.values()}:
         mine = {id_: n for id_, n in chosen.items() if errands[n].processor == processor}

@@ -1,18 +1,15 @@
 -- add_step: Store a step.
 INSERT INTO step (
-    uuid, session_id, platform_id, kind, key, component, phase, due_at, free_at, created_at
+    uuid, session_id, platform_id, kind, key, component, phase, needs, due_at, free_at, created_at
 ) VALUES (
-    :uuid, :session, :platform, :kind, :key, :component, :phase, :due, :due, :now
-) RETURNING id;
+    :uuid, :session, :platform, :kind, :key, :component, :phase, :needs, :due, :due, :now
+);
 
 -- add_unique_step: Store a step that exists once by its unique key.
 INSERT INTO step (
     uuid, platform_id, kind, key, unique_key, phase, due_at, free_at, payload, created_at
 ) VALUES (:uuid, :platform, :kind, :key, :key, 'READY', :due, :due, :payload, :now)
-ON CONFLICT (unique_key) DO NOTHING;
-
--- add_edge: One step waits for another.
-INSERT INTO edge (step_id, needs_id, is_any_end) VALUES (:step, :needs, :is_any_end);
+ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING;
 
 -- claim_steps: Lease the steps that have been free longest to one processor (S3), not for ever.
 UPDATE step
@@ -51,21 +48,12 @@ WHERE id {among:ids} AND phase = 'RUNNING' ORDER BY id {for_update};
 UPDATE step SET phase = :phase, ended_at = :now, processor_uuid = NULL, free_at = NULL
 WHERE id {among:ids};
 
--- lock_waiting: The waiting steps of some sessions, in id order.
-SELECT id FROM step
-WHERE session_id {among:sessions} AND phase = 'WAITING' ORDER BY id {for_update};
+-- sleeping_steps: All steps of some sessions, by which those know that wait for others (S7).
+SELECT id, session_id, kind, key, phase, needs, free_at FROM step
+WHERE session_id {among:sessions};
 
--- wake_ready: Make READY what waits for nothing any more, in some sessions (S7).
-UPDATE step SET phase = 'READY'
-WHERE session_id {among:sessions} AND phase = 'WAITING' AND NOT EXISTS (
-    SELECT 1 FROM edge JOIN step AS needed ON needed.id = edge.needs_id
-    WHERE edge.step_id = step.id
-      AND NOT (
-          needed.phase = 'COMPLETED'
-          OR (edge.is_any_end = 1 AND needed.phase IN ('FAILED', 'CANCELLED'))
-      )
-)
-RETURNING id, session_id, kind, free_at;
+-- wake_steps: Make READY what waits for nothing any more.
+UPDATE step SET phase = 'READY' WHERE id {among:ids} AND phase = 'DORMANT';
 
 -- poke: Let what is put back, and upkeep, look now; a timer only where it failed and waits to retry.
 UPDATE step SET due_at = :now, free_at = :now
@@ -82,10 +70,6 @@ SET phase = 'READY', due_at = :due, free_at = :due, failures = :failures, delays
     payload = :payload, processor_uuid = NULL,
     lapses = CASE WHEN :failures = 0 THEN 0 ELSE lapses END
 WHERE id = :id;
-
--- wake_dormant: Let the dormant steps of some kinds wait for their turn.
-UPDATE step SET phase = 'WAITING'
-WHERE session_id = :session AND phase = 'DORMANT' AND kind {among:kinds};
 
 -- set_due: When a step of a session is due. One that is leased looks for itself.
 UPDATE step SET due_at = :due, free_at = :due
