@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from structlog.typing import FilteringBoundLogger
 
 from execution_broker.api.app import create_app
+from execution_broker.api.branches import Branches
 from execution_broker.api.identity import Access
 from execution_broker.api.routes import ROUTES, Route
 from execution_broker.config import Http
@@ -62,7 +63,9 @@ def test_every_route_has_a_rule_and_a_unique_name() -> None:
 
 
 def test_the_application_serves_the_table_and_nothing_else(app: Starlette) -> None:
-    assert {getattr(route, "path", None) for route in app.routes} == {r.path for r in ROUTES}
+    (branches,) = app.routes
+    assert isinstance(branches, Branches)
+    assert {route.path for route in branches.routes} == {route.path for route in ROUTES}
 
 
 @_having(*Access)

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from structlog.typing import FilteringBoundLogger
 
 from execution_broker.api import problems, trace
+from execution_broker.api.branches import Branches
 from execution_broker.api.challenges import challenges
 from execution_broker.api.endpoint import paths
 from execution_broker.api.following import Waiting
@@ -101,7 +102,7 @@ def create_app(
     if metrics is not None:
         routes.append(Route(PATH, metrics))
     app = Starlette(
-        routes=routes,
+        routes=[Branches(routes)],
         middleware=[
             Middleware(
                 trace.Trace, log=log, new_request_id=new_request_id, tracer=tracer or NoTracer()

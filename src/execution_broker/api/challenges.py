@@ -1,6 +1,7 @@
 """What a 401 offers, and how an answer says whom it took its reader for."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -34,9 +35,15 @@ def challenges(error: Unauthenticated, discovery_urls: Iterable[str]) -> list[st
 def remember(scope: Scope, caller: Caller | None) -> None:
     """Have the answer to this request name its caller, whatever the answer becomes."""
     if caller is not None:
-        scope[_KEY] = quote(caller.username, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~")
+        scope[_KEY] = _field(caller.username)
 
 
-def of_caller(scope: Scope) -> dict[str, str]:
+def of_caller(scope: Scope) -> list[tuple[bytes, bytes]]:
     """The header that names the caller, if there is one. What is not ASCII is %-encoded."""
-    return {AUTHENTICATED: scope[_KEY]} if _KEY in scope else {}
+    return [scope[_KEY]] if _KEY in scope else []
+
+
+@lru_cache(maxsize=1000)
+def _field(username: str) -> tuple[bytes, bytes]:
+    said = quote(username, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~")
+    return AUTHENTICATED.lower().encode(), said.encode()

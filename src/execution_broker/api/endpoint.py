@@ -20,7 +20,11 @@ from execution_broker.api.needs import Services
 from execution_broker.api.routes import Route
 from execution_broker.config import Http
 
-_VARY: Final = "Accept, Authorization"
+_VARY: Final = (b"vary", b"Accept, Authorization")
+_OF_ANYBODY: Final = ((b"cache-control", b"no-cache"), _VARY)
+_OF_SOMEBODY: Final = ((b"cache-control", b"no-store"), _VARY)
+"""What answers carry to those who are not known, and to those who are."""
+_SAID: Final = frozenset(name for name, _ in _OF_ANYBODY)
 
 
 def paths(
@@ -32,16 +36,24 @@ def paths(
     for route in table:
         by_path.setdefault(route.path, {})[route.method] = route
     return [
-        Path(path, _Endpoint(routes, services, limits, http.public_reading), name=path)
+        Path(path, _endpoint(routes, services, limits, http), name=path)
         for path, routes in by_path.items()
     ]
 
 
+def _endpoint(
+    routes: Mapping[str, Route], services: Services, limits: Limits, http: Http
+) -> "_Endpoint":
+    negotiated = frozenset(method for method, route in routes.items() if route.is_negotiated)
+    return _Endpoint(routes, negotiated, services, limits, http.public_reading)
+
+
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
-    """All methods of one path."""
+    """All methods of one path, and of which of them the client chooses the format."""
 
     routes: Mapping[str, Route]
+    negotiated: frozenset[str]
     services: Services
     limits: Limits
     public_reading: bool
@@ -64,15 +76,15 @@ class _Endpoint:
         return await self._serve(route, request)
 
     async def _serve(self, route: Route, request: Request) -> Response:
-        accept = ", ".join(request.headers.getlist("accept")) if route.is_negotiated else None
-        representation = negotiate(accept or None, route.also)
+        accepted = request.headers.getlist("accept") if route.method in self.negotiated else ()
+        representation = negotiate(", ".join(accepted) or None, route.also)
         caller = await identify(request, self.services.identities)
         challenges.remember(request.scope, caller)
         admit(route.access, caller, public_reading=self.public_reading)
         call = Call(request, self.services, representation, caller, self.limits)
         response = await route.handler(call)
-        response.headers["Cache-Control"] = "no-cache" if caller is None else "no-store"
-        response.headers["Vary"] = _VARY
+        said = [field for field in response.raw_headers if field[0] not in _SAID]
+        response.raw_headers = [*said, *(_OF_ANYBODY if caller is None else _OF_SOMEBODY)]
         return response
 
     def _allowed(self) -> str:

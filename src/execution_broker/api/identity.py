@@ -2,14 +2,17 @@
 
 import base64
 import binascii
+import re
 from enum import Enum, auto
-from typing import assert_never
+from typing import Final, assert_never
 
 from starlette.requests import Request
 
 from execution_broker.api.needs import Identities
 from execution_broker.domain.errors import Forbidden, Unauthenticated
 from execution_broker.domain.identity import Caller
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Access(Enum):
@@ -95,7 +98,7 @@ def _basic(encoded: str) -> tuple[str, str]:
     except (binascii.Error, ValueError):
         raise _malformed() from None
     username, colon, password = text.partition(":")
-    if not colon or any(ord(char) < 32 or ord(char) == 127 for char in text):
+    if not colon or _CONTROL.search(text):
         raise _malformed()
     return username, password
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 from structlog.typing import FilteringBoundLogger
 
 from execution_broker.api.challenges import of_caller
@@ -15,6 +15,7 @@ from execution_broker.domain.spans import Tracer
 
 _SAFE: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _OF_SESSIONS: Final = ("/sessions/{uuid", "/streams/{uuid")
+_NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 _KEY: Final = "execution_broker.request_id"
 
 
@@ -45,23 +46,24 @@ class Trace:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                common = headers(scope) | of_caller(scope)
-                encoded = [(name.lower().encode(), text.encode()) for name, text in common.items()]
-                message["headers"] = [*message.get("headers", ()), *encoded]
+                identified = b"x-request-id", request_id.encode()
+                said = message.get("headers", ())
+                message["headers"] = [*said, identified, _NO_SNIFFING, *of_caller(scope)]
             elif scope["method"] == "HEAD" and "body" in message:
                 message["body"] = b""
             await send(message)
 
-        with (
-            bound_contextvars(request=request_id),
-            self._tracer.request(scope["method"], _traceparent(scope)) as span,
-        ):
-            await self._app(scope, receive, send_on)
-            route = getattr(scope.get("route"), "path", None)
-            span.answered(route, _session(route, scope), status)
-            self._log.debug(
-                LogEvent.REQUEST_ANSWERED, method=scope["method"], route=route, status=status
-            )
+        bound = bind_contextvars(request=request_id)
+        try:
+            with self._tracer.request(scope["method"], _traceparent(scope)) as span:
+                await self._app(scope, receive, send_on)
+                route = getattr(scope.get("route"), "path", None)
+                span.answered(route, _session(route, scope), status)
+                self._log.debug(
+                    LogEvent.REQUEST_ANSWERED, method=scope["method"], route=route, status=status
+                )
+        finally:
+            reset_contextvars(**bound)
 
 
 def headers(scope: Scope) -> dict[str, str]:

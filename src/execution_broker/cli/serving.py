@@ -11,12 +11,14 @@ from uuid import uuid4
 
 import structlog
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from execution_broker import factory
 from execution_broker.api.app import create_app
 from execution_broker.api.following import leave
 from execution_broker.api.metrics import MetricsPage, metrics_app
 from execution_broker.cli import logs
+from execution_broker.cli.joining import Joined
 from execution_broker.cli.listening import is_loopback, listen, url_of
 from execution_broker.cli.memory import give_back_large_blocks
 from execution_broker.config import Settings
@@ -194,8 +196,22 @@ class _Program:
 def _quiet(app: Any, **options: Any) -> uvicorn.Config:
     """How we serve: our own logs, and nothing that tells what runs here."""
     return uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, lifespan="off", **options
+        app,
+        http=_Connection,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        **options,
     )
+
+
+class _Connection(HttpToolsProtocol):
+    """A connection that sends the head of an answer with its body."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        joined: Any = Joined(transport, self.loop)
+        super().connection_made(joined)
 
 
 class _Server(uvicorn.Server):
