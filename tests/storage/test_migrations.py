@@ -37,6 +37,33 @@ def test_steps_of_the_first_version_can_be_claimed_when_they_were_due(tmp_path: 
     assert path.with_name("old.sqlite.before-" + migrate.head()).exists()
 
 
+def test_steps_that_waited_for_preparation_are_left_to_the_plan(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    with create_engine(f"sqlite:///{path}", poolclass=NullPool).begin() as connection:
+        command.upgrade(migrate.alembic_config(connection), "0007")
+    with closing(sqlite3.connect(path)) as old, old:
+        old.executemany(
+            "INSERT INTO session (id, uuid, offerset_id, identity_id, platform_id, phase, format,"
+            " document, terms, created_at, modified_at, expires_at)"
+            " VALUES (?, ?, 1, 1, 1, ?, 1, '{}', '{}', 1, 1, 1)",
+            [(1, "s1", "WAITING"), (2, "s2", "PREPARING")],
+        )
+        old.executemany(
+            "INSERT INTO step (uuid, session_id, kind, key, phase, due_at, created_at)"
+            " VALUES (?, ?, 'k', ?, ?, 5, 1)",
+            [
+                ("u1", 1, "begin", "READY"),
+                ("u2", 1, "start", "DORMANT"),
+                ("u3", 2, "start", "WAITING"),
+                ("u4", 2, "finish", "DORMANT"),
+            ],
+        )
+    migrate.upgrade_sqlite(path)
+    with closing(sqlite3.connect(path)) as new:
+        found = new.execute("SELECT session_id, key FROM step ORDER BY id").fetchall()
+    assert found == [(1, "begin"), (2, "start"), (2, "finish")]
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 async def test_every_upgrade_has_a_way_back(
     tmp_path: Path, kind: str, request: pytest.FixtureRequest

@@ -24,10 +24,11 @@ class Timeline:
         """Book `amount` over [start, end); a negative amount takes a booking back."""
         if start >= end or not amount:
             return
-        self._cut(start)
-        self._cut(end)
-        first, low = self._find(start)
-        last, high = self._find(end)
+        first, low = self._cut(start)
+        blocks = len(self._blocks)
+        last, high = self._cut(end)
+        if len(self._blocks) != blocks:
+            first, low = self._find(start)
         if first == last:
             self._blocks[first].raise_part(low, high, amount)
         else:
@@ -35,8 +36,8 @@ class Timeline:
             for block in self._blocks[first + 1 : last]:
                 block.raised += amount
             self._blocks[last].raise_part(0, high, amount)
-        self._join(end)
-        self._join(start)
+        self._join(last, high)
+        self._join(first, low)
 
     def peak(self, start: int, end: int) -> int:
         """The most that is booked at any instant of [start, end)."""
@@ -93,35 +94,36 @@ class Timeline:
             return -1, 0
         return index, bisect_right(self._blocks[index].instants, instant) - 1
 
-    def _cut(self, instant: int) -> None:
-        """Let a step begin at `instant`, as high as the one it was on."""
+    def _cut(self, instant: int) -> tuple[int, int]:
+        """Let a step begin at `instant`, as high as the one it was on; where that step is."""
         index, place = self._find(instant)
         if index < 0:
-            self._insert(0, 0, instant, None)
-            return
+            return self._insert(0, 0, instant, None)
         block = self._blocks[index]
-        if block.instants[place] != instant:
-            self._insert(index, place + 1, instant, block.used[place])
+        if block.instants[place] == instant:
+            return index, place
+        return self._insert(index, place + 1, instant, block.used[place])
 
-    def _insert(self, index: int, place: int, instant: int, used: int | None) -> None:
+    def _insert(self, index: int, place: int, instant: int, used: int | None) -> tuple[int, int]:
         if not self._blocks:
             self._blocks.append(_Block([instant], [0]))
             self._firsts.append(instant)
-            return
+            return 0, 0
         block = self._blocks[index]
         height = -block.raised if used is None else used
         block.instants.insert(place, instant)
         block.used.insert(place, height)
         block.most = max(block.most, height)
         self._firsts[index] = block.instants[0]
-        if len(block.instants) > 2 * _BLOCK:
-            rest = block.split()
-            self._blocks.insert(index + 1, rest)
-            self._firsts.insert(index + 1, rest.instants[0])
+        if len(block.instants) <= 2 * _BLOCK:
+            return index, place
+        rest = block.split()
+        self._blocks.insert(index + 1, rest)
+        self._firsts.insert(index + 1, rest.instants[0])
+        return self._find(instant)
 
-    def _join(self, instant: int) -> None:
-        """Drop the step at `instant` where it is as high as the one before it."""
-        index, place = self._find(instant)
+    def _join(self, index: int, place: int) -> None:
+        """Drop a step that is as high as the one before it."""
         block = self._blocks[index]
         if place > 0:
             before = block.used[place - 1]

@@ -29,7 +29,7 @@ from execution_broker.models.message import (
     StringOption,
 )
 from execution_broker.models.phases import SessionPhase
-from execution_broker.storage.records import StoredOfferSet, StoredSession
+from execution_broker.storage.records import LockedOffer, StoredOfferSet, StoredSession
 
 L = TypeVar("L", bound=LifecycleComponent)
 
@@ -145,7 +145,7 @@ def view_offers_for(
     return OffersView(shown, _digest([view.etag for view in views]))
 
 
-def phase_now(stored: StoredSession, now: datetime) -> SessionPhase:
+def phase_now(stored: LockedOffer, now: datetime) -> SessionPhase:
     """The phase at this instant: an offer past its expiry is EXPIRED, swept or not."""
     if stored.phase is SessionPhase.OFFERED and now >= stored.expires:
         return SessionPhase.EXPIRED

@@ -15,6 +15,7 @@ from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import LeasedStep
 from execution_broker.transitions.ending import come_to_end
 from execution_broker.transitions.living import enter, enter_live_components
+from execution_broker.transitions.planned import add_rest
 
 _FAR: Final = timedelta(minutes=1)
 
@@ -61,6 +62,7 @@ class Begin(Timer):
         enter(session, SessionPhase.PREPARING, now)
         enter_live_components(session, ComponentPhase.WAITING, now)
         connection.save(session, now)
+        await add_rest(connection, session, now)
         return Completed()
 
 

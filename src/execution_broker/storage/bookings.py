@@ -67,12 +67,15 @@ async def lock_platforms(connection: Connection, ids: Iterable[int]) -> dict[int
 
 
 async def decision_time(connection: Connection, platforms: Iterable[StoredPlatform]) -> datetime:
-    """The time of a decision about locked platforms: now, and later than every one before it.
+    """The time of a decision about platforms: when the last lock was taken, or now where none is,
+    and later than that of every decision before it.
 
     The database's clock may be set back, and the clocks of processes that share a SQLite file may
     differ: what has expired for one decision has expired for every later one (B5).
     """
-    now = await connection.clock()
+    known = list(platforms)
+    locked = [one.locked for one in known if one.locked is not None]
+    now = max(locked) if locked else await connection.clock()
     return max([now, *(one.decided + _TICK for one in platforms if one.decided is not None)])
 
 
@@ -289,6 +292,7 @@ def _platform(row: Row) -> StoredPlatform:
         reported=row.get("reported_at"),
         overcommitted=decode_optional(row.get("overcommitted"), dict[str, int]) or {},
         decided=row.get("decided_at"),
+        locked=row.get("locked_at"),
     )
 
 

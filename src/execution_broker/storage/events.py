@@ -5,7 +5,7 @@ from datetime import datetime
 
 from execution_broker.storage.database import Connection, Row
 from execution_broker.storage.documents import decode, encode
-from execution_broker.storage.records import NewEvent, StoredSession
+from execution_broker.storage.records import LockedOffer, NewEvent
 
 
 async def after(connection: Connection, session: int, number: int) -> list[NewEvent]:
@@ -38,7 +38,7 @@ async def add_all(
         left = [(session, event) for session, event in left if first[session] is not event]
 
 
-async def add_new(connection: Connection, changed: Sequence[StoredSession]) -> None:
+async def add_new(connection: Connection, changed: Sequence[LockedOffer]) -> None:
     """Append what is new in the logs of loaded sessions, whose `events` counts it already."""
     new = [
         (session.id, number, event)

@@ -1,6 +1,6 @@
 """Offer sets: the answers to requests, and the locks of whoever chooses between their offers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -55,13 +55,6 @@ async def see_all(connection: Glance, uuids: Sequence[UUID]) -> dict[UUID, Seen]
     for row in await connection.rows("see_offersets", uuids=list(uuids)):
         found.setdefault(row["answer_uuid"], []).append(row)
     return {uuid: _seen(rows) for uuid, rows in found.items()}
-
-
-async def lock(connection: Connection, ids: Iterable[int]) -> None:
-    """Lock answers and then their offers, each in id order; read them afterwards."""
-    wanted = sorted(ids)
-    await connection.rows("lock_offersets", ids=wanted)
-    await connection.rows("lock_sessions_of", offersets=wanted)
 
 
 async def expired(connection: Connection, now: datetime, limit: int) -> list[int]:

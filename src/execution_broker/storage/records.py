@@ -56,47 +56,55 @@ class NewEvent(msgspec.Struct, frozen=True):
     time: datetime
 
 
-class StoredSession(msgspec.Struct, kw_only=True):
-    """A session: what was offered (`document`, immutable) and its living part.
+class LockedOffer(msgspec.Struct, kw_only=True):
+    """What of an offer changes, and what choosing between the offers of an answer depends on.
 
-    Mutable: transitions change it in memory and `sessions.save` writes it with its new events.
-    `events` is the number of the last stored event. `plans`: those of its offer set, as stored;
-    `capability`: the last report of its platform, likewise.
-    `trace`: the trace context of whoever accepts it, written with that and never read again here.
-    `room`: how much it could have instead (`domain.growing`), where that was found out; it is
-    never written.
-    `name` and `description`: what its owner calls it since, None while that is as it was offered.
+    Mutable: transitions change it in memory, and saving it writes its new events as well.
+    `events` is the number of the last stored event.
     """
 
     id: int
     uuid: UUID
     offerset: int
     identity: int
-    owner: str
     platform: int
-    plans: str
-    capability: str | None
     phase: SessionPhase
     events: int
-    document: ExecutionSession
     terms: Terms
+    messages: list[Message] = []
+    modified: datetime
+    expires: datetime
+    accepted: datetime | None = None
+    ended: datetime | None = None
+    released: datetime | None = None
+    components: dict[str, StoredComponent] = {}
+    new_events: list[NewEvent] = []
+
+
+class StoredSession(LockedOffer, kw_only=True):
+    """A session: what was offered (`document`, immutable) and its living part.
+
+    `plans`: those of its offer set, as stored; `capability`: the last report of its platform,
+    likewise.
+    `trace`: the trace context of whoever accepts it, written with that and never read again here.
+    `room`: how much it could have instead (`domain.growing`), where that was found out; it is
+    never written.
+    `name` and `description`: what its owner calls it since, None while that is as it was offered.
+    """
+
+    owner: str
+    plans: str
+    capability: str | None
+    document: ExecutionSession
     name: str | None = None
     description: str | None = None
     facts: dict[str, Any] = {}
     connectors: list[Connector] = []
-    messages: list[Message] = []
     created: datetime
-    modified: datetime
-    expires: datetime
-    accepted: datetime | None = None
     started: datetime | None = None
     ends: datetime | None = None
-    ended: datetime | None = None
-    released: datetime | None = None
     is_promise_broken: bool = False
     trace: str | None = None
-    components: dict[str, StoredComponent] = {}
-    new_events: list[NewEvent] = []
     room: Mapping[str, int] = {}
 
     def platform_capability(self) -> Capability | None:
@@ -137,6 +145,7 @@ class StoredOfferSet(msgspec.Struct, frozen=True, kw_only=True):
 
 class StoredPlatform(msgspec.Struct, frozen=True, kw_only=True):
     """A platform's row: the lock of its capacity. `decided`: the time of the last decision.
+    `locked`: when this transaction had taken the lock, None if it has not.
     `report`: the capability as it is stored."""
 
     id: int
@@ -147,6 +156,7 @@ class StoredPlatform(msgspec.Struct, frozen=True, kw_only=True):
     reported: datetime | None = None
     overcommitted: dict[str, int] = {}
     decided: datetime | None = None
+    locked: datetime | None = None
 
     @property
     def capability(self) -> Capability | None:

@@ -16,6 +16,7 @@ from execution_broker.storage.documents import decode, encode
 from execution_broker.storage.records import (
     FORMAT,
     Located,
+    LockedOffer,
     Origin,
     Progress,
     StoredComponent,
@@ -108,12 +109,6 @@ async def by_id(connection: Glance, id_: int) -> StoredSession | None:
     return None if row is None else of_row(row)
 
 
-async def of_offersets(connection: Connection, ids: Iterable[int]) -> list[StoredSession]:
-    """All offers of some answers, in the order they were offered."""
-    rows = await connection.rows("sessions_of_offersets", offersets=sorted(ids))
-    return [of_row(row) for row in rows]
-
-
 async def lock(connection: Connection, ids: Iterable[int]) -> None:
     """Lock sessions in id order; read them afterwards."""
     await connection.rows("lock_sessions", ids=sorted(ids))
@@ -150,9 +145,14 @@ async def save_components(connection: Connection, changed: Sequence[StoredCompon
     )
 
 
-async def save_all(connection: Connection, changed: Sequence[StoredSession]) -> None:
-    """Write the living parts of sessions whose components have not changed, and their events."""
-    for session in changed:
+async def save_all(
+    connection: Connection,
+    changed: Sequence[StoredSession],
+    refused: Sequence[LockedOffer] = (),
+) -> None:
+    """Write the living parts of sessions whose components have not changed, and their events.
+    `refused`: of these has changed only that they have come to nothing."""
+    for session in (*changed, *refused):
         session.events += len(session.new_events)
     await connection.many(
         "save_session",
@@ -178,8 +178,23 @@ async def save_all(connection: Connection, changed: Sequence[StoredSession]) -> 
             for session in changed
         ],
     )
+    await connection.many(
+        "save_refused",
+        [
+            {
+                "id": offer.id,
+                "phase": offer.phase,
+                "events": offer.events,
+                "messages": encode(offer.messages),
+                "modified": offer.modified,
+                "ended": offer.ended,
+                "released": offer.released,
+            }
+            for offer in refused
+        ],
+    )
     await _save_traces(connection, changed)
-    await events.add_new(connection, changed)
+    await events.add_new(connection, [*changed, *refused])
 
 
 async def save_progress(connection: Connection, session: int, key: str, progress: Progress) -> None:

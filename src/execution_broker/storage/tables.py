@@ -41,8 +41,9 @@ INSTANT: TypeEngine[Any] = TIMESTAMP(timezone=True).with_variant(Integer(), "sql
 UUID: TypeEngine[Any] = Uuid().with_variant(String(36), "sqlite")
 DOCUMENT: TypeEngine[Any] = JSON().with_variant(Text(), "sqlite")
 
-_HELD = "session_id IS NULL AND ended_at IS NULL"
-_LIVE = "ended_at IS NULL"
+_LIVE = text("ended_at IS NULL")
+_HELD = text("session_id IS NULL AND ended_at IS NULL")
+_CONFIRMED = text("session_id IS NOT NULL AND ended_at IS NULL")
 
 
 def _key() -> Column[int]:
@@ -197,18 +198,13 @@ booking = Table(
         "platform_id",
         "amount_name",
         "end_second",
-        sqlite_where=text(_LIVE),
-        postgresql_where=text(_LIVE),
+        postgresql_where=_LIVE,
+        sqlite_where=_LIVE,
     ),
     Index(None, "platform_id", "version"),
-    Index(None, "offerset_id"),
-    Index(None, "session_id"),
-    Index(
-        "ix_booking_held",
-        "identity_id",
-        sqlite_where=text(_HELD),
-        postgresql_where=text(_HELD),
-    ),
+    Index(None, "offerset_id", postgresql_where=_LIVE, sqlite_where=_LIVE),
+    Index(None, "session_id", postgresql_where=_CONFIRMED, sqlite_where=_CONFIRMED),
+    Index("ix_booking_held", "identity_id", postgresql_where=_HELD, sqlite_where=_HELD),
 )
 
 _CLAIMABLE = text("phase IN ('READY', 'RUNNING')")

@@ -10,6 +10,7 @@ from execution_broker.storage import steps
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import StoredSession
 from execution_broker.transitions.living import enter, enter_component, enter_live_components, say
+from execution_broker.transitions.planned import add_releases, has_begun
 
 
 async def fail(
@@ -66,10 +67,13 @@ async def _stop(
 
     A session that is released already when it fails just changes its phase.
     """
+    begun = has_begun(session)
     enter(session, phase, now)
     if phase is not SessionPhase.RELEASING:
         enter_live_components(session, ComponentPhase.CANCELLED, now)
     if session.ended is None:
         session.ended = now
         await steps.cancel_unclaimed(connection, session.id, now)
+        if not begun:
+            await add_releases(connection, session, now)
         await steps.wake(connection, [session.id])

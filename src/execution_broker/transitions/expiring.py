@@ -5,7 +5,7 @@ from datetime import datetime
 
 from execution_broker.domain.measures import Measure
 from execution_broker.models.phases import SessionPhase
-from execution_broker.storage import bookings, offersets, sessions
+from execution_broker.storage import bookings, offers, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.transitions.accepting import refuse
 
@@ -14,14 +14,13 @@ async def expire(connection: Connection, answers: Iterable[int], now: datetime) 
     """Store the EXPIRED of every offer of these answers that has it, exactly as readers have seen
     it since, and end what was held for sets that have no offer left."""
     ids = sorted(answers)
-    await offersets.lock(connection, ids)
-    offers = await sessions.of_offersets(connection, ids)
-    over = [o for o in offers if o.phase is SessionPhase.OFFERED and o.expires <= now]
+    found = await offers.lock(connection, ids)
+    over = [o for o in found if o.phase is SessionPhase.OFFERED and o.expires <= now]
     for offer in over:
         refuse(offer, SessionPhase.EXPIRED, offer.expires)
         connection.measure(Measure.OFFERS, "expired")
-    await sessions.save_all(connection, over)
-    open_ = {offer.offerset for offer in offers if offer.phase is SessionPhase.OFFERED}
+    await sessions.save_all(connection, [], over)
+    open_ = {offer.offerset for offer in found if offer.phase is SessionPhase.OFFERED}
     held = await bookings.held_of(connection, set(ids) - open_)
     locked = await bookings.lock_platforms(connection, {one.platform for one in held})
     for platform in locked.values():

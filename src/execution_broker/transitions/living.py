@@ -7,7 +7,7 @@ import msgspec
 from execution_broker.domain.lifecycle import COMPONENT_ENDS, move_component, move_session
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
-from execution_broker.storage.records import NewEvent, StoredSession
+from execution_broker.storage.records import LockedOffer, NewEvent, StoredSession
 
 SESSION_PHASE = "session-phase"
 COMPONENT_PHASE = "component-phase"
@@ -16,7 +16,7 @@ STEP_END = "step-end"
 SCHEDULE = "schedule"
 
 
-def enter(session: StoredSession, phase: SessionPhase, now: datetime) -> None:
+def enter(session: LockedOffer, phase: SessionPhase, now: datetime) -> None:
     """The session goes to a phase; IllegalTransition if it may not."""
     session.phase = move_session(session.phase, phase)
     _record(session, SESSION_PHASE, None, {"phase": phase}, now)
@@ -39,7 +39,7 @@ def enter_live_components(session: StoredSession, phase: ComponentPhase, now: da
 
 
 def say(
-    session: StoredSession, message: Message, now: datetime, component: str | None = None
+    session: LockedOffer, message: Message, now: datetime, component: str | None = None
 ) -> None:
     """Add a message to the session, or to one of its components."""
     timed = msgspec.structs.replace(message, time=now)
@@ -48,14 +48,14 @@ def say(
     _record(session, MESSAGE, component, {"message": msgspec.to_builtins(timed)}, now)
 
 
-def note_schedule(session: StoredSession, now: datetime) -> None:
+def note_schedule(session: LockedOffer, now: datetime) -> None:
     """Record the terms as they are now: what replay derives every schedule from."""
     body = {"terms": msgspec.to_builtins(session.terms)}
     _record(session, SCHEDULE, None, body, now)
 
 
 def _record(
-    session: StoredSession,
+    session: LockedOffer,
     type_: str,
     component: str | None,
     body: dict[str, object],

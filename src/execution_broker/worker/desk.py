@@ -80,10 +80,9 @@ class Desk:
         it raises; it may be done again from the start, as the work of every transaction."""
         done: asyncio.Future[Written | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(Errand(step, processor, write, onward, done))
+        self._serving = {one for one in self._serving if not one.done()}
         if len(self._serving) < _ABREAST:
-            serving = asyncio.create_task(self._serve())
-            self._serving.add(serving)
-            serving.add_done_callback(self._serving.discard)
+            self._serving.add(asyncio.create_task(self._serve()))
         return await done
 
     async def together(

@@ -10,7 +10,7 @@ from execution_broker.domain.measures import Measure
 from execution_broker.domain.reserving import bookings as bookings_of
 from execution_broker.models.phases import SessionPhase
 from execution_broker.services.booking.scene import Scene
-from execution_broker.storage.records import StoredSession
+from execution_broker.storage.records import LockedOffer, StoredSession
 from execution_broker.transitions.accepting import begin, check_offered, refuse
 from execution_broker.transitions.living import say
 
@@ -37,10 +37,11 @@ class Choice:
         self.uuid = uuid
         self._guard = guard
 
-    def chosen(self, scene: Scene) -> tuple[StoredSession, list[StoredSession]]:
+    def chosen(self, scene: Scene) -> tuple[StoredSession, list[LockedOffer]]:
         """The offer, if nothing forbids to change it, and the others of its answer."""
         offers = scene.offers_of(self.offerset)
         chosen = next(offer for offer in offers if offer.uuid == self.uuid)
+        assert isinstance(chosen, StoredSession), "it was asked for, and read as a whole"
         self._guard(chosen, scene.now)
         return chosen, [offer for offer in offers if offer is not chosen]
 
@@ -67,12 +68,12 @@ class Accept(Choice):
             if other.phase is SessionPhase.OFFERED:
                 refuse(other, SessionPhase.REJECTED, scene.now)
                 say(other, messages.SIBLING_ACCEPTED(), scene.now)
-                scene.save(other)
+                scene.refused(other)
         scene.measure(Measure.OFFERS, "accepted")
         scene.begin(chosen, begin(chosen, scene.now, self._trace))
+        scene.measure_room(chosen)
         scene.confirm(chosen, bookings_of(chosen.terms))
         scene.save(chosen)
-        scene.measure_room(chosen)
         return Decided(chosen, scene.now)
 
 
@@ -93,7 +94,7 @@ class TurnDown(Choice):
         check_offered(chosen, scene.now)
         refuse(chosen, self._phase, scene.now)
         scene.measure(Measure.OFFERS, "rejected")
-        scene.save(chosen)
+        scene.refused(chosen)
         scene.let_go(self.offerset)
         rest = [o for o in others if o.phase is SessionPhase.OFFERED and scene.now < o.expires]
         if rest:

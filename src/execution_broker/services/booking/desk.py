@@ -1,6 +1,8 @@
 """The desk: takes the locks once for all errands that wait, and decides them in turn (B4).
 
-Under load many callers wait while one transaction is on its way; the next one serves all of them.
+Under load many callers wait while a transaction is on its way; the next one serves all of them. On
+a server two go on side by side: while one decides and writes, with the capacity rows it needs, the
+other locks and reads the answers it is about.
 """
 
 import asyncio
@@ -13,8 +15,9 @@ from execution_broker.domain.errors import BrokerError, KeyReused, Unavailable
 from execution_broker.services.booking.calendars import Calendars
 from execution_broker.services.booking.scene import Scene
 from execution_broker.services.repeating import Key, take_key
-from execution_broker.storage import bookings, offersets, repetitions, sessions
+from execution_broker.storage import bookings, offers, repetitions
 from execution_broker.storage.database import Connection, Database
+from execution_broker.storage.records import LockedOffer, StoredBooking
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -26,13 +29,18 @@ _MOST_WAITING: Final = 1000
 class Errand(Protocol[R_co]):
     """Something to decide under the locks of an answer and of platforms.
 
-    `offerset`: the key of the answer it is about, None for a new one. `platforms` are those it
-    needs beside the ones that the offers of its answer are on. `identity`: whose budget counts.
+    `offerset`: the key of the answer it is about, None for a new one. `uuid`: the public name of
+    the offer of which all is read for it; of those beside it only what changes is. `platforms` are
+    those it needs beside the ones that the offers of its answer are on. `identity`: whose budget
+    counts.
     `repetition`: the key it is done once under; what it came to before is then what it comes to.
     """
 
     @property
     def offerset(self) -> int | None: ...
+
+    @property
+    def uuid(self) -> UUID | None: ...
 
     @property
     def platforms(self) -> frozenset[int]: ...
@@ -59,14 +67,20 @@ class Lasting(Protocol):
         ...
 
 
+Entry = tuple[Errand[Any], "asyncio.Future[Any]"]
+"""An errand, and what whoever brought it waits for."""
+
+
 class Desk:
     """One for each process. Belongs to the event loop that uses it."""
 
     def __init__(self, database: Database, calendars: Calendars) -> None:
         self._database = database
         self._calendars = calendars
-        self._waiting: list[tuple[Errand[Any], asyncio.Future[Any]]] = []
-        self._serving: asyncio.Task[None] | None = None
+        self._waiting: list[Entry] = []
+        self._serving: set[asyncio.Task[None]] = set()
+        self._in_hand = 0
+        self._claimed: set[int | Key] = set()
 
     async def do(self, errand: Errand[R]) -> R:
         """The errand's decision, once it is stored; or its BrokerError, with nothing stored."""
@@ -74,14 +88,21 @@ class Desk:
             raise Unavailable("Too many others are waiting for an answer.")
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((errand, future))
-        if self._serving is None or self._serving.done():
-            self._serving = asyncio.create_task(self._serve())
+        self._serving = {one for one in self._serving if not one.done()}
+        if len(self._serving) < self._database.abreast:
+            self._serving.add(asyncio.create_task(self._serve()))
         return await future
 
     async def _serve(self) -> None:
-        while self._waiting:
-            batch = self._next_batch()
-            outcomes = await self._try([errand for errand, _ in batch])
+        while batch := self._next_batch():
+            claims = {claim for errand, _ in batch for claim in _claims(errand)}
+            self._claimed |= claims
+            self._in_hand += len(batch)
+            try:
+                outcomes = await self._try([errand for errand, _ in batch])
+            finally:
+                self._in_hand -= len(batch)
+                self._claimed -= claims
             for (_, future), outcome in zip(batch, outcomes, strict=True):
                 if future.done():
                     continue
@@ -90,14 +111,18 @@ class Desk:
                 else:
                     future.set_result(outcome)
 
-    def _next_batch(self) -> list[tuple[Errand[Any], asyncio.Future[Any]]]:
-        """The next in the queue, but of those about the same answer or key only the first."""
-        batch: list[tuple[Errand[Any], asyncio.Future[Any]]] = []
-        later: list[tuple[Errand[Any], asyncio.Future[Any]]] = []
-        taken: set[int | Key | None] = set()
+    def _next_batch(self) -> list[Entry]:
+        """The next in the queue, but of those about the same answer or key only the first. Its
+        fair part of all, where transactions go on side by side: one that takes nearly everybody
+        leaves the others hardly worth their locks."""
+        abreast = self._database.abreast
+        most = min(_BATCH, -(-(len(self._waiting) + self._in_hand) // abreast))
+        batch: list[Entry] = []
+        later: list[Entry] = []
+        taken = set(self._claimed)
         for entry in self._waiting:
-            claims = {entry[0].offerset, entry[0].repetition} - {None}
-            if len(batch) == _BATCH or claims & taken:
+            claims = _claims(entry[0])
+            if len(batch) >= most or claims & taken:
                 later.append(entry)
                 continue
             batch.append(entry)
@@ -124,16 +149,17 @@ class Desk:
     async def _carry_out(self, errands: Sequence[Errand[Any]], connection: Connection) -> list[Any]:
         keys = await _take_keys(errands, connection)
         answers = {errand.offerset for errand in errands if errand.offerset is not None}
-        offers, booked = [], []
+        found: list[LockedOffer] = []
+        booked: list[StoredBooking] = []
         if answers:
-            await offersets.lock(connection, answers)
-            offers = await sessions.of_offersets(connection, answers)
+            whole = {errand.uuid for errand in errands if errand.uuid is not None}
+            found = await offers.lock(connection, answers, whole)
             booked = await bookings.held_of(connection, answers)
-            accepted = [offer.id for offer in offers if offer.accepted is not None]
+            accepted = [offer.id for offer in found if offer.accepted is not None]
             if accepted:
                 booked += await bookings.of_sessions(connection, accepted)
         wanted = {platform for errand in errands for platform in errand.platforms}
-        wanted |= {offer.platform for offer in offers}
+        wanted |= {offer.platform for offer in found}
         platforms = await bookings.lock_platforms(connection, wanted)
         self._calendars.doubt(platforms.values())
         now = await bookings.decision_time(connection, platforms.values())
@@ -142,7 +168,7 @@ class Desk:
         news = await self._calendars.news(connection, platforms.values(), now)
         with self._calendars.turn:
             calendars = self._calendars.take(news, now)
-            scene = Scene(now, platforms, calendars, offers, booked, held_by)
+            scene = Scene(now, platforms, calendars, found, booked, held_by)
             try:
                 outcomes = [_decide(errand, scene, keys) for errand in errands]
             finally:
@@ -156,6 +182,11 @@ class Desk:
     ) -> dict[int, dict[str, int]]:
         identities = {errand.identity for errand in errands if errand.identity is not None}
         return await bookings.held_by(connection, identities, now) if identities else {}
+
+
+def _claims(errand: Errand[Any]) -> set[int | Key]:
+    """What no two transactions of this desk are about at a time."""
+    return {claim for claim in (errand.offerset, errand.repetition) if claim is not None}
 
 
 def _decide(errand: Errand[Any], scene: Scene, keys: Mapping[Key, Any]) -> Any:

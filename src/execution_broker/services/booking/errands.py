@@ -43,6 +43,7 @@ class Hold:
     """
 
     offerset = None
+    uuid = None
 
     def __init__(
         self, asked: Asked, negotiator: Negotiator, composer: Composer, budget: Mapping[str, int]

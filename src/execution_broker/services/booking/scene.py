@@ -22,6 +22,7 @@ from execution_broker.storage import bookings, offersets, sessions, steps
 from execution_broker.storage.bookings import NewBooking, Owner
 from execution_broker.storage.database import Connection, Measured
 from execution_broker.storage.records import (
+    LockedOffer,
     NewOfferSet,
     StoredBooking,
     StoredPlatform,
@@ -52,9 +53,10 @@ class Part(msgspec.Struct):
 
     answers: list[Answered] = []
     saved: list[StoredSession] = []
+    refused: list[LockedOffer] = []
     ended: list[StoredBooking] = []
     taken: list[tuple[Owner, Taken]] = []
-    begun: list[tuple[StoredSession, Sequence[NewStep]]] = []
+    begun: list[tuple[StoredSession, NewStep]] = []
     due: list[tuple[int, StepKind, datetime]] = []
     measured: list[Measured] = []
 
@@ -67,7 +69,7 @@ class Scene:
         now: datetime,
         platforms: Mapping[int, StoredPlatform],
         calendars: Mapping[int, Calendar],
-        offers: Sequence[StoredSession],
+        offers: Sequence[LockedOffer],
         booked: Iterable[StoredBooking],
         held_by: dict[int, dict[str, int]],
     ) -> None:
@@ -82,7 +84,7 @@ class Scene:
         self._changes: list[tuple[int, Booking, bool]] = []
         self._kept = 0
 
-    def offers_of(self, offerset: int) -> list[StoredSession]:
+    def offers_of(self, offerset: int) -> list[LockedOffer]:
         """All offers of a locked answer, in the order they were offered."""
         return [offer for offer in self._offers if offer.offerset == offerset]
 
@@ -103,6 +105,10 @@ class Scene:
     def save(self, session: StoredSession) -> None:
         if session not in self._part.saved:
             self._part.saved.append(session)
+
+    def refused(self, offer: LockedOffer) -> None:
+        """Store that an offer has come to nothing."""
+        self._part.refused.append(offer)
 
     def let_go(self, offerset: int) -> None:
         """End all that an offer set holds."""
@@ -127,7 +133,7 @@ class Scene:
         for name, amount in added.items():
             held[name] = held.get(name, 0) + amount
 
-    def hold(self, offers: Sequence[StoredSession]) -> None:
+    def hold(self, offers: Sequence[LockedOffer]) -> None:
         """Hold what these offers of one answer need, until they expire (B2)."""
         for taken in holds(offers):
             self._take(Owner(offers[0].identity, offers[0].offerset, None), taken)
@@ -137,9 +143,9 @@ class Scene:
         owner = Owner(session.identity, session.offerset, session.id)
         self._take(owner, Taken(session.platform, wanted))
 
-    def begin(self, session: StoredSession, new: Sequence[NewStep]) -> None:
-        """Store the steps of a session."""
-        self._part.begun.append((session, new))
+    def begin(self, session: StoredSession, first: NewStep) -> None:
+        """Store the first step of a session."""
+        self._part.begun.append((session, first))
 
     def set_due(self, session: StoredSession, kind: StepKind, due: datetime) -> None:
         self._part.due.append((session.id, kind, due))
@@ -187,7 +193,9 @@ class Scene:
             for session in answered.sessions:
                 session.offerset = id_
         await sessions.add(connection, [one for a in answers for one in a.sessions])
-        await sessions.save_all(connection, [one for part in parts for one in part.saved])
+        saved = [one for part in parts for one in part.saved]
+        refused = [one for part in parts for one in part.refused]
+        await sessions.save_all(connection, saved, refused)
         ended = [one for part in parts for one in part.ended]
         for platform in sorted({one.platform for one in ended}):
             mine = [one.id for one in ended if one.platform == platform]
@@ -200,7 +208,7 @@ class Scene:
             for booking in one.bookings
         ]
         await bookings.add_all(connection, new, now)
-        begun = [(one.id, one.platform, first) for part in parts for one, first in part.begun]
+        begun = [(one.id, one.platform, [first]) for part in parts for one, first in part.begun]
         if begun:
             await steps.add_all(connection, begun, now)
         for session_id, kind, due in (due for part in parts for due in part.due):
@@ -257,7 +265,7 @@ class Scene:
                 calendar.remove(booking)
 
 
-def holds(offers: Sequence[StoredSession]) -> list[Taken]:
+def holds(offers: Sequence[LockedOffer]) -> list[Taken]:
     """On each platform the most that any of these offers books, until they expire (B2)."""
     found: list[Taken] = []
     for platform in sorted({offer.platform for offer in offers}):

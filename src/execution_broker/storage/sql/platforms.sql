@@ -6,9 +6,12 @@ ON CONFLICT (name) DO NOTHING;
 SELECT id, name, version, capacity, overcommitted, capability, reported_at, decided_at
 FROM platform ORDER BY id;
 
--- lock_platforms: Take the capacity locks, in id order (B4).
-SELECT id, name, version, capacity, overcommitted, decided_at
-FROM platform WHERE id {among:ids} ORDER BY id {for_update};
+-- lock_platforms: Take the capacity locks, in id order (B4); what time it is once each is taken (B5).
+WITH locked AS (
+    SELECT id, name, version, capacity, overcommitted, decided_at
+    FROM platform WHERE id {among:ids} ORDER BY id {for_update}
+)
+SELECT locked.*, {clock} AS locked_at FROM locked;
 
 -- advance_platform: The next version, so that every cached calendar catches up.
 UPDATE platform

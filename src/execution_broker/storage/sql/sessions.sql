@@ -29,8 +29,22 @@ INSERT INTO component (session_id, key, uuid, phase) VALUES (:session, :key, :uu
 -- lock_offersets: The first locks of everything that chooses between offers.
 SELECT id FROM offerset WHERE id {among:ids} ORDER BY id {for_update};
 
--- lock_sessions_of: The locks of all offers of some answers, in id order.
-SELECT id FROM session WHERE offerset_id {among:offersets} ORDER BY id {for_update};
+-- lock_offers: The offers of some answers with their living parts, locked in id order.
+SELECT id, uuid, offerset_id, identity_id, platform_id, phase, events, terms, name, description,
+       facts, connectors, messages, created_at, modified_at, expires_at, accepted_at, started_at,
+       ends_at, ended_at, released_at, is_promise_broken
+FROM session WHERE offerset_id {among:offersets} ORDER BY id {for_update};
+
+-- offer_frames: What some locked offers have beside their living parts.
+SELECT s.id, s.document, i.username AS owner, o.plans, p.capability, (SELECT coalesce({json_list}({json_object}(
+            'id', c.id, 'key', c.key, 'uuid', c.uuid, 'phase', c.phase, 'handle', c.handle,
+            'progress', {json}(c.progress), 'messages', {json}(c.messages)
+        )), '[]') FROM component AS c WHERE c.session_id = s.id) AS components
+FROM session AS s
+JOIN identity AS i ON i.id = s.identity_id
+JOIN offerset AS o ON o.id = s.offerset_id
+JOIN platform AS p ON p.id = s.platform_id
+WHERE s.id {among:ids};
 
 -- locate_session: Where a session is, by its public name.
 SELECT id, offerset_id, identity_id, phase FROM session WHERE uuid = :uuid;
@@ -54,14 +68,6 @@ JOIN offerset AS o ON o.id = s.offerset_id
 JOIN platform AS p ON p.id = s.platform_id
 WHERE s.uuid {among:uuids};
 
--- sessions_of_offersets: All offers of some answers, in the order they were offered.
-SELECT {part:stored_session}
-FROM session AS s
-JOIN identity AS i ON i.id = s.identity_id
-JOIN offerset AS o ON o.id = s.offerset_id
-JOIN platform AS p ON p.id = s.platform_id
-WHERE s.offerset_id {among:offersets} ORDER BY s.id;
-
 -- session_by_id: A session by its key.
 SELECT {part:stored_session}
 FROM session AS s
@@ -79,6 +85,12 @@ SET revision = revision + 1, phase = :phase, events = :events, terms = :terms, n
     description = :description, facts = :facts, connectors = :connectors, messages = :messages,
     modified_at = :modified, accepted_at = :accepted, started_at = :started, ends_at = :ends,
     ended_at = :ended, released_at = :released, is_promise_broken = :is_promise_broken
+WHERE id = :id;
+
+-- save_refused: Write that an offer has come to nothing.
+UPDATE session
+SET revision = revision + 1, phase = :phase, events = :events, messages = :messages,
+    modified_at = :modified, ended_at = :ended, released_at = :released
 WHERE id = :id;
 
 -- save_trace: Keep the trace context of the request that accepted a session.
