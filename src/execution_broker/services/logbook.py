@@ -1,6 +1,7 @@
 """The log of a session, and waiting for what comes next in it."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -10,6 +11,7 @@ from execution_broker.domain.identity import Caller
 from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.models.listing import Event
 from execution_broker.models.phases import SessionPhase
+from execution_broker.services.reading.gathering import Gathering
 from execution_broker.services.views import may_see_all
 from execution_broker.storage import listing
 from execution_broker.storage.database import Connection, Database
@@ -21,6 +23,8 @@ _LOOK: Final = 1.0
 
 _REST: Final = 0.1
 """Seconds between two looks, at the shortest: the bell may ring for others."""
+
+_MOST_PULSES: Final = 200
 
 
 class LogPage(NamedTuple):
@@ -36,6 +40,7 @@ class LogbookService:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._pulses = Gathering(self._read_pulses, _MOST_PULSES)
 
     async def events(self, uuid: UUID, caller: Caller, after: int, limit: int) -> LogPage:
         """The events after a number, oldest first. For the owner and the administrator."""
@@ -43,11 +48,7 @@ class LogbookService:
 
     async def pulse(self, uuid: UUID) -> str:
         """Differs from what it was as soon as a reader of the session would see a change."""
-
-        async def work(connection: Connection) -> str:
-            return await listing.pulse(connection, uuid, await connection.clock())
-
-        return await self._database.read(work)
+        return await self._pulses.ask(uuid) or ""
 
     async def changed(self, uuid: UUID, pulse: str, seconds: float) -> None:
         """Return as soon as a session is not what it was, or after so many seconds."""
@@ -60,6 +61,9 @@ class LogbookService:
                 return
             await asyncio.sleep(min(_REST, left))
             await self._database.wait(min(_LOOK, max(0.0, deadline - loop.time())), heard)
+
+    async def _read_pulses(self, uuids: Sequence[UUID]) -> Mapping[UUID, str]:
+        return await self._database.look(partial(listing.pulses, uuids=uuids))
 
     async def _events(
         self, uuid: UUID, caller: Caller, after: int, limit: int, connection: Connection

@@ -1,6 +1,6 @@
 """Parts of lists, newest first, and of the logs of sessions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -10,7 +10,7 @@ from execution_broker.domain.offer import Terms
 from execution_broker.domain.paging import Page
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
-from execution_broker.storage.database import Connection, Row
+from execution_broker.storage.database import Connection, Glance, Row
 from execution_broker.storage.documents import decode
 from execution_broker.storage.records import NewEvent
 
@@ -123,12 +123,15 @@ async def log_page(
     ]
 
 
-async def pulse(connection: Connection, uuid: UUID, now: datetime) -> str:
-    """Differs from what it was as soon as a reader of the session would see a change."""
-    rows = await connection.rows("pulse", uuid=uuid)
-    parts = [f"{row['events']} {row['phase']} {row['progress']}" for row in rows]
-    expired = [row["phase"] == "OFFERED" and row["expires_at"] <= now for row in rows]
-    return f"{parts} {any(expired)}"
+async def pulses(connection: Glance, uuids: Sequence[UUID]) -> dict[UUID, str]:
+    """By public name what differs from what it was as soon as a reader of that session would see
+    a change. One statement."""
+    found: dict[UUID, list[str]] = {}
+    for row in await connection.rows("pulses", uuids=list(uuids)):
+        is_expired = row["phase"] == "OFFERED" and row["expires_at"] <= row["read_at"]
+        part = f"{row['events']} {row['phase']} {row['progress']} {is_expired}"
+        found.setdefault(row["uuid"], []).append(part)
+    return {uuid: str(parts) for uuid, parts in found.items()}
 
 
 async def _before(connection: Connection, statement: str, page: Page) -> int:

@@ -51,7 +51,7 @@ SELECT id, identity_id, phase, events, expires_at, released_at FROM session WHER
 SELECT number, type, component, body, happened_at
 FROM event WHERE session_id = :session AND number > :after ORDER BY number LIMIT :limit;
 
--- pulse: All that changes in a session without an event of its own, and its last event.
-SELECT s.events, s.phase, s.expires_at, c.progress
+-- pulses: All that changes in some sessions without an event of its own, and the last event of each.
+SELECT s.uuid, s.events, s.phase, s.expires_at, c.progress, {clock} AS read_at
 FROM session AS s JOIN component AS c ON c.session_id = s.id
-WHERE s.uuid = :uuid ORDER BY c.id;
+WHERE s.uuid {among:uuids} ORDER BY c.id;
