@@ -15,7 +15,8 @@ from execution_broker.storage import steps
 from execution_broker.storage.database import Connection
 from execution_broker.storage.postgres import PostgresDatabase
 from execution_broker.storage.records import LeasedStep
-from execution_broker.worker.worker import Pool, Worker
+from execution_broker.worker.claiming import Pool
+from execution_broker.worker.worker import Worker
 
 
 class Timed(noop.Noop):

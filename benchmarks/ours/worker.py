@@ -11,7 +11,8 @@ from benchmarks.ours import noop
 from benchmarks.program import program
 from execution_broker.config import Worker as WorkerSettings
 from execution_broker.storage.postgres import PostgresDatabase
-from execution_broker.worker.worker import Pool, Worker
+from execution_broker.worker.claiming import Pool
+from execution_broker.worker.worker import Worker
 
 
 async def prepare(

@@ -28,7 +28,8 @@ from execution_broker.services import Services
 from execution_broker.storage import identities
 from execution_broker.storage.database import Database
 from execution_broker.storage.sqlite import SqliteDatabase
-from execution_broker.worker.worker import Pool, Worker
+from execution_broker.worker.claiming import Pool
+from execution_broker.worker.worker import Worker
 
 T = TypeVar("T")
 

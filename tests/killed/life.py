@@ -26,7 +26,8 @@ from execution_broker.services import Services
 from execution_broker.storage import identities
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.sqlite import SqliteDatabase
-from execution_broker.worker.worker import Pool, Worker
+from execution_broker.worker.claiming import Pool
+from execution_broker.worker.worker import Worker
 from tests.killed.fate import Fate, MortalDatabase, MortalPlatform
 
 _UNBORN = {SessionPhase.OFFERED, SessionPhase.REJECTED, SessionPhase.EXPIRED}

@@ -205,16 +205,16 @@ async def test_a_unique_step_exists_once_and_can_be_revived(database: Any) -> No
 
 async def test_a_bell_wakes_who_waits_and_is_not_missed(database: Any) -> None:
     rows = await a_session(database)
-    heard = database.rings
+    heard = database.heard()
     await add(database, rows, step(rows, "one"))
-    assert database.rings > heard
+    assert database.heard() > heard
     await database.wait(3600, heard)
 
 
 async def test_a_database_that_is_closed_while_its_bell_rings_closes(database: Any) -> None:
     rows = await a_session(database)
     for number in range(20):
-        waiting = asyncio.create_task(database.wait(3600, database.rings))
+        waiting = asyncio.create_task(database.wait(3600, database.heard()))
         await add(database, rows, step(rows, f"step-{number}"))
         async with asyncio.timeout(30):
             await waiting

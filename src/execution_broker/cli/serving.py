@@ -29,7 +29,8 @@ from execution_broker.metering import PrometheusMeter
 from execution_broker.ports import registry
 from execution_broker.services.metrics import MetricsService
 from execution_broker.storage.database import Database
-from execution_broker.worker.worker import Pool, Worker
+from execution_broker.worker.claiming import Pool
+from execution_broker.worker.worker import Worker
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 

@@ -55,7 +55,7 @@ class LogbookService:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while True:
-            heard = self._database.rings
+            heard = self._database.heard()
             left = deadline - loop.time()
             if left <= 0 or await self.pulse(uuid) != pulse:
                 return

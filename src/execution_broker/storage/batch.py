@@ -10,6 +10,7 @@ from uuid import UUID
 from execution_broker.domain.capability import Capability
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.offer import Terms
+from execution_broker.domain.plan import StepKind
 from execution_broker.models.execution import Connector, ExecutionSession
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
@@ -17,6 +18,7 @@ from execution_broker.storage import bookings, events, sessions, steps
 from execution_broker.storage.database import Connection, Row
 from execution_broker.storage.documents import decode, decode_optional
 from execution_broker.storage.records import NewEvent, Progress, StoredComponent, StoredSession
+from execution_broker.storage.ringing import EVERY
 from execution_broker.storage.steps import Woken
 
 _KEPT: Final = 1000
@@ -176,8 +178,8 @@ class Batch:
     async def clock(self) -> datetime:
         return await self._connection.clock()
 
-    def ring(self) -> None:
-        self._connection.ring()
+    def ring(self, kinds: Collection[StepKind] = EVERY) -> None:
+        self._connection.ring(kinds)
 
     def measure(self, what: Measure, *labels: str, value: float = 1) -> None:
         self._connection.measure(what, *labels, value=value)

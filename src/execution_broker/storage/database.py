@@ -5,11 +5,13 @@ same code runs in SQLite's writer thread and on asyncpg. It may run again from t
 deadlock: it must have no effect but its statements.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from execution_broker.domain.measures import Measure, Meter
+from execution_broker.domain.plan import StepKind
+from execution_broker.storage.ringing import EVERY
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -53,8 +55,9 @@ class Connection(Glance, Protocol):
         """The database's time now, not the transaction's (B5)."""
         ...
 
-    def ring(self) -> None:
-        """Wake waiting workers once this transaction is committed."""
+    def ring(self, kinds: Collection[StepKind] = EVERY) -> None:
+        """Once this transaction is committed, wake the workers that wait for steps of these kinds,
+        and whoever follows a session."""
         ...
 
     def measure(self, what: Measure, *labels: str, value: float = 1) -> None:
@@ -100,12 +103,14 @@ class Database(Protocol):
         one round trip. One with `{soon}` among its conditions is as if by `write_soon`."""
         ...
 
-    @property
-    def rings(self) -> int:
-        """How often the bell was heard so far: by this process's own writes, or another's."""
+    def heard(self, kinds: Collection[StepKind] | None = None) -> int:
+        """How often the bell was heard so far, for these kinds or at all: by this process's own
+        writes, or another's."""
         ...
 
-    async def wait(self, seconds: float, heard: int) -> None:
+    async def wait(
+        self, seconds: float, heard: int, kinds: Collection[StepKind] | None = None
+    ) -> None:
         """Return when the bell has rung more often than `heard`, or after so many seconds."""
         ...
 

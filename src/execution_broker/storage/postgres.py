@@ -5,7 +5,7 @@ Transactions are READ COMMITTED: a statement after a lock sees what was committe
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -16,10 +16,12 @@ import structlog
 from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.measures import Measure, Meter, NoMeter
+from execution_broker.domain.plan import StepKind
 from execution_broker.storage.database import Look, Measured, OneStatement, Row, Work
 from execution_broker.storage.postgres_away import AWAY, unavailable
 from execution_broker.storage.postgres_bell import Bell
 from execution_broker.storage.postgres_dialect import SHIFT, Dialect, dialect, over_arrays
+from execution_broker.storage.ringing import EVERY, Rings
 
 T = TypeVar("T")
 
@@ -64,7 +66,7 @@ class PostgresDatabase:
         self.meter = meter or NoMeter()
         self.shift = timedelta()
         self.abreast = 2
-        self.rings = 0
+        self._rings = Rings()
         self._url = url
         self._connections = connections
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
@@ -95,11 +97,16 @@ class PostgresDatabase:
     async def write_apart(self, work: Work[T]) -> T:
         return await self._retry(work, _APART)
 
-    async def wait(self, seconds: float, heard: int) -> None:
+    def heard(self, kinds: Collection[StepKind] | None = None) -> int:
+        return self._rings.of(kinds)
+
+    async def wait(
+        self, seconds: float, heard: int, kinds: Collection[StepKind] | None = None
+    ) -> None:
         self._bell.listen()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while self.rings == heard and (left := deadline - loop.time()) > 0:
+        while self.heard(kinds) == heard and (left := deadline - loop.time()) > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._woken.wait()
@@ -110,8 +117,8 @@ class PostgresDatabase:
             await self._pool.close()
             self._pool = None
 
-    def _ring(self) -> None:
-        self.rings += 1
+    def _ring(self, kinds: Collection[StepKind]) -> None:
+        self._rings.add(kinds)
         self._woken.set()
         self._woken.clear()
 
@@ -148,9 +155,9 @@ class PostgresDatabase:
                 await connection.execute("ROLLBACK" if is_idle else "COMMIT")
         for one in transaction.measured:
             self.meter.measure(one.what, one.value, *one.labels)
-        if transaction.rung:
-            self._ring()
-            self._bell.ring()
+        if transaction.rung is not None:
+            self._ring(transaction.rung)
+            self._bell.ring(transaction.rung)
         return result
 
     async def _open(self) -> "asyncpg.Pool[asyncpg.Record]":
@@ -196,7 +203,7 @@ class PostgresConnection:
         self._connection = connection
         self._shift = shift
         self._bulk = bulk
-        self.rung = False
+        self.rung: frozenset[StepKind] | None = None
         self.has_changed = False
         self.measured: list[Measured] = []
 
@@ -241,8 +248,8 @@ class PostgresConnection:
         now: datetime = await self._connection.fetchval("SELECT clock_timestamp()")
         return now + self._shift
 
-    def ring(self) -> None:
-        self.rung = True
+    def ring(self, kinds: Collection[StepKind] = EVERY) -> None:
+        self.rung = (self.rung or frozenset()).union(kinds)
 
     def measure(self, what: Measure, *labels: str, value: float = 1) -> None:
         self.measured.append(Measured(what, value, labels))

@@ -4,7 +4,7 @@ Never inside a writing transaction, which would serialise commits.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, Final
 
@@ -12,7 +12,9 @@ import asyncpg
 import structlog
 
 from execution_broker.domain.log_events import LogEvent
+from execution_broker.domain.plan import StepKind
 from execution_broker.storage.postgres_away import AWAY
+from execution_broker.storage.ringing import EVERY, heard, told
 
 _CHANNEL: Final = "execution_broker_steps"
 _DEBOUNCE: Final = 0.01
@@ -23,13 +25,15 @@ _log = structlog.get_logger()
 class Bell:
     """Tells other processes, at most every few milliseconds, and hears them."""
 
-    def __init__(self, url: str, heard: Callable[[], None]) -> None:
+    def __init__(self, url: str, heard: Callable[[Collection[StepKind]], None]) -> None:
         self._url = url
         self._heard = heard
+        self._kinds: set[StepKind] = set()
         self._to_tell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def ring(self) -> None:
+    def ring(self, kinds: Collection[StepKind]) -> None:
+        self._kinds.update(kinds)
         self._to_tell.set()
         self.listen()
 
@@ -55,18 +59,19 @@ class Bell:
         connection = await asyncpg.connect(self._url, timeout=10)
         try:
             await connection.add_listener(_CHANNEL, self._hear)
-            self._heard()
+            self._heard(EVERY)
             while not connection.is_closed():
                 with suppress(TimeoutError):  # not wait_for, which may swallow a cancellation
                     async with asyncio.timeout(5):
                         await self._to_tell.wait()
                 if self._to_tell.is_set():
                     self._to_tell.clear()
-                    await connection.execute(f"NOTIFY {_CHANNEL}")
+                    kinds, self._kinds = self._kinds, set()
+                    await connection.execute("SELECT pg_notify($1, $2)", _CHANNEL, told(kinds))
                     await asyncio.sleep(_DEBOUNCE)
         finally:
             connection.terminate()
 
-    def _hear(self, connection: Any, pid: int, *_: Any) -> None:
+    def _hear(self, connection: Any, pid: int, _channel: str, text: str) -> None:
         if pid != connection.get_server_pid():  # what this process told, it knows already
-            self._heard()
+            self._heard(heard(text))

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -17,10 +17,13 @@ import structlog
 from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.measures import Measure, Meter, NoMeter
+from execution_broker.domain.plan import StepKind
 from execution_broker.storage.database import Look, Measured, OneStatement, Row, Work
+from execution_broker.storage.ringing import EVERY, Rings
 from execution_broker.storage.statements import render, statements
 
 T = TypeVar("T")
+Rung = frozenset[StepKind] | None
 
 _log = structlog.get_logger()
 
@@ -48,7 +51,7 @@ class SqliteDatabase:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._bell = asyncio.Event()
-        self.rings = 0
+        self._rings = Rings()
         self._version = 0
         self._looked = 0.0
 
@@ -61,8 +64,8 @@ class SqliteDatabase:
 
     async def write(self, work: Work[T]) -> T:
         result, rung = await self._submit(self._writer, work, "BEGIN IMMEDIATE")
-        if rung:
-            self._ring()
+        if rung is not None:
+            self._ring(rung)
         return result
 
     async def write_soon(self, work: Work[T]) -> T:
@@ -71,10 +74,15 @@ class SqliteDatabase:
     async def write_apart(self, work: Work[T]) -> T:
         return await self.write(work)
 
-    async def wait(self, seconds: float, heard: int) -> None:
+    def heard(self, kinds: Collection[StepKind] | None = None) -> int:
+        return self._rings.of(kinds)
+
+    async def wait(
+        self, seconds: float, heard: int, kinds: Collection[StepKind] | None = None
+    ) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while self.rings == heard and (left := deadline - loop.time()) > 0:
+        while self.heard(kinds) == heard and (left := deadline - loop.time()) > 0:
             try:
                 async with asyncio.timeout(min(left, _LOOK)):
                     await self._bell.wait()
@@ -83,7 +91,7 @@ class SqliteDatabase:
                     continue  # somebody else who waits has just looked
                 self._looked = loop.time()
                 if await self._changed_elsewhere():
-                    self._ring()
+                    self._ring(EVERY)
 
     async def close(self) -> None:
         for pool in (self._writer, self._readers):
@@ -92,16 +100,16 @@ class SqliteDatabase:
             connection.close()
         self._opened.clear()
 
-    def _ring(self) -> None:
+    def _ring(self, kinds: Collection[StepKind]) -> None:
         """Wake everybody who waits now; who comes later compares the number of rings."""
-        self.rings += 1
+        self._rings.add(kinds)
         self._bell.set()
         self._bell.clear()
 
-    async def _submit(self, pool: ThreadPoolExecutor, work: Work[T], begin: str) -> tuple[T, bool]:
+    async def _submit(self, pool: ThreadPoolExecutor, work: Work[T], begin: str) -> tuple[T, Rung]:
         return await asyncio.get_running_loop().run_in_executor(pool, self._run, work, begin)
 
-    def _run(self, work: Work[T], begin: str) -> tuple[T, bool]:
+    def _run(self, work: Work[T], begin: str) -> tuple[T, Rung]:
         connection = self._connection()
         try:
             connection.execute(begin)
@@ -150,7 +158,7 @@ class SqliteConnection:
     def __init__(self, connection: sqlite3.Connection, shift: timedelta) -> None:
         self._connection = connection
         self._shift = shift
-        self.rung = False
+        self.rung: Rung = None
         self.measured: list[Measured] = []
 
     async def rows(self, statement: str, /, **values: Any) -> list[Row]:
@@ -177,8 +185,8 @@ class SqliteConnection:
     async def clock(self) -> datetime:
         return datetime.now(UTC) + self._shift
 
-    def ring(self) -> None:
-        self.rung = True
+    def ring(self, kinds: Collection[StepKind] = EVERY) -> None:
+        self.rung = (self.rung or frozenset()).union(kinds)
 
     def measure(self, what: Measure, *labels: str, value: float = 1) -> None:
         self.measured.append(Measured(what, value, labels))

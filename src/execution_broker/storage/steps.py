@@ -88,7 +88,7 @@ async def add_all(
             for step in new
         ],
     )
-    connection.ring()
+    connection.ring({step.kind for _, _, new in plans for step in new if _is_claimable(step)})
 
 
 async def add_unique(
@@ -113,7 +113,7 @@ async def add_unique(
         due=due,
         now=now,
     )
-    connection.ring()
+    connection.ring({kind})
 
 
 async def claim(connection: Connection, lease: Lease) -> list[LeasedStep]:
@@ -205,7 +205,7 @@ async def put_back(
         payload=encode(step.payload if payload is None else payload),
     )
     connection.measure(Measure.STEPS_PUT_BACK, step.kind.word)
-    connection.ring()
+    connection.ring({step.kind})
 
 
 async def poke(connection: Connection) -> int:
@@ -224,7 +224,7 @@ async def wake(connection: Connection, sessions: Sequence[int]) -> None:
     woken = await woken_of(connection, sessions)
     if woken:
         await make_ready(connection, woken)
-        connection.ring()
+        connection.ring({step.kind for step in woken})
 
 
 async def woken_of(connection: Connection, sessions: Sequence[int]) -> list[Woken]:
@@ -267,6 +267,10 @@ async def revive(connection: Connection, key: str, now: datetime) -> None:
     """Let a unique step that has ended run once more."""
     await connection.execute("revive", key=key, now=now)
     connection.ring()
+
+
+def _is_claimable(step: NewStep) -> bool:
+    return step.phase is StepPhase.READY
 
 
 @lru_cache(maxsize=1024)

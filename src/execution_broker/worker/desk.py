@@ -29,6 +29,8 @@ _MOST: Final = 64
 _ABREAST: Final = 2
 """While one transaction waits for the disk, another one can be made ready."""
 
+_SOON: Final = timedelta(minutes=1)
+
 Write = Callable[[Batch, datetime], Awaitable[Any]]
 
 
@@ -101,8 +103,7 @@ class Desk:
             for step in sorted(leased, key=_order)
             if (step.id, step.attempt, processor) in held
         ]
-        if await batch.flush(now):
-            batch.ring()
+        _ring(batch, await batch.flush(now), now)
         return told
 
     async def _serve(self) -> None:
@@ -182,11 +183,16 @@ async def _together(
         await steps.make_ready(batch, left)
     going = await _go_on(batch, errands, chosen, now)
     left += await batch.flush(now)
-    if left:
-        batch.ring()
+    _ring(batch, left, now)
     for number, (step, loaded) in going.items():
         results[number] = results[number]._replace(next=step, loaded=loaded)
     return [results.get(number) for number in range(len(errands))]
+
+
+def _ring(batch: Batch, woken: Sequence[Woken], now: datetime) -> None:
+    """For what is due, or so soon that who looks by himself may look too late."""
+    if kinds := {one.kind for one in woken if one.free <= now + _SOON}:
+        batch.ring(kinds)
 
 
 def _choose(errands: Mapping[int, Errand], woken: Sequence[Woken], now: datetime) -> dict[int, int]:

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
-from uuid import UUID
+from typing import Final
 
 import structlog
 
@@ -14,36 +13,19 @@ from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.spans import NoTracer, Tracer
 from execution_broker.steps.base import Handler
-from execution_broker.storage import steps
-from execution_broker.storage.database import Connection, Database
+from execution_broker.storage.database import Database
 from execution_broker.storage.records import LeasedStep
-from execution_broker.storage.steps import Lease
 from execution_broker.worker.carrying import Carried, Carrier
+from execution_broker.worker.claiming import Claimer, Pool
 from execution_broker.worker.desk import Desk
 from execution_broker.worker.renewing import Held, Loss, Renewer
 
 _log = structlog.get_logger()
 
-_LONGEST_WAIT: Final = 5.0
-_UNTIL_IT_IS_BACK: Final = 1.0
 _FIRST_BATCH: Final = 8
 _LONG_BATCH: Final = 1.0
-_FIRST_BREATH: Final = 0.005
-_LONGEST_BREATH: Final = 0.04
 _ABREAST: Final = 2
 """While one batch waits for the disk, another one is claimed and carried."""
-
-
-class Pool(NamedTuple):
-    """One processor: it serves these kinds, and carries out so many steps at the same time.
-
-    With `batch`, all of its kinds are brief: as many as that are claimed and carried together.
-    """
-
-    processor: UUID
-    kinds: Collection[StepKind]
-    concurrency: int
-    batch: int = 0
 
 
 class Worker:
@@ -76,8 +58,9 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 for pool in self._pools:
                     if pool.batch:
+                        claimer = self._claimer(pool, database)
                         for _ in range(_ABREAST):
-                            group.create_task(self._serve_batches(pool, database, desk, renewer))
+                            group.create_task(self._serve_batches(pool, claimer, desk, renewer))
                     else:
                         group.create_task(self._serve(pool, database, desk, renewer))
         finally:
@@ -90,43 +73,39 @@ class Worker:
     async def _serve(self, pool: Pool, database: Database, desk: Desk, renewer: Renewer) -> None:
         """Never claims more than it can begin at once: what waits is there for other workers."""
         carrier = self._carrier(pool, desk, pool.kinds)
+        claimer = self._claimer(pool, database)
         active: set[asyncio.Task[None]] = set()
-        breath = 0.0
         while not self._stopping.is_set():
-            heard = database.rings
-            leased, wait = await self._claim(pool, database, pool.concurrency - len(active))
-            for step in leased:
-                active.add(asyncio.create_task(self._carry(carrier, step, pool, renewer)))
-            if leased:
-                breath = 0.0
-            elif len(active) < pool.concurrency:
-                breath = await self._breathe(database, active, wait, heard, breath)
-            else:
-                await self._pause(database, active, wait, None)
-            active = {carrying for carrying in active if not carrying.done()}
+            if len(active) >= pool.concurrency:
+                await self._until_one_ends(active)
+                continue
+            for step in await claimer.claim(lambda: pool.concurrency - len(active)):
+                carrying = asyncio.create_task(self._carry(carrier, step, pool, renewer))
+                active.add(carrying)
+                carrying.add_done_callback(active.discard)
         await self._drain(active)
 
     async def _serve_batches(
-        self, pool: Pool, database: Database, desk: Desk, renewer: Renewer
+        self, pool: Pool, claimer: Claimer, desk: Desk, renewer: Renewer
     ) -> None:
         """Claims more while there is more and it goes quickly, less when it takes long."""
         carrier = self._carrier(pool, desk)
         clock = asyncio.get_running_loop().time
         size = _FIRST_BATCH
-        breath = 0.0
-        while not self._stopping.is_set():
-            heard = database.rings
-            leased, wait = await self._claim(pool, database, min(size, pool.batch))
-            if not leased:
-                breath = await self._breathe(database, set(), wait, heard, breath)
-                continue
-            breath = 0.0
+
+        def places() -> int:
+            return min(size, pool.batch)
+
+        while leased := await claimer.claim(places):
             begun = clock()
             await self._carry_together(carrier, leased, pool, renewer)
             if clock() - begun > _LONG_BATCH:
                 size = max(_FIRST_BATCH, size // 2)
             elif len(leased) >= size:
                 size = min(2 * size, pool.batch)
+
+    def _claimer(self, pool: Pool, database: Database) -> Claimer:
+        return Claimer(pool, database, self._platforms, self._settings, self._stopping)
 
     def _carrier(self, pool: Pool, desk: Desk, onward: Collection[StepKind] = ()) -> Carrier:
         return Carrier(
@@ -139,67 +118,11 @@ class Worker:
             onward,
         )
 
-    async def _claim(
-        self, pool: Pool, database: Database, free: int
-    ) -> tuple[list[LeasedStep], float]:
-        """The steps that were leased, and how long to wait when there are none.
-
-        A database that is away is waited for.
-        """
-        if free <= 0:
-            return [], _LONGEST_WAIT
-
-        lasts = timedelta(seconds=self._settings.lease)
-        lease = Lease(pool.processor, pool.kinds, self._platforms, free, lasts)
-
-        async def claim(connection: Connection) -> tuple[list[LeasedStep], float]:
-            leased = await steps.claim(connection, lease)
-            if leased:
-                return leased, 0.0
-            free = await steps.next_free(connection, pool.kinds, self._platforms)
-            wait = free.total_seconds() if free else self._settings.poll
-            return [], min(max(wait, 0.01), self._settings.poll)
-
-        try:
-            return await database.write_apart(claim)
-        except Unavailable as error:
-            _log.warning(LogEvent.CLAIM_FAILED, reason=str(error))
-            return [], _UNTIL_IT_IS_BACK
-
-    async def _breathe(
-        self,
-        database: Database,
-        active: set[asyncio.Task[None]],
-        wait: float,
-        heard: int,
-        breath: float,
-    ) -> float:
-        """Pause where a claim found nothing. While a busy database rings the bell for others, look
-        less and less often; the next breath, which is none after a quiet moment."""
-        await asyncio.sleep(breath)
-        clock = asyncio.get_running_loop().time
-        begun = clock()
-        await self._pause(database, active, wait, heard)
-        is_busy = clock() - begun < _LONGEST_BREATH
-        return min(2 * breath or _FIRST_BREATH, _LONGEST_BREATH) if is_busy else 0.0
-
-    async def _pause(
-        self,
-        database: Database,
-        active: set[asyncio.Task[None]],
-        wait: float,
-        heard: int | None,
-    ) -> None:
-        """Until a bell, a free place, the next due step, or the end. None hears no bell."""
-        waits: set[asyncio.Task[Any]] = {asyncio.create_task(self._stopping.wait())}
-        if heard is not None:
-            waits.add(asyncio.create_task(database.wait(wait, heard)))
-        done, _ = await asyncio.wait(
-            waits | active, timeout=wait, return_when=asyncio.FIRST_COMPLETED
-        )
-        for waiting in waits - done:
-            waiting.cancel()
-        await asyncio.wait(waits)
+    async def _until_one_ends(self, active: Collection[asyncio.Task[None]]) -> None:
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({stopping, *active}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        await asyncio.wait([stopping])
 
     async def _carry(
         self, carrier: Carrier, step: LeasedStep, pool: Pool, renewer: Renewer

@@ -1,0 +1,133 @@
+"""When a pool claims, and how much: in lumps, and only where there is reason to look."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import structlog
+
+from execution_broker.config import Worker as WorkerSettings
+from execution_broker.domain.errors import Unavailable
+from execution_broker.domain.log_events import LogEvent
+from execution_broker.domain.plan import StepKind
+from execution_broker.storage import steps
+from execution_broker.storage.database import Connection, Database
+from execution_broker.storage.records import LeasedStep
+from execution_broker.storage.steps import Lease
+
+_log = structlog.get_logger()
+
+_UNTIL_IT_IS_BACK: Final = 1.0
+_SHORTEST_WAIT: Final = 0.01
+_FIRST_BREATH: Final = 0.005
+_LONGEST_BREATH: Final = 0.04
+
+
+class Pool(NamedTuple):
+    """One processor: it serves these kinds, and carries out so many steps at the same time.
+
+    With `batch`, all of its kinds are brief: as many as that are claimed and carried together.
+    """
+
+    processor: UUID
+    kinds: Collection[StepKind]
+    concurrency: int
+    batch: int = 0
+
+
+class Claimer:
+    """Claims for one pool, for all of its loops: one at a time.
+
+    It looks when the last claim got all that it asked for, when a bell rings for its kinds, or
+    when the next step is due; not again within a breath, in which more places and more steps come
+    free. While others on a busy database take what the bell rings for, breaths get longer.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        database: Database,
+        platforms: Collection[int],
+        settings: WorkerSettings,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._pool = pool
+        self._database = database
+        self._platforms = platforms
+        self._settings = settings
+        self._stopping = stopping
+        self._turn = asyncio.Lock()
+        self._heard = -1
+        self._looked = -_LONGEST_BREATH
+        self._wait = 0.0
+        self._breath = 0.0
+
+    async def claim(self, places: Callable[[], int]) -> list[LeasedStep]:
+        """Steps, as soon as there are some; nothing once the worker is to stop. `places`: how many
+        at most, when it comes to that."""
+        async with self._turn:
+            while not self._stopping.is_set():
+                await self._reason()
+                if self._stopping.is_set():
+                    break
+                if leased := await self._look(places()):
+                    return leased
+        return []
+
+    async def _reason(self) -> None:
+        clock = asyncio.get_running_loop().time
+        left = self._looked + self._wait - clock()
+        if left > 0 and self._database.heard(self._pool.kinds) == self._heard:
+            await self._until_called(left)
+        left = self._looked + self._breath - clock()
+        if left > 0:
+            await asyncio.sleep(left)
+
+    async def _until_called(self, seconds: float) -> None:
+        called = self._database.wait(seconds, self._heard, self._pool.kinds)
+        waits: set[asyncio.Task[Any]] = {
+            asyncio.create_task(called),
+            asyncio.create_task(self._stopping.wait()),
+        }
+        done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for waiting in pending:
+            waiting.cancel()
+        await asyncio.wait(waits)
+        for waiting in done:
+            waiting.result()
+
+    async def _look(self, places: int) -> list[LeasedStep]:
+        self._heard = self._database.heard(self._pool.kinds)
+        leased, self._wait = await self._claim(places)
+        before = self._looked
+        self._looked = asyncio.get_running_loop().time()
+        if leased or self._looked - before > 2 * _LONGEST_BREATH:
+            self._breath = _FIRST_BREATH
+        else:
+            self._breath = min(2 * self._breath, _LONGEST_BREATH)
+        return leased
+
+    async def _claim(self, places: int) -> tuple[list[LeasedStep], float]:
+        """The steps that were leased, and how long to wait before looking again unless called.
+
+        A database that is away is waited for.
+        """
+        pool, poll = self._pool, self._settings.poll
+        lasts = timedelta(seconds=self._settings.lease)
+        lease = Lease(pool.processor, pool.kinds, self._platforms, places, lasts)
+
+        async def claim(connection: Connection) -> tuple[list[LeasedStep], float]:
+            leased = await steps.claim(connection, lease)
+            if len(leased) >= places:
+                return leased, 0.0
+            free = await steps.next_free(connection, pool.kinds, self._platforms)
+            wait = free.total_seconds() if free else poll
+            return leased, min(max(wait, _SHORTEST_WAIT), poll)
+
+        try:
+            return await self._database.write_apart(claim)
+        except Unavailable as error:
+            _log.warning(LogEvent.CLAIM_FAILED, reason=str(error))
+            return [], _UNTIL_IT_IS_BACK
