@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, TypeVar, assert_never
+from typing import Any, Final, TypeVar, assert_never
 from uuid import UUID
 
 import structlog
@@ -30,7 +30,8 @@ from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Database
 from execution_broker.storage.records import LeasedStep, NewEvent
 from execution_broker.transitions.living import STEP_END
-from execution_broker.worker.desk import Desk, Onward, Write, Written
+from execution_broker.worker.desk import Desk, Write, Written
+from execution_broker.worker.places import Carried, Onward
 from execution_broker.worker.tracing import Tracing, end, outcome_of
 
 T = TypeVar("T")
@@ -39,13 +40,6 @@ _log = structlog.get_logger()
 
 _FIRST_WAIT: Final = 0.2
 _LONGEST_WAIT: Final = 3.0
-
-
-class Carried(NamedTuple):
-    """A step that the processor has leased and loaded already, as it goes on with it."""
-
-    step: LeasedStep
-    loaded: Any
 
 
 class Carrier:
@@ -70,7 +64,7 @@ class Carrier:
         self._processor = processor
         self._tracing = Tracing(database, tracer or NoTracer())
         lease = timedelta(seconds=settings.lease)
-        self._onward = Onward(onward, lease, self._load) if onward else None
+        self.onward = Onward(processor, onward, lease, self._load)
 
     async def carry(self, step: LeasedStep, carried: Carried | None = None) -> Carried | None:
         """Load, act, apply; or fail, or put back. What to go on with. Raises only what the
@@ -99,9 +93,7 @@ class Carrier:
 
             try:
                 told = await self._again(
-                    lambda: self._database.write(
-                        lambda c: self._desk.together(c, self._processor, leased, write)
-                    )
+                    lambda: self._desk.together(self._processor, leased, write)
                 )
             except Exception as error:  # one poisonous step must not stop the others
                 _log.info(LogEvent.BATCH_DIVIDED, reason=type(error).__name__)
@@ -165,13 +157,13 @@ class Carrier:
             return applied
 
         with span.part(Part.APPLY):
-            written = await self._write(step, apply, self._onward)
+            onward = self.onward if self.onward.kinds else None
+            written = await self._write(step, apply, onward)
         if written is None:
             _log.warning(LogEvent.LEASE_LOST)
             self._database.meter.measure(Measure.STALE_APPLIES, 1, step.kind.word)
             return Outcome.INTERRUPTED, None
-        then = None if written.next is None else Carried(written.next, written.loaded)
-        return outcome_of(written.result), then
+        return outcome_of(written.result), written.then
 
     async def _write(
         self, step: LeasedStep, write: Write, onward: Onward | None = None

@@ -16,6 +16,7 @@ from execution_broker.storage import steps
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Lease
+from execution_broker.worker.places import Places
 
 _log = structlog.get_logger()
 
@@ -64,19 +65,31 @@ class Claimer:
         self._wait = 0.0
         self._breath = 0.0
 
-    async def claim(self, places: Callable[[], int]) -> list[LeasedStep]:
-        """Steps, as soon as there are some; nothing once the worker is to stop. `places`: how many
-        at most, when it comes to that."""
+    async def claim(self, most: Callable[[], int]) -> list[LeasedStep]:
+        """Steps, as soon as there are some; nothing once the worker is to stop. `most`: how many at
+        most, when it comes to that."""
         async with self._turn:
-            while not self._stopping.is_set():
-                await self._reason()
-                if self._stopping.is_set():
-                    break
-                if leased := await self._look(places()):
+            while await self._reason():
+                if leased := await self._look(most()):
                     return leased
         return []
 
-    async def _reason(self) -> None:
+    async def claim_into(self, places: Places) -> None:
+        """Begin steps in the places that are free, as soon as there is reason to look for some."""
+        if not await self._reason():
+            return
+        kept = places.keep()
+        leased: list[LeasedStep] = []
+        try:
+            if kept:
+                leased = await self._look(kept)
+        finally:
+            for step in leased:
+                places.begin(step)
+            places.give_up(kept - len(leased))
+
+    async def _reason(self) -> bool:
+        """Wait for a reason to look; False once the worker is to stop."""
         clock = asyncio.get_running_loop().time
         left = self._looked + self._wait - clock()
         if left > 0 and self._database.heard(self._pool.kinds) == self._heard:
@@ -84,6 +97,7 @@ class Claimer:
         left = self._looked + self._breath - clock()
         if left > 0:
             await asyncio.sleep(left)
+        return not self._stopping.is_set()
 
     async def _until_called(self, seconds: float) -> None:
         called = self._database.wait(seconds, self._heard, self._pool.kinds)

@@ -6,22 +6,24 @@ platform by platform (B4). What belongs to a lease that is lost is void (S1).
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 import structlog
 
 from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
-from execution_broker.domain.plan import StepKind
 from execution_broker.storage import steps
 from execution_broker.storage.batch import Batch, Frames
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Woken
+from execution_broker.worker.places import Carried, Handing, Onward, Places
+
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -30,29 +32,16 @@ _ABREAST: Final = 2
 """While one transaction waits for the disk, another one can be made ready."""
 
 _SOON: Final = timedelta(minutes=1)
+"""What is due by then rings for those that wait for it; for later, they look by themselves."""
 
 Write = Callable[[Batch, datetime], Awaitable[Any]]
 
 
-class Onward(NamedTuple):
-    """What a processor goes on with where a step of a session has ended: another one of these
-    kinds that has woken by it. It is leased, and `load` called, in the same
-    transaction."""
-
-    kinds: Collection[StepKind]
-    lease: timedelta
-    load: Callable[[Batch, LeasedStep, datetime], Awaitable[Any]]
-
-    def takes(self, woken: Woken) -> bool:
-        return woken.kind in self.kinds
-
-
 class Written(NamedTuple):
-    """`result` of the write. `next`: the step that was gone on with, and what its load gave."""
+    """`result` of the write. `then`: what the place goes on with."""
 
     result: Any
-    next: LeasedStep | None = None
-    loaded: Any = None
+    then: Carried | None = None
 
 
 class Errand(NamedTuple):
@@ -69,7 +58,9 @@ class Desk:
     """One for all processors of a worker. Belongs to the event loop that first uses it."""
 
     def __init__(self, database: Database) -> None:
+        """`pools`: those whose free places are handed what wakes."""
         self.database = database
+        self.pools: list[Places] = []
         self._frames = Frames()
         self._waiting: deque[Errand] = deque()
         self._serving: set[asyncio.Task[None]] = set()
@@ -89,29 +80,50 @@ class Desk:
 
     async def together(
         self,
-        connection: Connection,
         processor: UUID,
         leased: Sequence[LeasedStep],
         write: Callable[[Batch, LeasedStep, datetime], Awaitable[Any]],
     ) -> list[tuple[LeasedStep, Any]]:
-        """The same for each of these steps, in a transaction at hand: what came of those that are
-        still held."""
-        batch = Batch(connection, self._frames)
-        held, now = await _held(batch, leased)
-        told = [
-            (step, await write(batch, step, now))
-            for step in sorted(leased, key=_order)
-            if (step.id, step.attempt, processor) in held
-        ]
-        _ring(batch, await batch.flush(now), now)
-        return told
+        """The same for each of these steps, in one transaction: what came of those that are still
+        held."""
+
+        async def work(handing: Handing, connection: Connection) -> list[tuple[LeasedStep, Any]]:
+            batch = Batch(connection, self._frames)
+            held, now = await _held(batch, leased)
+            told = [
+                (step, await write(batch, step, now))
+                for step in sorted(leased, key=_order)
+                if (step.id, step.attempt, processor) in held
+            ]
+            await _conclude(batch, {}, handing, now)
+            return told
+
+        return await self._handing(work, self.pools)
+
+    async def _handing(
+        self, work: Callable[[Handing, Connection], Awaitable[T]], pools: Sequence[Places]
+    ) -> T:
+        """A transaction; then what it has leased for free places begins."""
+        handing = Handing(pools)
+
+        async def again(connection: Connection) -> T:
+            handing.give_up()
+            return await work(handing, connection)
+
+        try:
+            result = await self.database.write(again)
+        except BaseException:
+            handing.give_up()
+            raise
+        handing.begin()
+        return result
 
     async def _serve(self) -> None:
         while errands := self._next():
             keys = {one.step.session for one in errands if one.step.session is not None}
             self._busy |= keys
             try:
-                await self._do(errands)
+                await self._do(errands, self.pools)
             finally:
                 self._busy -= keys
 
@@ -133,11 +145,11 @@ class Desk:
         self._waiting.extendleft(reversed(left))
         return taken
 
-    async def _do(self, errands: Sequence[Errand]) -> None:
+    async def _do(self, errands: Sequence[Errand], pools: Sequence[Places]) -> None:
         """One after the other where they cannot be done together: what is poisonous fails alone,
         and what was gone on with fails on its own when its turn comes."""
         try:
-            results = await self.database.write(partial(_together, self._frames, errands))
+            results = await self._handing(partial(_together, self._frames, errands), pools)
         except asyncio.CancelledError:
             for one in errands:
                 one.done.cancel()
@@ -145,12 +157,12 @@ class Desk:
         except Unavailable as error:
             _fail(errands, error)
         except BaseException as error:  # told to whoever waits for it, whatever it is
-            if len(errands) == 1 and errands[0].onward is None:
+            if len(errands) == 1 and errands[0].onward is None and not pools:
                 _fail(errands, error)
                 return
             _log.info(LogEvent.BATCH_DIVIDED, reason=type(error).__name__)
             for one in errands:
-                await self._do([one._replace(onward=None)])
+                await self._do([one._replace(onward=None)], [])
         else:
             for one, written in zip(errands, results, strict=True):
                 if not one.done.done():
@@ -164,7 +176,7 @@ def _fail(errands: Sequence[Errand], error: BaseException) -> None:
 
 
 async def _together(
-    frames: Frames, errands: Sequence[Errand], connection: Connection
+    frames: Frames, errands: Sequence[Errand], handing: Handing, connection: Connection
 ) -> list[Written | None]:
     batch = Batch(connection, frames)
     held, now = await _held(batch, [one.step for one in errands])
@@ -176,31 +188,48 @@ async def _together(
                 processor=str(one.processor), step=str(one.step.uuid), session=one.step.session
             ):
                 results[number] = Written(await one.write(batch, now))
-    woken = await batch.advance(now)
-    chosen = _choose({number: errands[number] for number in results}, woken, now)
-    left = [one for one in woken if one.id not in chosen]
-    if left:
-        await steps.make_ready(batch, left)
-    going = await _go_on(batch, errands, chosen, now)
-    left += await batch.flush(now)
-    _ring(batch, left, now)
-    for number, (step, loaded) in going.items():
-        results[number] = results[number]._replace(next=step, loaded=loaded)
+    free = {number: errands[number] for number in results if errands[number].onward is not None}
+    for number, then in (await _conclude(batch, free, handing, now)).items():
+        results[number] = results[number]._replace(then=then)
     return [results.get(number) for number in range(len(errands))]
 
 
-def _ring(batch: Batch, woken: Sequence[Woken], now: datetime) -> None:
-    """For what is due, or so soon that who looks by himself may look too late."""
-    if kinds := {one.kind for one in woken if one.free <= now + _SOON}:
+async def _conclude(
+    batch: Batch, free: Mapping[int, Errand], handing: Handing, now: datetime
+) -> dict[int, Carried]:
+    """Write all that was gathered. What has woken is leased by the places that have become free,
+    or for others that are free; the rest is READY. What the errands go on with."""
+    woken = await batch.advance(now)
+    due = [one for one in woken if one.free <= now]
+    own = _choose(free, due)
+    handed = handing.choose(one for one in due if one.id not in own)
+    left = [one for one in woken if one.id not in own and one.id not in handed]
+    if left:
+        await steps.make_ready(batch, left)
+    then: dict[int, Carried] = {}
+    takers = {id_: free[number].onward for id_, number in own.items()}
+    takers |= {id_: places.onward for id_, places in handed.items()}
+    for processor in {one.processor for one in takers.values() if one is not None}:
+        mine = {id_: one for id_, one in takers.items() if one and one.processor == processor}
+        until = now + max(one.lease for one in mine.values())
+        for step in await steps.claim_woken(batch, processor, mine, until):
+            carried = Carried(step, await mine[step.id].load(batch, step, now))
+            if step.id in own:
+                then[own[step.id]] = carried
+            else:
+                handing.take(handed[step.id], carried)
+    left += await batch.flush(now)
+    if kinds := {one.kind for one in left if one.free <= now + _SOON}:
         batch.ring(kinds)
+    return then
 
 
-def _choose(errands: Mapping[int, Errand], woken: Sequence[Woken], now: datetime) -> dict[int, int]:
-    """Which of the steps each place goes on with that has become free: one of its own session, if
+def _choose(errands: Mapping[int, Errand], due: Sequence[Woken]) -> dict[int, int]:
+    """Which steps the places go on with that have become free: one of its own session each, if
     there is one, so that what has begun comes to its end first."""
-    left = [one for one in woken if one.free <= now]
+    left = list(due)
+    free = dict(errands)
     chosen: dict[int, int] = {}
-    free = {number: errand for number, errand in errands.items() if errand.onward is not None}
     for is_of in (_is_of_its_session, _is_of_any_session):
         for number, errand in list(free.items()):
             one = next((one for one in left if is_of(errand, one)), None)
@@ -217,19 +246,6 @@ def _is_of_its_session(errand: Errand, woken: Woken) -> bool:
 
 def _is_of_any_session(errand: Errand, woken: Woken) -> bool:
     return errand.onward is not None and errand.onward.takes(woken)
-
-
-async def _go_on(
-    batch: Batch, errands: Sequence[Errand], chosen: Mapping[int, int], now: datetime
-) -> dict[int, tuple[LeasedStep, Any]]:
-    going: dict[int, tuple[LeasedStep, Any]] = {}
-    for processor in {errands[number].processor for number in chosen.values()}:
-        mine = {id_: n for id_, n in chosen.items() if errands[n].processor == processor}
-        onward = errands[min(mine.values())].onward
-        assert onward is not None
-        for step in await steps.claim_woken(batch, processor, mine, now + onward.lease):
-            going[mine[step.id]] = step, await onward.load(batch, step, now)
-    return going
 
 
 async def _held(

@@ -1,7 +1,7 @@
 """A worker: pools that claim steps and carry them out until they are told to stop."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -15,9 +15,10 @@ from execution_broker.domain.spans import NoTracer, Tracer
 from execution_broker.steps.base import Handler
 from execution_broker.storage.database import Database
 from execution_broker.storage.records import LeasedStep
-from execution_broker.worker.carrying import Carried, Carrier
+from execution_broker.worker.carrying import Carrier
 from execution_broker.worker.claiming import Claimer, Pool
 from execution_broker.worker.desk import Desk
+from execution_broker.worker.places import Carried, Places
 from execution_broker.worker.renewing import Held, Loss, Renewer
 
 _log = structlog.get_logger()
@@ -53,16 +54,18 @@ class Worker:
         lease = timedelta(seconds=self._settings.lease)
         renewer = Renewer(self._open, timedelta(seconds=self._settings.renewal), lease)
         desk = Desk(database)
+        pools = [self._places(pool, desk, renewer) for pool in self._pools if not pool.batch]
+        desk.pools.extend(places for _, places in pools)
         renewer.start()
         try:
             async with asyncio.TaskGroup() as group:
+                for pool, places in pools:
+                    group.create_task(self._serve(places, self._claimer(pool, database)))
                 for pool in self._pools:
-                    if pool.batch:
-                        claimer = self._claimer(pool, database)
-                        for _ in range(_ABREAST):
-                            group.create_task(self._serve_batches(pool, claimer, desk, renewer))
-                    else:
-                        group.create_task(self._serve(pool, database, desk, renewer))
+                    claimer = self._claimer(pool, database)
+                    for _ in range(_ABREAST if pool.batch else 0):
+                        group.create_task(self._serve_batches(pool, claimer, desk, renewer))
+            await self._drain(desk.pools)
         finally:
             await asyncio.to_thread(renewer.stop)
 
@@ -70,20 +73,11 @@ class Worker:
         """Begin to drain. Idempotent; call it on the event loop."""
         self._stopping.set()
 
-    async def _serve(self, pool: Pool, database: Database, desk: Desk, renewer: Renewer) -> None:
+    async def _serve(self, places: Places, claimer: Claimer) -> None:
         """Never claims more than it can begin at once: what waits is there for other workers."""
-        carrier = self._carrier(pool, desk, pool.kinds)
-        claimer = self._claimer(pool, database)
-        active: set[asyncio.Task[None]] = set()
         while not self._stopping.is_set():
-            if len(active) >= pool.concurrency:
-                await self._until_one_ends(active)
-                continue
-            for step in await claimer.claim(lambda: pool.concurrency - len(active)):
-                carrying = asyncio.create_task(self._carry(carrier, step, pool, renewer))
-                active.add(carrying)
-                carrying.add_done_callback(active.discard)
-        await self._drain(active)
+            await places.until_free()
+            await claimer.claim_into(places)
 
     async def _serve_batches(
         self, pool: Pool, claimer: Claimer, desk: Desk, renewer: Renewer
@@ -107,7 +101,16 @@ class Worker:
     def _claimer(self, pool: Pool, database: Database) -> Claimer:
         return Claimer(pool, database, self._platforms, self._settings, self._stopping)
 
-    def _carrier(self, pool: Pool, desk: Desk, onward: Collection[StepKind] = ()) -> Carrier:
+    def _places(self, pool: Pool, desk: Desk, renewer: Renewer) -> tuple[Pool, Places]:
+        carrier = self._carrier(pool, desk)
+
+        async def carry(step: LeasedStep, carried: Carried | None) -> None:
+            await self._carry(carrier, step, carried, pool, renewer)
+
+        return pool, Places(pool.concurrency, carrier.onward, carry, self._stopping)
+
+    def _carrier(self, pool: Pool, desk: Desk) -> Carrier:
+        onward = () if pool.batch else pool.kinds
         return Carrier(
             desk.database,
             self._handlers,
@@ -118,22 +121,21 @@ class Worker:
             onward,
         )
 
-    async def _until_one_ends(self, active: Collection[asyncio.Task[None]]) -> None:
-        stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({stopping, *active}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        await asyncio.wait([stopping])
-
     async def _carry(
-        self, carrier: Carrier, step: LeasedStep, pool: Pool, renewer: Renewer
+        self,
+        carrier: Carrier,
+        step: LeasedStep,
+        carried: Carried | None,
+        pool: Pool,
+        renewer: Renewer,
     ) -> None:
         """Carries a step, and goes on with what has waited for it, until it is to stop."""
-        then = await self._carry_one(carrier, step, None, pool, renewer)
-        while then is not None:
-            if self._stopping.is_set():
-                await self._leave(carrier, then.step, [])
+        while carried is None or not self._stopping.is_set():
+            carried = await self._carry_one(carrier, step, carried, pool, renewer)
+            if carried is None:
                 return
-            then = await self._carry_one(carrier, then.step, then, pool, renewer)
+            step = carried.step
+        await self._leave(carrier, step, [])
 
     async def _carry_one(
         self,
@@ -205,11 +207,12 @@ class Worker:
             for step in leased:
                 renewer.release(step.id)
 
-    async def _drain(self, active: set[asyncio.Task[None]]) -> None:
-        if not active:
-            return
-        _, late = await asyncio.wait(active, timeout=self._settings.drain)
-        for carrying in late:
-            carrying.cancel()
-        if late:
-            await asyncio.wait(late)
+    async def _drain(self, pools: Sequence[Places]) -> None:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._settings.drain
+        while active := {carrying for places in pools for carrying in places.active}:
+            _, late = await asyncio.wait(active, timeout=max(0.0, deadline - clock()))
+            for carrying in late:
+                carrying.cancel()
+            if late:
+                await asyncio.wait(late)

@@ -1,0 +1,132 @@
+"""The places of a worker's pools, and what is handed to those that are free.
+
+A transaction in which steps wake leases them for free places of this worker at once, and loads
+them: no claim is needed, and no transaction of their own.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from execution_broker.domain.plan import StepKind
+from execution_broker.storage.batch import Batch
+from execution_broker.storage.records import LeasedStep
+from execution_broker.storage.steps import Woken
+
+
+class Onward(NamedTuple):
+    """What a processor goes on with: a step of these kinds that has woken. It is leased, and
+    `load` called, in the same transaction."""
+
+    processor: UUID
+    kinds: Collection[StepKind]
+    lease: timedelta
+    load: Callable[[Batch, LeasedStep, datetime], Awaitable[Any]]
+
+    def takes(self, woken: Woken) -> bool:
+        return woken.kind in self.kinds
+
+
+class Carried(NamedTuple):
+    """A step that a processor has leased and loaded already, as it goes on with it."""
+
+    step: LeasedStep
+    loaded: Any
+
+
+class Places:
+    """The places of one pool. A place is free, kept for a step that is about to be leased, or
+    taken. It may be kept from any thread; all else belongs to the event loop."""
+
+    def __init__(
+        self,
+        number: int,
+        onward: Onward,
+        carry: Callable[[LeasedStep, Carried | None], Coroutine[Any, Any, None]],
+        stopping: asyncio.Event,
+    ) -> None:
+        self.onward = onward
+        self.active: set[asyncio.Task[None]] = set()
+        self._number = number
+        self._carry = carry
+        self._stopping = stopping
+        self._used = 0
+        self._lock = threading.Lock()
+        self._changed = asyncio.Event()
+
+    def keep(self, most: int | None = None) -> int:
+        """How many of the free places are kept from now on; none once the worker is to stop."""
+        with self._lock:
+            free = 0 if self._stopping.is_set() else self._number - self._used
+            kept = free if most is None else min(free, most)
+            self._used += kept
+        return kept
+
+    def give_up(self, kept: int) -> None:
+        with self._lock:
+            self._used -= kept
+        self._changed.set()
+
+    def begin(self, step: LeasedStep, carried: Carried | None = None) -> None:
+        """Carry a step in a place that was kept."""
+        carrying = asyncio.create_task(self._carry(step, carried))
+        self.active.add(carrying)
+        carrying.add_done_callback(self._end)
+
+    async def until_free(self) -> None:
+        """Return when a place is free, or the worker is to stop."""
+        if self._used < self._number:
+            return
+        stopping = asyncio.create_task(self._stopping.wait())
+        while not stopping.done() and self._used >= self._number:
+            self._changed.clear()
+            changed = asyncio.create_task(self._changed.wait())
+            await asyncio.wait({stopping, changed}, return_when=asyncio.FIRST_COMPLETED)
+            changed.cancel()
+        stopping.cancel()
+
+    def _end(self, carrying: "asyncio.Task[None]") -> None:
+        self.active.discard(carrying)
+        self.give_up(1)
+
+
+class Handing:
+    """What one transaction hands to free places, until it is committed."""
+
+    def __init__(self, pools: Sequence[Places]) -> None:
+        self._pools = pools
+        self._kept: list[Places] = []
+        self._taken: list[tuple[Places, Carried]] = []
+
+    def give_up(self) -> None:
+        """The transaction was undone: it may begin again from the start."""
+        for places in self._kept:
+            places.give_up(1)
+        self._kept.clear()
+        self._taken.clear()
+
+    def choose(self, woken: Iterable[Woken]) -> dict[int, Places]:
+        """The places, kept from now on, in which these steps can be carried at once."""
+        chosen: dict[int, Places] = {}
+        for one in woken:
+            for places in self._pools:
+                if places.onward.takes(one) and places.keep(1):
+                    self._kept.append(places)
+                    chosen[one.id] = places
+                    break
+        return chosen
+
+    def take(self, places: Places, carried: Carried) -> None:
+        """It was leased and loaded."""
+        self._taken.append((places, carried))
+
+    def begin(self) -> None:
+        """The transaction is committed."""
+        for places, carried in self._taken:
+            self._kept.remove(places)
+            places.begin(carried.step, carried)
+        self._taken.clear()
+        self.give_up()
