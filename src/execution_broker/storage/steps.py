@@ -168,7 +168,10 @@ async def claim_woken(
 ) -> list[LeasedStep]:
     """Lease steps of locked sessions that have woken: they need not become READY first."""
     rows = await connection.rows("claim_woken", processor=processor, ids=sorted(ids), until=until)
-    return [_step(row) for row in rows]
+    woken = [_step(row) for row in rows]
+    for step in woken:
+        connection.measure(Measure.CLAIM_LATENCY, step.kind.word, value=0)
+    return woken
 
 
 async def end(
