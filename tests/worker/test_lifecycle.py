@@ -8,7 +8,7 @@ from msgspec import json
 
 from execution_broker.domain.identity import Role
 from execution_broker.models.phases import ComponentPhase, SessionPhase
-from tests.harness.broker import broker, request, until, working
+from tests.harness.broker import Broker, broker, request, until, working
 from tests.plugin.scripted import SECRET
 
 
@@ -114,3 +114,28 @@ async def test_a_connector_is_for_the_owner_and_the_administrator_alone(tmp_path
         await made.set_phase(alice, uuid, "CANCELLED")
         (connector,) = (await made.ended(alice, uuid)).connectors
         assert (connector.status, connector.location) == ("FINISHED", None)
+
+
+async def test_a_session_that_never_began_is_released_by_what_releases_alone(
+    tmp_path: Path,
+) -> None:
+    async with broker(tmp_path) as made:
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request())
+        assert await _steps(made) == {"begin": "READY"}
+        cancelled = await made.set_phase(alice, uuid, "CANCELLED")
+        assert cancelled.phase is SessionPhase.CANCELLED
+        found = await _steps(made)
+        assert found.pop("begin") == "CANCELLED"
+        assert set(found) >= {"release-compute", "collect", "finish"}
+        assert not {key for key in found if key.startswith(("prepare", "start", "watch", "end"))}
+        async with working(made):
+            await made.ended(alice, uuid)
+        assert set((await _steps(made)).values()) <= {"COMPLETED", "CANCELLED"}
+        assert made.holdings() == []
+
+
+async def _steps(made: Broker) -> dict[str, str]:
+    """The steps of all sessions: the phase of each kind."""
+    rows = await made.rows("SELECT kind, phase FROM step WHERE session_id IS NOT NULL")
+    return {kind.removeprefix("urn:execution-broker:step:"): phase for kind, phase in rows}
