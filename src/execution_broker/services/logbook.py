@@ -16,6 +16,7 @@ from execution_broker.services.views import may_see_all
 from execution_broker.storage import listing
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import NewEvent
+from execution_broker.transitions.folding import whole
 from execution_broker.transitions.living import SESSION_PHASE
 
 _LOOK: Final = 1.0
@@ -75,6 +76,7 @@ class LogbookService:
             raise Forbidden(f"The session {uuid} is not yours.", "Sign in as its owner.")
         now = await connection.clock()
         stored = await listing.log_page(connection, head.id, after, limit)
+        stored = (await whole(connection, head.id, head.events, after, stored))[:limit]
         is_expired = head.phase is SessionPhase.OFFERED and now >= head.expires
         if is_expired and after <= head.events and len(stored) < limit:
             expired = NewEvent(SESSION_PHASE, None, {"phase": SessionPhase.EXPIRED}, head.expires)

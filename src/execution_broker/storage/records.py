@@ -90,6 +90,7 @@ class StoredSession(LockedOffer, kw_only=True):
     `room`: how much it could have instead (`domain.growing`), where that was found out; it is
     never written.
     `name` and `description`: what its owner calls it since, None while that is as it was offered.
+    `is_folded`: what it was born with, its components and first events, has no rows of its own.
     """
 
     owner: str
@@ -105,6 +106,7 @@ class StoredSession(LockedOffer, kw_only=True):
     ends: datetime | None = None
     is_promise_broken: bool = False
     trace: str | None = None
+    is_folded: bool = False
     room: Mapping[str, int] = {}
 
     def platform_capability(self) -> Capability | None:

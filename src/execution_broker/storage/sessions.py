@@ -6,10 +6,12 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from execution_broker.domain.demand import COMPUTE, EXECUTABLE, data_key, storage_key
 from execution_broker.domain.offer import Terms
+from execution_broker.models.component import LifecycleComponent
 from execution_broker.models.execution import Connector, ExecutionSession
 from execution_broker.models.message import Message
-from execution_broker.models.phases import SessionPhase
+from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.storage import events, sights
 from execution_broker.storage.database import Connection, Glance, Row
 from execution_broker.storage.documents import decode, encode
@@ -34,7 +36,8 @@ class Seen(NamedTuple):
 
 
 async def add(connection: Connection, new: Sequence[StoredSession]) -> None:
-    """Store new sessions with their components and events. Their `id` is known afterwards."""
+    """Store new sessions with their components and events, but for folded ones. Their `id` is
+    known afterwards."""
     for session in new:
         session.events += len(session.new_events)
     rows = await connection.each(
@@ -60,14 +63,7 @@ async def add(connection: Connection, new: Sequence[StoredSession]) -> None:
     )
     for session, row in zip(new, rows, strict=True):
         session.id = int(row["id"])
-    await connection.many(
-        "add_component",
-        [
-            {"session": session.id, "key": part.key, "uuid": part.uuid, "phase": part.phase}
-            for session in new
-            for part in session.components.values()
-        ],
-    )
+    await _add_components(connection, new)
     await _save_traces(connection, new)
     await events.add_new(connection, new)
 
@@ -151,6 +147,7 @@ async def save_all(
     refused: Sequence[LockedOffer] = (),
 ) -> None:
     """Write the living parts of sessions whose components have not changed, and their events.
+    Components that have no rows yet get them, unless they are folded.
     `refused`: of these has changed only that they have come to nothing."""
     for session in (*changed, *refused):
         session.events += len(session.new_events)
@@ -193,6 +190,7 @@ async def save_all(
             for offer in refused
         ],
     )
+    await _add_components(connection, changed)
     await _save_traces(connection, changed)
     await events.add_new(connection, [*changed, *refused])
 
@@ -210,6 +208,7 @@ async def origins(connection: Connection, ids: Iterable[int]) -> dict[int, Origi
 
 def of_row(row: Row) -> StoredSession:
     """A session from a row with the columns of the part `stored_session`."""
+    document = decode(row["document"], ExecutionSession)
     components = decode(row["components"], list[StoredComponent])
     facts: dict[str, Any] = decode(row["facts"], dict)
     return StoredSession(
@@ -223,7 +222,7 @@ def of_row(row: Row) -> StoredSession:
         platform=row["platform_id"],
         phase=SessionPhase(row["phase"]),
         events=row["events"],
-        document=decode(row["document"], ExecutionSession),
+        document=document,
         terms=decode(row["terms"], Terms),
         name=row["name"],
         description=row["description"],
@@ -239,8 +238,40 @@ def of_row(row: Row) -> StoredSession:
         ended=row["ended_at"],
         released=row["released_at"],
         is_promise_broken=bool(row["is_promise_broken"]),
-        components={one.key: one for one in sorted(components, key=attrgetter("id"))},
+        is_folded=not components,
+        components={one.key: one for one in sorted(components, key=attrgetter("id"))}
+        or components_of(document),
     )
+
+
+def components_of(document: ExecutionSession) -> dict[str, StoredComponent]:
+    """The components of a session that have a life of their own, as they are at first: all but
+    its volumes."""
+    found: list[tuple[str, LifecycleComponent | None]] = [
+        (EXECUTABLE, document.executable),
+        (COMPUTE, document.compute),
+        *((storage_key(i), storage) for i, storage in enumerate(document.storage)),
+        *((data_key(i), data) for i, data in enumerate(document.data)),
+    ]
+    return {
+        key: StoredComponent(
+            id=0, key=key, uuid=UUID(one.meta.uuid), phase=ComponentPhase.INITIALIZING
+        )
+        for key, one in found
+        if one is not None and one.meta is not None and one.meta.uuid is not None
+    }
+
+
+async def _add_components(connection: Connection, changed: Sequence[StoredSession]) -> None:
+    rows = [
+        {"session": session.id, "key": part.key, "uuid": part.uuid, "phase": part.phase}
+        for session in changed
+        if not session.is_folded
+        for part in session.components.values()
+        if part.id == 0
+    ]
+    if rows:
+        await connection.many("add_component", rows)
 
 
 async def _save_traces(connection: Connection, changed: Sequence[StoredSession]) -> None:

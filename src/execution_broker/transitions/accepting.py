@@ -7,6 +7,7 @@ from execution_broker.domain.reserving import fix
 from execution_broker.models.phases import SessionPhase
 from execution_broker.storage.records import LockedOffer, StoredSession
 from execution_broker.storage.steps import NewStep
+from execution_broker.transitions.folding import unfold
 from execution_broker.transitions.living import enter, note_schedule
 from execution_broker.transitions.planned import first_step
 
@@ -36,6 +37,7 @@ def begin(session: StoredSession, now: datetime, trace: str | None) -> NewStep:
     What was held for the offer has to be replaced by what its terms book now. `trace`: the trace
     context of who accepts, which the steps continue.
     """
+    unfold(session)
     session.terms = fix(session.terms, int(now.timestamp()))
     session.accepted = now
     session.trace = trace

@@ -12,6 +12,7 @@ from execution_broker.storage import events, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import NewEvent, StoredSession
 from execution_broker.transitions import living
+from execution_broker.transitions.folding import whole
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -31,6 +32,7 @@ async def replay(connection: Connection, uuid: UUID) -> Replayed:
     if stored is None:
         raise NotFound(f"There is no session {uuid}.", "Check the identifier.")
     log = await events.numbered(connection, stored.id)
+    log = await whole(connection, stored.id, stored.events, 0, log)
     derived = _Derived(stored)
     for number, event in log:
         derived.follow(number, event)

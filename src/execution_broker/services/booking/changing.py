@@ -28,6 +28,7 @@ from execution_broker.services.booking.choosing import Choice, Decided, Guard
 from execution_broker.services.booking.scene import Scene, holds
 from execution_broker.services.views import elapsed, phase_now, refusal
 from execution_broker.storage.records import Located, StoredSession
+from execution_broker.transitions.folding import unfold
 from execution_broker.transitions.living import note_schedule, say
 
 
@@ -46,6 +47,7 @@ class Change(Choice):
     def decide(self, scene: Scene) -> Decided:
         session, _ = self.chosen(scene)
         scene.measure_room(session)
+        unfold(session)
         update, path = self._update, plain_path(self._update.path)
         match update:
             case StringUpdate(value=value) if path in TEXTS:

@@ -23,7 +23,6 @@ from execution_broker.storage.records import (
     StoredOfferSet,
     StoredSession,
 )
-from execution_broker.transitions.living import say
 
 
 class Stored(NamedTuple):
@@ -76,7 +75,7 @@ class Composer:
         platform = found.platforms[offer.platform]
         keys = (SESSION, *component_keys(found.demand))
         uuids = {key: self._new_uuid() for key in keys}
-        session = StoredSession(
+        return StoredSession(
             id=0,
             uuid=uuids[SESSION],
             offerset=0,
@@ -92,11 +91,9 @@ class Composer:
             created=now,
             modified=now,
             expires=datetime.fromtimestamp(offer.expires, UTC),
+            messages=list(timed_at(offer.messages, now)),
             components=_living(uuids),
         )
-        for message in offer.messages:
-            say(session, message, now)
-        return session
 
 
 def stored(answer: NewOfferSet, offers: list[StoredSession], lasting: UUID | None) -> Stored:

@@ -11,13 +11,11 @@ from execution_broker.domain.measures import Measure
 from execution_broker.domain.offer import No, Offer, Yes
 from execution_broker.domain.reserving import bookings as bookings_of
 from execution_broker.models.message import Message
-from execution_broker.models.phases import SessionPhase
 from execution_broker.services.booking.composing import Composer, Stored, stored
 from execution_broker.services.booking.scene import Answered, Scene, Taken
 from execution_broker.services.negotiating import Negotiated, Negotiator
 from execution_broker.services.repeating import Key
-from execution_broker.transitions import accepting
-from execution_broker.transitions.living import enter, note_schedule
+from execution_broker.transitions import accepting, folding
 
 _FRESH: Final = timedelta(seconds=2)
 """How old a proposal may be by the time the locks are held."""
@@ -103,8 +101,7 @@ class Hold:
     def _accept(self, scene: Scene, found: Negotiated, yes: Yes, taken: list[Taken]) -> Stored:
         answer, offers = self._composer.yes(found, yes, self._offered(yes), scene.now)
         for offer in offers:
-            enter(offer, SessionPhase.OFFERED, scene.now)
-            note_schedule(offer, scene.now)
+            folding.offer(offer)
             scene.measure_room(offer)
         scene.answer(Answered(offerset=answer, sessions=offers, taken=taken))
         scene.measure(Measure.OFFERS, "made", value=len(offers))
@@ -140,6 +137,7 @@ class Direct(Hold):
 
     def _accept(self, scene: Scene, found: Negotiated, yes: Yes, _taken: list[Taken]) -> Stored:
         answer, (session,) = self._composer.yes(found, yes, self._offered(yes), scene.now)
+        folding.tell(session)
         first = accepting.begin(session, scene.now, self._asked.trace)
         scene.measure_room(session)
         fixed = Taken(session.platform, bookings_of(session.terms), session=session)

@@ -53,5 +53,5 @@ FROM event WHERE session_id = :session AND number > :after ORDER BY number LIMIT
 
 -- pulses: All that changes in some sessions without an event of its own, and the last event of each.
 SELECT s.uuid, s.events, s.phase, s.expires_at, c.progress, {clock} AS read_at
-FROM session AS s JOIN component AS c ON c.session_id = s.id
+FROM session AS s LEFT JOIN component AS c ON c.session_id = s.id
 WHERE s.uuid {among:uuids} ORDER BY c.id;
