@@ -147,9 +147,9 @@ def terms(**parts: Any) -> Terms:
     return Terms(**standard | parts)
 
 
-def identities(of: Demand) -> dict[str, UUID]:
+def identities(of: Demand) -> dict[str, str]:
     space = UUID(int=7)
-    return {key: uuid5(space, key) for key in ("session", *component_keys(of))}
+    return {key: str(uuid5(space, key)) for key in ("session", *component_keys(of))}
 
 
 def by_word(messages: Iterable[Message]) -> dict[str, Message]:

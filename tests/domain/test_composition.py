@@ -9,7 +9,6 @@ import pytest
 
 from execution_broker.domain.composition import (
     component_keys,
-    component_kinds,
     compose_session,
     reschedule,
 )
@@ -74,19 +73,17 @@ def plain(session: ExecutionSession) -> dict[str, Any]:
     return made
 
 
-def test_keys_and_kinds_of_all_components() -> None:
-    wanted = demand(REQUEST)
-    assert component_kinds(wanted) == {
-        "executable": kinds.JUPYTER_NOTEBOOK,
-        "compute": kinds.SIMPLE_COMPUTE,
-        "storage/0": kinds.SIMPLE_STORAGE,
-        "storage/1": kinds.SIMPLE_STORAGE,
-        "data/0": kinds.SIMPLE_DATA,
-        "data/1": kinds.SIMPLE_DATA,
-        "volume/0": kinds.SIMPLE_VOLUME,
-        "volume/1": kinds.SIMPLE_VOLUME,
-    }
-    assert component_keys(wanted) == tuple(component_kinds(wanted))
+def test_keys_of_all_components() -> None:
+    assert component_keys(demand(REQUEST)) == (
+        "executable",
+        "compute",
+        "storage/0",
+        "storage/1",
+        "data/0",
+        "data/1",
+        "volume/0",
+        "volume/1",
+    )
 
 
 def test_every_component_has_its_own_uuid_and_the_clients_names() -> None:

@@ -1,6 +1,7 @@
 """`broker serve`, `broker api`, `broker worker`: the two programs, in one process or apart."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -76,6 +77,7 @@ def _run(settings: Settings, body: Callable[["_Program"], Coroutine[Any, Any, No
             database = open_database()
             try:
                 instance = await factory.open_instance(database, settings)
+                gc.freeze()  # what was loaded stays: collections need not look through it
                 await body(_Program(settings, open_database, database, instance, meter, tracer))
             finally:
                 await database.close()

@@ -5,8 +5,7 @@ over it when it is read.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
-from uuid import UUID
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -30,23 +29,22 @@ from execution_broker.models.schedule import InstantSpan, IntervalSpan, Schedule
 C = TypeVar("C", bound=Component)
 L = TypeVar("L", bound=LifecycleComponent)
 
+_NOBODY: Final = Metadata()
+
 
 def component_keys(demand: Demand) -> tuple[str, ...]:
     """The keys of all components: `executable`, `compute`, `storage/0`, `data/0`, `volume/0`."""
-    return tuple(component_kinds(demand))
-
-
-def component_kinds(demand: Demand) -> dict[str, str]:
-    """The kind URI of each component, by key."""
-    components: dict[str, Component] = {EXECUTABLE: demand.executable, COMPUTE: demand.compute}
-    components |= {storage_key(i): part.resource for i, part in enumerate(demand.storage)}
-    components |= {data_key(i): part.resource for i, part in enumerate(demand.data)}
-    components |= {volume_key(i): part.resource for i, part in enumerate(demand.volumes)}
-    return {key: str(part.__struct_config__.tag) for key, part in components.items()}
+    return (
+        EXECUTABLE,
+        COMPUTE,
+        *map(storage_key, range(len(demand.storage))),
+        *map(data_key, range(len(demand.data))),
+        *map(volume_key, range(len(demand.volumes))),
+    )
 
 
 def compose_session(
-    demand: Demand, offer: Offer, plan: Plan, identities: Mapping[str, UUID]
+    demand: Demand, offer: Offer, plan: Plan, identities: Mapping[str, str]
 ) -> ExecutionSession:
     """The document of an offer of `demand`.
 
@@ -58,11 +56,28 @@ def compose_session(
 
 def schedules(terms: Terms, plan: Plan, keys: Iterable[str]) -> dict[str, Schedule]:
     """The schedule of each component, by key; that of the key `session` covers all of them."""
-    costs, starts, releases = plan.seconds
+    seconds = plan.seconds
+    end = write_epoch(terms.start + terms.duration)
+    # the start interval is half-open, like all intervals: `latest` is its last instant
+    available = IntervalSpan(
+        start=write_epochs(terms.start, terms.latest + 1), duration=write_seconds(terms.duration)
+    )
+
+    def schedule(before: int, cost: int, release: int) -> Schedule:
+        return Schedule(
+            preparing=InstantSpan(
+                start=write_epoch(terms.start - before), duration=write_seconds(cost)
+            ),
+            available=available,
+            releasing=InstantSpan(start=end, duration=write_seconds(release)),
+        )
+
     return {
-        key: _schedule(terms, terms.prepare, terms.prepare, terms.release)
+        key: schedule(terms.prepare, terms.prepare, terms.release)
         if key == SESSION
-        else _schedule(terms, starts.get(key, 0), costs.get(key, 0), releases.get(key, 0))
+        else schedule(
+            seconds.starts.get(key, 0), seconds.costs.get(key, 0), seconds.releases.get(key, 0)
+        )
         for key in keys
     }
 
@@ -96,87 +111,70 @@ def reschedule(document: ExecutionSession, terms: Terms, plan: Plan) -> Executio
 
 class _Composer:
     def __init__(
-        self, demand: Demand, offer: Offer, plan: Plan, identities: Mapping[str, UUID]
+        self, demand: Demand, offer: Offer, plan: Plan, identities: Mapping[str, str]
     ) -> None:
         self.demand = demand
         self.offer = offer
-        self.uuids = {key: str(identity) for key, identity in identities.items()}
+        self.uuids = identities
         self.inside: dict[int, list[str]] = {}
         for index, data in enumerate(demand.data):
             self.inside.setdefault(data.storage, []).append(self.uuids[data_key(index)])
         self.schedules = schedules(offer.terms, plan, identities)
 
     def session(self) -> ExecutionSession:
+        demand = self.demand
         return ExecutionSession(
             meta=Metadata(uuid=self.uuids[SESSION]),
             costs=self.offer.costs.get(SESSION, ()),
             metrics=self.offer.metrics.get(SESSION, ()),
-            executable=self._living(self.demand.executable, EXECUTABLE),
+            executable=self._living(demand.executable, EXECUTABLE),
             compute=self._compute(),
-            storage=tuple(self._storage(index) for index, _ in enumerate(self.demand.storage)),
-            data=tuple(self._data(index) for index, _ in enumerate(self.demand.data)),
+            storage=tuple(self._storage(index) for index in range(len(demand.storage))),
+            data=tuple(self._data(index) for index in range(len(demand.data))),
             schedule=self.schedules[SESSION],
         )
 
     def _compute(self) -> SimpleCompute:
+        terms = self.offer.terms
         volumes = tuple(
-            msgspec.structs.replace(
-                self._component(volume.resource, volume_key(index)),
-                resource=self.uuids[volume.target],
-            )
+            self._component(volume.resource, volume_key(index), resource=self.uuids[volume.target])
             for index, volume in enumerate(self.demand.volumes)
         )
-        return msgspec.structs.replace(
-            self._living(self.demand.compute, COMPUTE),
+        return self._living(
+            self.demand.compute,
+            COMPUTE,
             volumes=volumes,
-            cores=_exactly(self.offer.terms.cores),
-            memory=_exactly(self.offer.terms.memory),
-            amounts={name: _exactly(n) for name, n in self.offer.terms.amounts.items()},
+            cores=_exactly(terms.cores),
+            memory=_exactly(terms.memory),
+            amounts={name: _exactly(n) for name, n in terms.amounts.items()},
         )
 
     def _storage(self, index: int) -> SimpleStorage:
-        return msgspec.structs.replace(
-            self._living(self.demand.storage[index].resource, storage_key(index)),
+        return self._living(
+            self.demand.storage[index].resource,
+            storage_key(index),
             data=tuple(self.inside.get(index, ())),
             size=_exactly(self.offer.terms.storage[index]),
         )
 
     def _data(self, index: int) -> Data:
         data = self.demand.data[index]
-        return msgspec.structs.replace(
-            self._living(data.resource, data_key(index)),
-            storage=self.uuids[storage_key(data.storage)],
-        )
+        storage = self.uuids[storage_key(data.storage)]
+        return self._living(data.resource, data_key(index), storage=storage)
 
-    def _living(self, component: L, key: str) -> L:
-        return msgspec.structs.replace(
-            self._component(component, key), phase=None, schedule=self.schedules[key]
-        )
+    def _living(self, component: L, key: str, **changes: Any) -> L:
+        schedule = self.schedules[key]
+        return self._component(component, key, phase=None, schedule=schedule, **changes)
 
-    def _component(self, component: C, key: str) -> C:
-        asked = component.meta or Metadata()
+    def _component(self, component: C, key: str, **changes: Any) -> C:
+        asked = component.meta or _NOBODY
         return msgspec.structs.replace(
             component,
             meta=Metadata(uuid=self.uuids[key], name=asked.name, description=asked.description),
             costs=self.offer.costs.get(key, ()),
             metrics=self.offer.metrics.get(key, ()),
+            **changes,
         )
-
-
-def _schedule(terms: Terms, before: int, cost: int, release: int) -> Schedule:
-    """The start interval is half-open, like all intervals: `latest` is its last instant."""
-    return Schedule(
-        preparing=InstantSpan(
-            start=write_epoch(terms.start - before), duration=write_seconds(cost)
-        ),
-        available=IntervalSpan(
-            start=write_epochs(terms.start, terms.latest + 1),
-            duration=write_seconds(terms.duration),
-        ),
-        releasing=InstantSpan(
-            start=write_epoch(terms.start + terms.duration), duration=write_seconds(release)
-        ),
-    )
 
 
 def _exactly(amount: int) -> Range:

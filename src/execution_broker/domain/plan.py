@@ -75,26 +75,29 @@ class PlannedStep(msgspec.Struct, frozen=True):
 
 
 class _Seconds(NamedTuple):
-    """What a plan takes, by component: to prepare it, how long before the start that begins, and
-    how long after the end it is released."""
+    """What a plan takes, in all and by component: to prepare it, how long before the start that
+    begins, and how long after the end it is released."""
 
+    prepare: int
+    release: int
     costs: Mapping[str, int]
     starts: Mapping[str, int]
     releases: Mapping[str, int]
 
 
 class Plan(msgspec.Struct, frozen=True, dict=True):
-    """Stored once for all offers of one offer set on one platform."""
+    """Stored once for all offers of one offer set on one platform. A step comes after all that it
+    waits for."""
 
     steps: tuple[PlannedStep, ...]
 
     def prepare_cost(self) -> int:
         """Seconds from the start of preparation until everything is ready: the longest path."""
-        return max(_ends(self.steps, PREPARES).values(), default=0)
+        return self.seconds.prepare
 
     def release_cost(self) -> int:
         """Seconds from the end of the session until everything is gone."""
-        return max(_ends(self.steps, RELEASES).values(), default=0)
+        return self.seconds.release
 
     def component_cost(self, component: str) -> int:
         """Seconds that preparing one component takes, without what it waits for."""
@@ -112,64 +115,53 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def seconds(self) -> _Seconds:
         """Walked once: every offer of an answer is made from the same plan."""
+        prepares = [step for step in self.steps if step.kind in PREPARES]
+        ends = _ends([step for step in self.steps if step.kind in RELEASES])
+        remaining = _remaining(prepares)
         return _Seconds(
-            costs=_costs(self.steps),
-            starts=_latest(self.steps, PREPARES, _remaining(self.steps)),
-            releases=_latest(self.steps, RELEASES, _ends(self.steps, RELEASES)),
+            prepare=max(remaining.values(), default=0),
+            release=max(ends.values(), default=0),
+            costs=_costs(prepares),
+            starts=_latest(prepares, remaining),
+            releases=_latest(self.steps, ends),
         )
 
 
 def _costs(steps: Sequence[PlannedStep]) -> dict[str, int]:
     costs: dict[str, int] = {}
     for step in steps:
-        if step.component is not None and step.kind in PREPARES:
+        if step.component is not None:
             costs[step.component] = costs.get(step.component, 0) + step.cost
     return costs
 
 
-def _ends(steps: Sequence[PlannedStep], kinds: frozenset[StepKind]) -> Mapping[str, int]:
-    """When each step of these kinds ends, counted from the start of the first."""
-    by_key = {step.key: step for step in steps if step.kind in kinds}
-    before = {
-        key: [k for k in (*step.needs, *step.after) if k in by_key] for key, step in by_key.items()
-    }
-    return _lengths(by_key, before)
-
-
-def _remaining(steps: Sequence[PlannedStep]) -> Mapping[str, int]:
-    """How long before everything is ready each preparation must begin."""
-    by_key = {step.key: step for step in steps if step.kind in PREPARES}
-    followers: dict[str, list[str]] = {key: [] for key in by_key}
-    for step in by_key.values():
-        for key in step.needs:
-            if key in followers:
-                followers[key].append(step.key)
-
-    return _lengths(by_key, followers)
-
-
-def _lengths(
-    steps: Mapping[str, PlannedStep], next_: Mapping[str, Sequence[str]]
-) -> Mapping[str, int]:
-    """The cost of each step with those of the longest way on from it: in sequence adds, parallel
-    is the max."""
+def _ends(steps: Sequence[PlannedStep]) -> dict[str, int]:
+    """When each of these steps ends, counted from the start of the first: in sequence adds,
+    parallel is the max."""
     found: dict[str, int] = {}
-
-    def length(key: str) -> int:
-        if key not in found:
-            found[key] = steps[key].cost + max(map(length, next_[key]), default=0)
-        return found[key]
-
-    for key in steps:
-        length(key)
+    for step in steps:
+        before = 0
+        for key in (*step.needs, *step.after):
+            before = max(before, found.get(key, 0))
+        found[step.key] = before + step.cost
     return found
 
 
-def _latest(
-    steps: Sequence[PlannedStep], kinds: frozenset[StepKind], seconds: Mapping[str, int]
-) -> dict[str, int]:
+def _remaining(steps: Sequence[PlannedStep]) -> dict[str, int]:
+    """How long before everything is ready each preparation must begin: what needs it comes after
+    it."""
+    found: dict[str, int] = {}
+    following: dict[str, int] = {}
+    for step in reversed(steps):
+        found[step.key] = whole = step.cost + following.get(step.key, 0)
+        for key in step.needs:
+            following[key] = max(following.get(key, 0), whole)
+    return found
+
+
+def _latest(steps: Sequence[PlannedStep], seconds: Mapping[str, int]) -> dict[str, int]:
     found: dict[str, int] = {}
     for step in steps:
-        if step.component is not None and step.kind in kinds:
+        if step.component is not None and step.key in seconds:
             found[step.component] = max(found.get(step.component, 0), seconds[step.key])
     return found

@@ -16,6 +16,7 @@ from execution_broker.factory.opening import Instance
 from execution_broker.factory.parts import (
     results_of,
 )
+from execution_broker.factory.randomness import random_uuids
 from execution_broker.services import Services
 from execution_broker.services.accounts import RecentAccounts
 from execution_broker.services.booking.answering import Answering
@@ -59,7 +60,7 @@ def make_services(
         database, calendars, probes, _rules(negotiation), _defaults(negotiation), stale
     )
     desk = Desk(database, calendars)
-    answering = Answering(desk, negotiator, uuid4, negotiation.budget, tracer)
+    answering = Answering(desk, negotiator, random_uuids, negotiation.budget, tracer)
     rooms = Rooms(database, calendars)
     rate = RequestRate(negotiation.requests_per_minute, time.monotonic)
     viewing = Viewing(settings.http.public_url or base_url, settings.http.public_reading)

@@ -28,7 +28,7 @@ from execution_broker.models.message import (
     Option,
     StringOption,
 )
-from execution_broker.models.phases import SessionPhase
+from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.storage.records import LockedOffer, StoredOfferSet, StoredSession
 
 L = TypeVar("L", bound=LifecycleComponent)
@@ -266,7 +266,9 @@ def _public(executable: Executable | None) -> Executable | None:
 
 
 def _living(stored: StoredSession, component: L, key: str) -> L:
-    living = stored.components[key]
+    living = stored.components.get(key)
+    if living is None:  # it has not begun
+        return msgspec.structs.replace(component, phase=ComponentPhase.INITIALIZING)
     said: list[Message] = list(living.messages)
     if living.progress is not None:
         now = living.progress

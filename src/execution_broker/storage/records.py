@@ -90,7 +90,8 @@ class StoredSession(LockedOffer, kw_only=True):
     `room`: how much it could have instead (`domain.growing`), where that was found out; it is
     never written.
     `name` and `description`: what its owner calls it since, None while that is as it was offered.
-    `is_folded`: what it was born with, its components and first events, has no rows of its own.
+    `is_folded`: what it was born with, its components and first events, has no rows of its own,
+    and `components` is empty (`transitions.folding`).
     """
 
     owner: str

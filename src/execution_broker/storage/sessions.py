@@ -6,12 +6,10 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from execution_broker.domain.demand import COMPUTE, EXECUTABLE, data_key, storage_key
 from execution_broker.domain.offer import Terms
-from execution_broker.models.component import LifecycleComponent
 from execution_broker.models.execution import Connector, ExecutionSession
 from execution_broker.models.message import Message
-from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.models.phases import SessionPhase
 from execution_broker.storage import events, sights
 from execution_broker.storage.database import Connection, Glance, Row
 from execution_broker.storage.documents import decode, encode
@@ -208,7 +206,6 @@ async def origins(connection: Connection, ids: Iterable[int]) -> dict[int, Origi
 
 def of_row(row: Row) -> StoredSession:
     """A session from a row with the columns of the part `stored_session`."""
-    document = decode(row["document"], ExecutionSession)
     components = decode(row["components"], list[StoredComponent])
     facts: dict[str, Any] = decode(row["facts"], dict)
     return StoredSession(
@@ -222,7 +219,7 @@ def of_row(row: Row) -> StoredSession:
         platform=row["platform_id"],
         phase=SessionPhase(row["phase"]),
         events=row["events"],
-        document=document,
+        document=decode(row["document"], ExecutionSession),
         terms=decode(row["terms"], Terms),
         name=row["name"],
         description=row["description"],
@@ -239,34 +236,14 @@ def of_row(row: Row) -> StoredSession:
         released=row["released_at"],
         is_promise_broken=bool(row["is_promise_broken"]),
         is_folded=not components,
-        components={one.key: one for one in sorted(components, key=attrgetter("id"))}
-        or components_of(document),
+        components={one.key: one for one in sorted(components, key=attrgetter("id"))},
     )
-
-
-def components_of(document: ExecutionSession) -> dict[str, StoredComponent]:
-    """The components of a session that have a life of their own, as they are at first: all but
-    its volumes."""
-    found: list[tuple[str, LifecycleComponent | None]] = [
-        (EXECUTABLE, document.executable),
-        (COMPUTE, document.compute),
-        *((storage_key(i), storage) for i, storage in enumerate(document.storage)),
-        *((data_key(i), data) for i, data in enumerate(document.data)),
-    ]
-    return {
-        key: StoredComponent(
-            id=0, key=key, uuid=UUID(one.meta.uuid), phase=ComponentPhase.INITIALIZING
-        )
-        for key, one in found
-        if one is not None and one.meta is not None and one.meta.uuid is not None
-    }
 
 
 async def _add_components(connection: Connection, changed: Sequence[StoredSession]) -> None:
     rows = [
         {"session": session.id, "key": part.key, "uuid": part.uuid, "phase": part.phase}
         for session in changed
-        if not session.is_folded
         for part in session.components.values()
         if part.id == 0
     ]

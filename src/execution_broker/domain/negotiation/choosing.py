@@ -1,22 +1,19 @@
 """Chooses the offers of one answer: the earliest, and what is worth choosing beside it (N6, N7)."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 import msgspec
 
-from execution_broker.domain.amounts import CORES, MEMORY, STORAGE
 from execution_broker.domain.capability import Price
 from execution_broker.domain.demand import SESSION
 from execution_broker.domain.hours import extremes
-from execution_broker.domain.negotiation.bisecting import most_that
-from execution_broker.domain.negotiation.bounds import is_kept
+from execution_broker.domain.negotiation.enlarging import grow
 from execution_broker.domain.negotiation.framing import Slot, turning_slots
 from execution_broker.domain.negotiation.judging import Prospect
 from execution_broker.domain.negotiation.placing import Places, find
-from execution_broker.domain.negotiation.spreading import spread
 from execution_broker.domain.offer import Offer, Terms
+from execution_broker.domain.quoting import Quote, changing
 from execution_broker.domain.reserving import bookings
 
 _DAYS: Final = 7
@@ -24,74 +21,136 @@ _DAYS: Final = 7
 
 
 class _Candidate(msgspec.Struct, frozen=True):
-    """An offer, and how it came about: the n-th start of which site, and the larger the more."""
+    """What could be offered, and how it came about: the n-th start of which site, and the larger
+    the more."""
 
-    offer: Offer
+    prospect: Prospect
+    slot: Slot
+    terms: Terms
     start_number: int
     site_number: int
     size_number: int
     sizes: tuple[float, ...]
     worth: dict[tuple[str, str], float]
 
+    @property
+    def start(self) -> int:
+        return self.slot.start
+
 
 def choose(prospects: Sequence[Prospect], number: int) -> tuple[Offer, ...]:
     """At most `number` offers, the earliest first; never one that is dominated.
 
     In this order they are chosen: the earliest; the cheapest by each type of cost; the largest
-    at the earliest start; later ones; what else there is.
+    at the earliest start; later ones; what else there is. Later starts are looked for only until
+    there are enough: where no price changes by the hour, none of them is cheaper than the first.
     """
     ranked = sorted(prospects, key=lambda p: p.slot.start)
     sites = list(dict.fromkeys(prospect.trial.site.name for prospect in ranked))
-    candidates = [
-        candidate
+    rows = [
+        _Row(prospect, sites.index(prospect.trial.site.name), 2 * size_number, number)
         for size_number, prospect in enumerate(ranked)
-        for candidate in _candidates(
-            prospect, sites.index(prospect.trial.site.name), 2 * size_number, number
-        )
     ]
-    worthy = [c for c in candidates if not any(_dominates(one, c) for one in candidates)]
     chosen: list[Offer] = []
-    for candidate in _by_preference(worthy):
-        if len(chosen) < number and candidate.offer not in chosen:
-            chosen.append(candidate.offer)
+    if not any(changing(prospect.trial.site.capability) for prospect in ranked):
+        for start_number in range(number):
+            worthy = _worthy(_up_to(rows, start_number))
+            if len(worthy) < number:
+                continue
+            chosen = _distinct(_preferred(worthy, start_number), number)
+            if len(chosen) == number:
+                break
+    if len(chosen) < number:
+        worthy = _worthy([one for row in rows for one in row.up_to(None)])
+        chosen = _distinct(_by_preference(worthy), number)
     return tuple(sorted(chosen, key=lambda offer: offer.terms.start))
 
 
-def _candidates(
-    prospect: Prospect, site_number: int, size_number: int, number: int
-) -> Iterator[_Candidate]:
-    """At each start the least that was asked for, and as much as there is room for."""
-    for start_number, slot in enumerate(_slots(prospect, number)):
-        least = slot.terms(prospect.trial.shape(prospect.demand))
-        grown = _grow(prospect, least)
-        yield _candidate(_offer(prospect, slot, least), start_number, site_number, size_number)
+class _Row:
+    """The candidates of one prospect, in the order of their starts: made as far as is wanted."""
+
+    def __init__(self, prospect: Prospect, site_number: int, size_number: int, number: int) -> None:
+        self._prospect = prospect
+        self._site_number = site_number
+        self._size_number = size_number
+        self._slots = _slots(prospect, number)
+        self._seen: list[Slot] = []
+        self._made: list[_Candidate] = []
+        self._made_of = 0
+
+    def start(self, number: int) -> int:
+        """The n-th start; the last one, if there are fewer."""
+        while len(self._seen) <= number and self._look():
+            pass
+        return self._seen[min(number, len(self._seen) - 1)].start
+
+    def up_to(self, start: int | None) -> list[_Candidate]:
+        """Those up to a start: at each the least that was asked for, and as much as there is room
+        for."""
+        while (start is None or self._seen[-1].start < start) and self._look():
+            pass
+        for index in range(self._made_of, len(self._seen)):
+            slot = self._seen[index]
+            if start is not None and slot.start > start:
+                break
+            self._made += self._candidates(index, slot)
+            self._made_of = index + 1
+        return self._made
+
+    def _look(self) -> bool:
+        """Look for one more start, if there may be one."""
+        slot = next(self._slots, None)
+        if slot is not None:
+            self._seen.append(slot)
+        return slot is not None
+
+    def _candidates(self, number: int, slot: Slot) -> Iterator[_Candidate]:
+        prospect = self._prospect
+        least = slot.terms(prospect.shape)
+        grown = grow(prospect, least)
+        yield self._candidate(slot, least, number, self._size_number)
         if grown != least:
-            offer = _offer(prospect, slot, grown)
-            yield _candidate(offer, start_number, site_number, size_number + 1)
+            yield self._candidate(slot, grown, number, self._size_number + 1)
+
+    def _candidate(self, slot: Slot, terms: Terms, number: int, size_number: int) -> _Candidate:
+        worth = _worth(self._prospect.trial.quote_terms(terms))
+        return _Candidate(
+            self._prospect,
+            slot,
+            terms,
+            number,
+            self._site_number,
+            size_number,
+            _sizes(terms),
+            worth,
+        )
 
 
-def _candidate(offer: Offer, start_number: int, site_number: int, size_number: int) -> _Candidate:
-    sizes, worth = _sizes(offer.terms), _worth(offer)
-    return _Candidate(offer, start_number, site_number, size_number, sizes, worth)
+def _up_to(rows: Sequence[_Row], start_number: int) -> list[_Candidate]:
+    """All candidates up to the latest of the n-th starts: what dominates one of them is there,
+    too."""
+    last = max(row.start(start_number) for row in rows)
+    return [candidate for row in rows for candidate in row.up_to(last)]
 
 
 def _slots(prospect: Prospect, number: int) -> Iterator[Slot]:
     """The first slot, and then each time the first one after the end of the last; and those at
     which prices that change by the hour are least."""
-    shape = prospect.trial.shape(prospect.demand)
+    shape = prospect.shape
     slot: Slot | None = prospect.slot
     found = []
     for _ in range(number):
         if slot is None:
             break
         found.append(slot)
+        yield slot
         earliest = slot.start + shape.duration
         slot = find(prospect.trial, shape, prospect.bounds, prospect.frame, earliest)
     for price in prospect.trial.site.capability.prices:
         least = _least(prospect, shape, price)
         if least is not None and least not in found:
             found.append(least)
-    return iter(found)
+            yield least
 
 
 def _least(prospect: Prospect, shape: Terms, price: Price) -> Slot | None:
@@ -117,61 +176,29 @@ def _least(prospect: Prospect, shape: Terms, price: Price) -> Slot | None:
     return best
 
 
-def _grow(prospect: Prospect, least: Terms) -> Terms:
-    """As many cores, then as much memory, then of each further amount, then storage, as there is
-    room for within the most that was asked for and every bound."""
-    demand = prospect.demand
-    terms = least
-    cores = min(demand.cores.max or 0, _room(prospect, terms, CORES))
-    terms = _largest(prospect, terms, terms.cores, cores, lambda n: {"cores": n})
-    memory = min(demand.memory.max or 0, _room(prospect, terms, MEMORY))
-    terms = _largest(prospect, terms, terms.memory, memory, lambda n: {"memory": n})
-    for name, size in demand.amounts.items():
-        most = min(size.max or 0, _room(prospect, terms, name))
-        change = partial(_with_amount, terms, name)
-        terms = _largest(prospect, terms, terms.amounts[name], most, change)
-    wanted = sum(part.size.max or part.size.min for part in demand.storage)
-    most = min(prospect.trial.site.most(STORAGE), _room(prospect, terms, STORAGE))
-    extra = min(wanted, most) - sum(terms.storage)
-    return _largest(prospect, terms, 0, extra, lambda n: {"storage": spread(demand.storage, n)})
+def _distinct(candidates: Iterable[_Candidate], number: int) -> list[Offer]:
+    """The first of them, as offers."""
+    chosen: list[Offer] = []
+    known: list[_Candidate] = []
+    for candidate in candidates:
+        if len(chosen) == number:
+            break
+        if any(candidate is one for one in known):
+            continue
+        known.append(candidate)
+        offer = _offer(candidate)
+        if offer not in chosen:
+            chosen.append(offer)
+    return chosen
 
 
-def _with_amount(terms: Terms, name: str, number: int) -> dict[str, Any]:
-    return {"amounts": {**terms.amounts, name: number}}
-
-
-def _room(prospect: Prospect, terms: Terms, name: str) -> int:
-    """How much of an amount is free for as long as these terms book it."""
-    calendar = prospect.trial.site.calendar
-    peaks = (calendar.peak(name, b.start, b.end) for b in bookings(terms) if name in b.amounts)
-    return calendar.capacity.get(name, 0) - max(peaks, default=0)
-
-
-def _largest(
-    prospect: Prospect,
-    terms: Terms,
-    low: int,
-    high: int,
-    change: Callable[[int], dict[str, Any]],
-) -> Terms:
-    """The terms with the largest change in [low, high] that keeps every bound."""
-
-    def keeps_bounds(number: int) -> bool:
-        quote = prospect.trial.quote_terms(msgspec.structs.replace(terms, **change(number)))
-        return all(is_kept(bound, quote) for bound in prospect.bounds)
-
-    found = most_that(keeps_bounds, low, high) if prospect.bounds else high
-    return (
-        terms if found is None or found < low else msgspec.structs.replace(terms, **change(found))
-    )
-
-
-def _offer(prospect: Prospect, slot: Slot, terms: Terms) -> Offer:
+def _offer(candidate: _Candidate) -> Offer:
+    prospect, terms = candidate.prospect, candidate.terms
     quote = prospect.trial.quote_terms(terms)
     return Offer(
         platform=prospect.trial.site.name,
         terms=terms,
-        expires=slot.expires,
+        expires=candidate.slot.expires,
         costs=quote.costs,
         metrics=quote.metrics,
         bookings=tuple(bookings(terms)),
@@ -179,15 +206,28 @@ def _offer(prospect: Prospect, slot: Slot, terms: Terms) -> Offer:
     )
 
 
+def _worthy(candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """Those that none with the same start dominates."""
+    at: dict[int, list[_Candidate]] = {}
+    for one in candidates:
+        at.setdefault(one.start, []).append(one)
+    return [c for c in candidates if not any(_dominates(one, c) for one in at[c.start])]
+
+
 def _dominates(one: _Candidate, other: _Candidate) -> bool:
     """Whether nobody would choose the other: the same start, in nothing better, in one worse."""
-    if one is other or one.offer.terms.start != other.offer.terms.start:
+    if one is other or one.worth.keys() != other.worth.keys():
         return False
-    if one.worth.keys() != other.worth.keys():
-        return False
-    sizes = zip(one.sizes, other.sizes, strict=True)
-    pairs = [*sizes, *((one.worth[key], other.worth[key]) for key in one.worth)]
-    return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
+    is_better = False
+    for mine, its in zip(one.sizes, other.sizes, strict=True):
+        if mine < its:
+            return False
+        is_better = is_better or mine > its
+    for key, mine in one.worth.items():
+        if mine < other.worth[key]:
+            return False
+        is_better = is_better or mine > other.worth[key]
+    return is_better
 
 
 def _sizes(terms: Terms) -> tuple[float, ...]:
@@ -195,19 +235,27 @@ def _sizes(terms: Terms) -> tuple[float, ...]:
     return (terms.cores, terms.memory, *further, *terms.storage)
 
 
-def _worth(offer: Offer) -> dict[tuple[str, str], float]:
+def _worth(quote: Quote) -> dict[tuple[str, str], float]:
     """What may be compared between platforms, the more the better: cost.max and metric.min."""
-    costs = {("cost", c.type or ""): -(c.max or 0.0) for c in offer.costs[SESSION]}
-    return costs | {("metric", m.type or ""): m.min or 0.0 for m in offer.metrics[SESSION]}
+    costs = {("cost", c.type or ""): -(c.max or 0.0) for c in quote.costs[SESSION]}
+    return costs | {("metric", m.type or ""): m.min or 0.0 for m in quote.metrics[SESSION]}
 
 
-def _by_preference(candidates: Sequence[_Candidate]) -> Iterator[_Candidate]:
-    """All of them, some twice: those that are chosen first come first."""
-    earliest = min(candidates, key=lambda c: (c.offer.terms.start, c.site_number, c.size_number))
+def _preferred(candidates: Sequence[_Candidate], last: int) -> Iterator[_Candidate]:
+    """The earliest, the cheapest, and the other ones on the site of the earliest up to its n-th
+    start, some twice: those that are chosen first come first."""
+    earliest = min(candidates, key=lambda c: (c.start, c.site_number, c.size_number))
     yield earliest
     for kind in sorted({key for c in candidates for key in c.worth if key[0] == "cost"}):
         quoting = [c for c in candidates if kind in c.worth]
-        yield max(quoting, key=lambda c: (c.worth[kind], -c.offer.terms.start))
-    same_site = [c for c in candidates if c.site_number == earliest.site_number]
+        yield max(quoting, key=lambda c: (c.worth[kind], -c.start))
+    same_site = [
+        c for c in candidates if c.site_number == earliest.site_number and c.start_number <= last
+    ]
     yield from sorted(same_site, key=lambda c: (c.start_number, c.size_number))
+
+
+def _by_preference(candidates: Sequence[_Candidate]) -> Iterator[_Candidate]:
+    """All of them, some twice."""
+    yield from _preferred(candidates, max(c.start_number for c in candidates))
     yield from sorted(candidates, key=lambda c: (c.start_number, c.site_number, c.size_number))

@@ -14,6 +14,7 @@ from execution_broker.domain.negotiation.placing import find
 from execution_broker.domain.negotiation.refusing import no_room, not_enough_time
 from execution_broker.domain.negotiation.site import Case, Rules, Site
 from execution_broker.domain.negotiation.trial import Trial
+from execution_broker.domain.offer import Terms
 from execution_broker.domain.planning import make_plan
 from execution_broker.models.message import Message
 
@@ -23,10 +24,11 @@ LONGEST_PREPARATION: Final = 10 * 365 * 86400
 
 class Prospect(msgspec.Struct, frozen=True, kw_only=True):
     """A site that can meet the demand. `demand` has the least amounts that keep every bound,
-    and at most what the site can give; `slot` is the first one."""
+    and at most what the site can give, `shape` the terms of the former; `slot` is the first one."""
 
     trial: Trial
     demand: Demand
+    shape: Terms
     bounds: tuple[Bound, ...]
     frame: Frame
     slot: Slot
@@ -79,7 +81,8 @@ def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
     if is_too_short:
         case.faults += not_enough_time(case, trial, bounds, (frame, later), rules)
         return None
-    slot = find(trial, trial.shape(case.demand), bounds, frame)
+    shape = trial.shape(case.demand)
+    slot = find(trial, shape, bounds, frame)
     if slot is None:
         case.faults += no_room(case, trial, bounds, (frame, later))
     if slot is None or case.faults:
@@ -88,6 +91,7 @@ def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
     return Prospect(
         trial=trial,
         demand=case.demand,
+        shape=shape,
         bounds=bounds,
         frame=frame,
         slot=slot,

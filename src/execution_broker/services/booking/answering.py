@@ -1,7 +1,6 @@
 """Stores what was negotiated, or searches once more where somebody else was quicker (B1-B5)."""
 
-from collections.abc import Callable, Mapping
-from uuid import UUID
+from collections.abc import Callable, Mapping, Sequence
 
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.offer import No, Yes
@@ -26,13 +25,13 @@ class Answering:
         self,
         desk: Desk,
         negotiator: Negotiator,
-        new_uuid: Callable[[], UUID],
+        new_uuids: Callable[[int], Sequence[str]],
         budget: Mapping[str, int],
         tracer: Tracer,
     ) -> None:
         self._desk = desk
         self._negotiator = negotiator
-        self._new_uuid = new_uuid
+        self._new_uuids = new_uuids
         self.budget = budget
         self._tracer = tracer
 
@@ -61,7 +60,7 @@ class Answering:
         if isinstance(found.verdict, Yes):
             names = {offer.platform for offer in found.verdict.offers}
             proposed = frozenset(found.platforms[name].id for name in names)
-        composer = Composer(caller, self._new_uuid)
+        composer = Composer(caller, self._new_uuids)
         trace = self._tracer.current()
 
         async def settle(platforms: frozenset[int]) -> Stored | Outcome | None:

@@ -1,6 +1,6 @@
 """Makes the rows of an answer from what was negotiated; nothing is stored here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -8,18 +8,17 @@ from uuid import UUID
 import msgspec
 
 from execution_broker.domain.composition import component_keys, compose_session
-from execution_broker.domain.demand import COMPUTE, EXECUTABLE, SESSION
+from execution_broker.domain.demand import SESSION
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.offer import Offer, Yes
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import OfferSetResponse
 from execution_broker.models.message import Message
-from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.models.phases import SessionPhase
 from execution_broker.services.negotiating import Negotiated
 from execution_broker.storage.documents import encode
 from execution_broker.storage.records import (
     NewOfferSet,
-    StoredComponent,
     StoredOfferSet,
     StoredSession,
 )
@@ -35,11 +34,11 @@ class Stored(NamedTuple):
 
 
 class Composer:
-    """Makes what belongs to one caller. `new_uuid` makes random UUIDs."""
+    """Makes what belongs to one caller. `new_uuids` makes so many random UUIDs."""
 
-    def __init__(self, caller: Caller, new_uuid: Callable[[], UUID]) -> None:
+    def __init__(self, caller: Caller, new_uuids: Callable[[int], Sequence[str]]) -> None:
         self._caller = caller
-        self._new_uuid = new_uuid
+        self._new_uuids = new_uuids
 
     def yes(
         self, found: Negotiated, yes: Yes, offers: tuple[Offer, ...], now: datetime
@@ -60,7 +59,7 @@ class Composer:
         self, document: OfferSetResponse, plans: str, now: datetime, expires: datetime | None
     ) -> NewOfferSet:
         return NewOfferSet(
-            uuid=self._new_uuid(),
+            uuid=UUID(self._new_uuids(1)[0]),
             identity=self._caller.key,
             document=document,
             plans=plans,
@@ -74,10 +73,10 @@ class Composer:
         assert found.demand is not None, "what was offered was resolved"
         platform = found.platforms[offer.platform]
         keys = (SESSION, *component_keys(found.demand))
-        uuids = {key: self._new_uuid() for key in keys}
+        uuids = dict(zip(keys, self._new_uuids(len(keys)), strict=True))
         return StoredSession(
             id=0,
-            uuid=uuids[SESSION],
+            uuid=UUID(uuids[SESSION]),
             offerset=0,
             identity=self._caller.key,
             owner=self._caller.username,
@@ -92,7 +91,6 @@ class Composer:
             modified=now,
             expires=datetime.fromtimestamp(offer.expires, UTC),
             messages=list(timed_at(offer.messages, now)),
-            components=_living(uuids),
         )
 
 
@@ -112,12 +110,3 @@ def stored(answer: NewOfferSet, offers: list[StoredSession], lasting: UUID | Non
 def timed_at(told: tuple[Message, ...], now: datetime) -> tuple[Message, ...]:
     """Messages as they are served: with the time when they were told."""
     return tuple(msgspec.structs.replace(message, time=now) for message in told)
-
-
-def _living(uuids: Mapping[str, UUID]) -> dict[str, StoredComponent]:
-    """The components that have a life of their own: all but volumes."""
-    return {
-        key: StoredComponent(id=0, key=key, uuid=uuid, phase=ComponentPhase.INITIALIZING)
-        for key, uuid in uuids.items()
-        if key in (EXECUTABLE, COMPUTE) or key.startswith(("storage/", "data/"))
-    }

@@ -137,7 +137,7 @@ class Direct(Hold):
 
     def _accept(self, scene: Scene, found: Negotiated, yes: Yes, _taken: list[Taken]) -> Stored:
         answer, (session,) = self._composer.yes(found, yes, self._offered(yes), scene.now)
-        folding.tell(session)
+        folding.begin(session)
         first = accepting.begin(session, scene.now, self._asked.trace)
         scene.measure_room(session)
         fixed = Taken(session.platform, bookings_of(session.terms), session=session)
