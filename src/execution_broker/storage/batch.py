@@ -21,7 +21,9 @@ from execution_broker.storage.records import NewEvent, Progress, StoredComponent
 from execution_broker.storage.ringing import EVERY
 from execution_broker.storage.steps import Woken
 
-_KEPT: Final = 1000
+_KEPT: Final = 3 << 20
+"""Characters of the documents and plans that are remembered."""
+
 _OF_STEPS: Final = ("put_back", "end_step")
 _OF_THINGS: Final = ("intend", "made", "gone", "add_timing")
 _GATHERED: Final = frozenset((*_OF_STEPS, *_OF_THINGS))
@@ -47,10 +49,13 @@ class Frame(NamedTuple):
 
 class Frames:
     """The frames that were read last: so that a document is read and decoded once, not for every
-    step. Shared by the transactions of one process with one database."""
+    step. Shared by the transactions of one process with one database. Bounded by how long they
+    are, as a client may send long ones."""
 
     def __init__(self) -> None:
         self._frames: OrderedDict[int, Frame] = OrderedDict()
+        self._lengths: dict[int, int] = {}
+        self._kept = 0
 
     async def of(self, connection: Connection, uuids: Mapping[int, UUID]) -> dict[int, Frame]:
         """Those of these sessions. A key that is used again is another session's."""
@@ -59,11 +64,15 @@ class Frames:
         if wanted:
             for row in await connection.rows("session_frames", ids=sorted(wanted)):
                 found[row["id"]] = self._frames[row["id"]] = _frame(row)
+                length = len(row["document"]) + len(row["plans"])
+                self._kept += length - self._lengths.get(row["id"], 0)
+                self._lengths[row["id"]] = length
         for key in uuids:
             if key in self._frames:  # another transaction may just have put it out
                 self._frames.move_to_end(key)
-        while len(self._frames) > _KEPT:
-            self._frames.popitem(last=False)
+        while self._kept > _KEPT:
+            oldest, _ = self._frames.popitem(last=False)
+            self._kept -= self._lengths.pop(oldest)
         return {key: one for key, one in found.items() if one is not None}
 
 
