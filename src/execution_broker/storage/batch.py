@@ -15,7 +15,7 @@ from execution_broker.models.execution import Connector, ExecutionSession
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.storage import bookings, events, sessions, steps
-from execution_broker.storage.database import Connection, Row
+from execution_broker.storage.database import Connection, Part, Row
 from execution_broker.storage.documents import decode, decode_optional
 from execution_broker.storage.records import NewEvent, Progress, StoredComponent, StoredSession
 from execution_broker.storage.ringing import EVERY
@@ -25,9 +25,12 @@ _KEPT: Final = 3 << 20
 """Characters of the documents and plans that are remembered."""
 
 _OF_STEPS: Final = ("put_back", "end_step")
-_OF_THINGS: Final = ("intend", "made", "gone", "add_timing")
-_GATHERED: Final = frozenset((*_OF_STEPS, *_OF_THINGS))
-"""Statements whose rows nothing else of the same transaction reads: written together."""
+_INTENTS: Final = "intend"
+_OF_THINGS: Final = ("made", "gone", "add_timing", "add_chunk", "save_stream_total")
+_GATHERED: Final = frozenset((*_OF_STEPS, _INTENTS, *_OF_THINGS))
+"""Statements whose rows little else of the same transaction reads: written together."""
+_READING: Final = frozenset(("receipts", "stream_totals", "drop_chunks"))
+"""What has to find what was gathered before."""
 _NOTHING: Final = "null"
 """The result of a step that has none."""
 _WAKING: Final = "sleeping_steps"
@@ -153,9 +156,7 @@ class Batch:
         woken = await self.advance(now)
         if woken:
             await steps.make_ready(self._connection, woken)
-        await self._save(now)
-        for statement in _OF_THINGS:
-            await self._connection.many(statement, self._gathered.pop(statement, []))
+        await self._write(*await self._changes(now))
         await self._end_bookings(now)
         return woken
 
@@ -163,6 +164,8 @@ class Batch:
         if statement == _WAKING:
             self._waking.update(values["sessions"])
             return []
+        if statement in _READING:
+            await self._write()
         return await self._connection.rows(statement, **values)
 
     async def row(self, statement: str, /, **values: Any) -> Row | None:
@@ -176,10 +179,15 @@ class Batch:
         if statement in _GATHERED:
             self._gathered[statement].append(values)
             return 0
+        if statement in _READING:
+            await self._write()
         return await self._connection.execute(statement, **values)
 
     async def many(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> None:
         await self._connection.many(statement, values)
+
+    async def all(self, *parts: Part) -> None:
+        await self._connection.all(*parts)
 
     async def each(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> list[Row]:
         return await self._connection.each(statement, values)
@@ -210,6 +218,19 @@ class Batch:
         for statement, rows in parts.items():
             await self._connection.many(statement, rows)
 
+    async def _write(self, *parts: Part) -> None:
+        """These parts and what of things was gathered."""
+        gathered = [(statement, self._gathered.pop(statement, [])) for statement in _OF_THINGS]
+        intents = self._gathered.pop(_INTENTS, [])
+        if {(one["session"], one["component"]) for one in intents} & {
+            (one["session"], one["component"]) for _, rows in gathered[:2] for one in rows
+        }:
+            await self._connection.many(_INTENTS, intents)
+            intents = []
+        parts = (*parts, (_INTENTS, intents), *gathered)
+        if any(rows for _, rows in parts):
+            await self._connection.all(*parts)
+
     async def _read(self) -> None:
         """All that were opened, at once."""
         found = self._locked
@@ -223,7 +244,8 @@ class Batch:
             self._sessions[row["session_id"]].components[component.key] = component
             self._before[component.id] = _living(component)
 
-    async def _save(self, now: datetime) -> None:
+    async def _changes(self, now: datetime) -> Sequence[Part]:
+        """What writes the sessions that were given to `save`, and their components."""
         new, self._events = self._events, []
         unread = [(session, event) for session, event in new if session not in self._sessions]
         await events.add_all(self._connection, unread, now)
@@ -232,17 +254,14 @@ class Batch:
                 self.add_event(session, event)
         changed = [self._sessions[id_] for id_ in sorted(self._changed)]
         self._changed.clear()
-        if not changed:
-            return
         parts = [
             component
             for session in changed
             for component in session.components.values()
             if self._before[component.id] != _living(component)
         ]
-        await sessions.save_all(self._connection, changed)
-        await sessions.save_components(self._connection, parts)
         self._before.update({component.id: _living(component) for component in parts})
+        return *sessions.of_sessions(changed), sessions.of_components(parts)
 
 
 def _frame(row: Row) -> Frame:

@@ -16,6 +16,8 @@ from execution_broker.storage.ringing import EVERY
 T = TypeVar("T")
 Row = dict[str, Any]
 """One row by column name. Columns named `..._at` are aware datetimes, `...uuid` are UUIDs."""
+Part = tuple[str, Sequence[Mapping[str, Any]]]
+"""A statement, and the sets of values for each of which it is meant."""
 
 
 class Measured(NamedTuple):
@@ -45,6 +47,11 @@ class Connection(Glance, Protocol):
 
     async def many(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> None:
         """The statement once for each set of values."""
+        ...
+
+    async def all(self, *parts: Part) -> None:
+        """Each of these statements once for each of its sets of values, all in one round trip if
+        the database can. They change different rows, and none sees what another one does."""
         ...
 
     async def each(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> list[Row]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from execution_broker.storage.database import Connection, Row
+from execution_broker.storage.database import Connection, Part, Row
 from execution_broker.storage.documents import decode, encode
 from execution_broker.storage.records import LockedOffer, NewEvent
 
@@ -34,12 +34,17 @@ async def add_all(
         first = dict(reversed(left))
         rows = await connection.rows("count_events", sessions=sorted(first), now=now)
         numbered_ = [(row["id"], row["events"], first[row["id"]]) for row in rows]
-        await _insert(connection, numbered_)
+        await connection.many(*_adding(numbered_))
         left = [(session, event) for session, event in left if first[session] is not event]
 
 
 async def add_new(connection: Connection, changed: Sequence[LockedOffer]) -> None:
     """Append what is new in the logs of loaded sessions, whose `events` counts it already."""
+    await connection.many(*of_sessions(changed))
+
+
+def of_sessions(changed: Sequence[LockedOffer]) -> Part:
+    """What appends what is new in the logs of loaded sessions; then it is new no more."""
     new = [
         (session.id, number, event)
         for session in changed
@@ -49,11 +54,11 @@ async def add_new(connection: Connection, changed: Sequence[LockedOffer]) -> Non
     ]
     for session in changed:
         session.new_events = []
-    await _insert(connection, new)
+    return _adding(new)
 
 
-async def _insert(connection: Connection, new: Sequence[tuple[int, int, NewEvent]]) -> None:
-    await connection.many(
+def _adding(new: Sequence[tuple[int, int, NewEvent]]) -> Part:
+    return (
         "add_event",
         [
             {

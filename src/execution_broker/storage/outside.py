@@ -83,17 +83,15 @@ async def seen(connection: Connection, session: int) -> dict[str, int]:
 async def add_part(
     connection: Connection, session: int, name: str, offset: int, data: bytes
 ) -> None:
-    """Keep new bytes of a stream and forget its middle. Repeatable."""
+    """Keep new bytes of a stream and forget its middle, once it has one. Repeatable."""
     await connection.execute("add_chunk", session=session, name=name, start=offset, data=data)
     total = offset + len(data)
     await connection.execute("save_stream_total", session=session, name=name, total=total)
-    await connection.execute(
-        "drop_chunks",
-        session=session,
-        name=name,
-        first=KEPT_AT_EACH_END,
-        last=total - KEPT_AT_EACH_END - len(data),
-    )
+    last = total - KEPT_AT_EACH_END - len(data)
+    if last > KEPT_AT_EACH_END:
+        await connection.execute(
+            "drop_chunks", session=session, name=name, first=KEPT_AT_EACH_END, last=last
+        )
 
 
 async def parts(

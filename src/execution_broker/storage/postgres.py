@@ -8,6 +8,7 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -17,10 +18,10 @@ from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.measures import Measure, Meter, NoMeter
 from execution_broker.domain.plan import StepKind
-from execution_broker.storage.database import Look, Measured, OneStatement, Row, Work
+from execution_broker.storage.database import Look, Measured, OneStatement, Part, Row, Work
 from execution_broker.storage.postgres_away import AWAY, unavailable
 from execution_broker.storage.postgres_bell import Bell
-from execution_broker.storage.postgres_dialect import SHIFT, Dialect, dialect, over_arrays
+from execution_broker.storage.postgres_dialect import SHIFT, Dialect, at_once, dialect, over_arrays
 from execution_broker.storage.ringing import EVERY, Rings
 
 T = TypeVar("T")
@@ -225,12 +226,33 @@ class PostgresConnection:
         if not values:
             return
         said = self._say(statement)
-        if said.is_row and _are_apart(said, values):
+        if len(values) > 1 and _are_apart(said, values):
             sql = await self._of_many(statement, said)
             await self._connection.execute(sql, *_columns(said, values))
         else:
             rows = [self._in_order(said, one) for one in values]
             await self._connection.executemany(said.sql, rows)
+
+    async def all(self, *parts: Part) -> None:
+        """One statement, the same one whichever of the parts have no values: planned once."""
+        together: dict[str, Sequence[Mapping[str, Any]]] = {}
+        for statement, values in parts:
+            is_bulk = not values or _are_apart(dialect(statement), values)
+            together[statement] = values if is_bulk else ()
+            if not is_bulk:
+                await self.many(statement, values)
+        given = [(statement, values) for statement, values in together.items() if values]
+        if len(given) < 2:
+            for statement, values in given:
+                await self.many(statement, values)
+            return
+        sql = await self._at_once(tuple(together))
+        columns = [
+            column
+            for statement, values in together.items()
+            for column in _columns(self._say(statement), values)
+        ]
+        await self._connection.execute(sql, *columns)
 
     async def each(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> list[Row]:
         if not values:
@@ -270,11 +292,22 @@ class PostgresConnection:
             self._bulk[statement] = over_arrays(said.sql, types)
         return self._bulk[statement]
 
+    async def _at_once(self, statements: tuple[str, ...]) -> str:
+        """One statement of all of these for many rows."""
+        name = " ".join(statements)
+        if name not in self._bulk:
+            each = [await self._of_many(one, dialect(one)) for one in statements]
+            self._bulk[name] = at_once(each)
+        return self._bulk[name]
+
 
 def _are_apart(said: Dialect, values: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether it is about many rows at a time; of two for one key the later one is the last."""
-    keys = {tuple(one[name] for name in said.keys) for one in values} if said.keys else values
-    return len(values) > 1 and len(keys) == len(values)
+    """Whether it can be about all of these at a time: of two for one row the later one is the
+    last."""
+    if not said.keys:
+        return said.is_row
+    key = itemgetter(*said.keys)
+    return said.is_row and len({key(one) for one in values}) == len(values)
 
 
 def _columns(said: Dialect, values: Sequence[Mapping[str, Any]]) -> list[list[Any]]:

@@ -17,6 +17,7 @@ _UPDATE: Final = re.compile(
     r"(?P<set>\s*UPDATE \w+\s+SET (?:(?!\b(?:FROM|RETURNING|SELECT|WHERE)\b)[^{])*)"
     r"(?P<where>\bWHERE (?:(?!\b(?:FROM|RETURNING|SELECT|ANY)\b)[^{])*)"
 )
+_LIST: Final = re.compile(r"\(([^()]*)\)")
 SHIFT: Final = "clock_shift"
 """The parameter that `{clock}` needs: how far the clock is put forward."""
 
@@ -30,7 +31,7 @@ class Dialect(NamedTuple):
     is_row: bool
     """Whether it is about one row, and so could be about many: see `over_arrays`."""
     keys: tuple[str, ...]
-    """The names of the parameters by which an UPDATE of rows finds its rows."""
+    """The names of the parameters by which it finds rows that it may change."""
 
 
 @cache
@@ -59,14 +60,13 @@ def dialect(statement: str) -> Dialect:
         return f"${names.index(found[1]) + 1}"
 
     sql = _PARAMETER.sub(number, body)
-    update = _UPDATE.fullmatch(sql)
-    keys = [names[int(one) - 1] for one in _NUMBER.findall(update["where"])] if update else []
+    keys = tuple(names[int(number) - 1] for number in _NUMBER.findall(_finding(sql)))
     return Dialect(
         sql=sql,
         names=tuple(names),
         changes=_CHANGES.search(sql) is not None,
         is_row=SHIFT not in names and (bool(keys) or _INSERT.fullmatch(sql) is not None),
-        keys=tuple(keys),
+        keys=keys,
     )
 
 
@@ -92,6 +92,32 @@ def over_arrays(row: str, types: Sequence[str]) -> str:
         f"{insert['into']}SELECT {selected} FROM unnest({arrays}) "  # noqa: S608 - from sql/
         f"WITH ORDINALITY AS given({columns}, place) ORDER BY given.place{insert['rest']}"
     )
+
+
+def at_once(statements: Sequence[str]) -> str:
+    """One statement of many that change rows and tell nothing. None sees what another one does."""
+    before, parts = 0, []
+    for number, sql in enumerate(statements):
+        shifted = _NUMBER.sub(lambda found: f"${int(found[1]) + before}", sql)  # noqa: B023 - now
+        parts.append(f"part{number} AS ({shifted})")
+        before += len(set(_NUMBER.findall(sql)))
+    return f"WITH {', '.join(parts)} SELECT"
+
+
+def _finding(sql: str) -> str:
+    """The part of a statement about rows by which it finds those that it may change."""
+    if (update := _UPDATE.fullmatch(sql)) is not None:
+        return update["where"]
+    insert = _INSERT.fullmatch(sql)
+    if insert is None or "DO UPDATE" not in insert["rest"]:
+        return ""
+    columns, unique = (_LIST.findall(insert[part])[0] for part in ("into", "rest"))
+    values = dict(zip(_names(columns), _names(insert["row"]), strict=True))
+    return ", ".join(values[column] for column in _names(unique))
+
+
+def _names(listed: str) -> list[str]:
+    return [one.strip() for one in listed.split(",")]
 
 
 def _given(sql: str) -> str:

@@ -11,7 +11,7 @@ from execution_broker.models.execution import Connector, ExecutionSession
 from execution_broker.models.message import Message
 from execution_broker.models.phases import SessionPhase
 from execution_broker.storage import events, sights
-from execution_broker.storage.database import Connection, Glance, Row
+from execution_broker.storage.database import Connection, Glance, Part, Row
 from execution_broker.storage.documents import decode, encode
 from execution_broker.storage.records import (
     FORMAT,
@@ -124,7 +124,27 @@ async def save(connection: Connection, session: StoredSession, now: datetime) ->
 async def save_components(connection: Connection, changed: Sequence[StoredComponent]) -> None:
     """Write the living parts of components, in a transaction that writes their sessions, too: so
     that each has another revision."""
-    await connection.many(
+    await connection.many(*of_components(changed))
+
+
+async def save_all(
+    connection: Connection,
+    changed: Sequence[StoredSession],
+    refused: Sequence[LockedOffer] = (),
+) -> None:
+    """Write the living parts of sessions whose components have not changed, and their events.
+    Components that have no rows yet get them, unless they are folded.
+    `refused`: of these has changed only that they have come to nothing."""
+    saved, told = of_sessions(changed)
+    saved_too, told_too = _of_refused(refused)
+    await connection.all(saved, saved_too, (told[0], [*told[1], *told_too[1]]))
+    await _add_components(connection, changed)
+    await _save_traces(connection, changed)
+
+
+def of_components(changed: Sequence[StoredComponent]) -> Part:
+    """What writes the living parts of components."""
+    return (
         "save_component",
         [
             {
@@ -139,17 +159,12 @@ async def save_components(connection: Connection, changed: Sequence[StoredCompon
     )
 
 
-async def save_all(
-    connection: Connection,
-    changed: Sequence[StoredSession],
-    refused: Sequence[LockedOffer] = (),
-) -> None:
-    """Write the living parts of sessions whose components have not changed, and their events.
-    Components that have no rows yet get them, unless they are folded.
-    `refused`: of these has changed only that they have come to nothing."""
-    for session in (*changed, *refused):
+def of_sessions(changed: Sequence[StoredSession]) -> tuple[Part, Part]:
+    """What writes the living parts of sessions, and what appends their events, which are counted
+    and not new any more."""
+    for session in changed:
         session.events += len(session.new_events)
-    await connection.many(
+    return (
         "save_session",
         [
             {
@@ -172,8 +187,14 @@ async def save_all(
             }
             for session in changed
         ],
-    )
-    await connection.many(
+    ), events.of_sessions(changed)
+
+
+def _of_refused(refused: Sequence[LockedOffer]) -> tuple[Part, Part]:
+    """The same for offers that have come to nothing."""
+    for offer in refused:
+        offer.events += len(offer.new_events)
+    return (
         "save_refused",
         [
             {
@@ -187,10 +208,7 @@ async def save_all(
             }
             for offer in refused
         ],
-    )
-    await _add_components(connection, changed)
-    await _save_traces(connection, changed)
-    await events.add_new(connection, [*changed, *refused])
+    ), events.of_sessions(refused)
 
 
 async def save_progress(connection: Connection, session: int, key: str, progress: Progress) -> None:

@@ -18,7 +18,7 @@ from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.measures import Measure, Meter, NoMeter
 from execution_broker.domain.plan import StepKind
-from execution_broker.storage.database import Look, Measured, OneStatement, Row, Work
+from execution_broker.storage.database import Look, Measured, OneStatement, Part, Row, Work
 from execution_broker.storage.ringing import EVERY, Rings
 from execution_broker.storage.statements import render, statements
 
@@ -177,6 +177,10 @@ class SqliteConnection:
 
     async def many(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> None:
         self._connection.executemany(_dialect(statement), [_adapt(one) for one in values])
+
+    async def all(self, *parts: Part) -> None:
+        for statement, values in parts:
+            await self.many(statement, values)
 
     async def each(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> list[Row]:
         sql = _dialect(statement)
