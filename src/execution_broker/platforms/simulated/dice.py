@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from functools import cached_property
 
 from execution_broker.platforms.simulated.config import (
     Delay,
@@ -13,12 +14,19 @@ from execution_broker.platforms.simulated.config import (
 
 
 class Dice:
-    """Thrown for one thing that may happen: `what` names it."""
+    """For one thing that may happen: `what` names it. Thrown where anything depends on it."""
 
     def __init__(self, seed: int, *what: object) -> None:
-        text = "/".join(str(part) for part in (seed, *what))
-        self.digest = hashlib.sha256(text.encode()).hexdigest()
-        self._random = random.Random(self.digest)  # noqa: S311 - a simulation, no secret
+        self._what = (seed, *what)
+
+    @cached_property
+    def digest(self) -> str:
+        text = "/".join(str(part) for part in self._what)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def _random(self) -> random.Random:
+        return random.Random(self.digest)  # noqa: S311 - a simulation, no secret
 
     def happens(self, share: float) -> bool:
         return share > 0 and self._random.random() < share
