@@ -1,4 +1,4 @@
-"""What a server gives back of the memory that checking passwords takes."""
+"""What a server gives back of the memory that checking passwords takes, and what is collected."""
 
 import platform
 import subprocess
@@ -33,3 +33,29 @@ def test_checking_passwords_keeps_no_memory() -> None:
         [sys.executable, "-c", PROGRAM], capture_output=True, check=True, timeout=120
     )
     assert int(found.stdout) < 8 << 20
+
+
+COLLECTING = """
+import gc, weakref
+from execution_broker.cli.memory import spare_what_is_loaded
+
+class Thing:
+    pass
+
+def ring():
+    one = Thing()
+    one.itself = one
+    return weakref.ref(one)
+
+early = Thing()
+spare_what_is_loaded()
+assert not any(one is early for one in gc.get_objects())
+later = ring()
+rings = [ring() for _ in range(20_000)]
+assert later() is None
+"""
+
+
+def test_only_what_came_later_is_looked_at_by_the_collector() -> None:
+    """And what came later and goes round in a circle is still collected by itself."""
+    subprocess.run([sys.executable, "-c", COLLECTING], check=True, timeout=120)

@@ -21,7 +21,7 @@ from execution_broker.api.metrics import MetricsPage, metrics_app
 from execution_broker.cli import logs
 from execution_broker.cli.joining import Joined
 from execution_broker.cli.listening import is_loopback, listen, url_of
-from execution_broker.cli.memory import give_back_large_blocks
+from execution_broker.cli.memory import give_back_large_blocks, spare_what_is_loaded
 from execution_broker.config import Settings
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.spans import Tracer
@@ -180,12 +180,14 @@ class _Program:
             forwarded_allow_ips=list(settings.http.trusted_proxies) or None,
             timeout_graceful_shutdown=max(1, settings.worker.drain),
         )
+        spare_what_is_loaded()
         try:
             yield _Server(config)
         finally:
             await services.identities.close()
 
     def _worker(self, work: factory.Work) -> Worker:
+        spare_what_is_loaded()
         return Worker(
             self._open,
             work.handlers,
