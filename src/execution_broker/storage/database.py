@@ -82,11 +82,6 @@ class Database(Protocol):
         """Where what is measured outside of transactions goes, too."""
         ...
 
-    @property
-    def abreast(self) -> int:
-        """How many transactions that write it is worth to have under way in one process."""
-        ...
-
     async def read(self, work: Work[T]) -> T:
         """Run work that only reads. It sees one consistent state."""
         ...

@@ -66,7 +66,6 @@ class PostgresDatabase:
     def __init__(self, url: str, meter: Meter | None = None, connections: int = 10) -> None:
         self.meter = meter or NoMeter()
         self.shift = timedelta()
-        self.abreast = 2
         self._rings = Rings()
         self._url = url
         self._connections = connections

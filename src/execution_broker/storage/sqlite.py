@@ -45,7 +45,6 @@ class SqliteDatabase:
         self.meter = meter or NoMeter()
         self._pages = pages
         self.shift = timedelta()
-        self.abreast = 1
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="sqlite-reader")
         self._local = threading.local()

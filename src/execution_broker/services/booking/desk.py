@@ -1,12 +1,12 @@
 """The desk: takes the locks once for all errands that wait, and decides them in turn (B4).
 
-Under load many callers wait while a transaction is on its way; the next one serves all of them. On
-a server two go on side by side: while one decides and writes, with the capacity rows it needs, the
-other locks and reads the answers it is about.
+Under load many callers wait while a transaction is on its way; the next one serves all of them, and
+waits a moment for those who have just been served, as they often have something else to bring.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
@@ -24,6 +24,8 @@ R_co = TypeVar("R_co", covariant=True)
 
 _BATCH: Final = 32
 _MOST_WAITING: Final = 1000
+_MOMENT: Final = 0.005
+"""Seconds."""
 
 
 class Errand(Protocol[R_co]):
@@ -78,9 +80,9 @@ class Desk:
         self._database = database
         self._calendars = calendars
         self._waiting: list[Entry] = []
-        self._serving: set[asyncio.Task[None]] = set()
-        self._in_hand = 0
-        self._claimed: set[int | Key] = set()
+        self._serving: asyncio.Task[None] | None = None
+        self._expected = 0
+        self._have_come = asyncio.Event()
 
     async def do(self, errand: Errand[R]) -> R:
         """The errand's decision, once it is stored; or its BrokerError, with nothing stored."""
@@ -88,21 +90,16 @@ class Desk:
             raise Unavailable("Too many others are waiting for an answer.")
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((errand, future))
-        self._serving = {one for one in self._serving if not one.done()}
-        if len(self._serving) < self._database.abreast:
-            self._serving.add(asyncio.create_task(self._serve()))
+        if len(self._waiting) >= self._expected:
+            self._have_come.set()
+        if self._serving is None or self._serving.done():
+            self._serving = asyncio.create_task(self._serve())
         return await future
 
     async def _serve(self) -> None:
-        while batch := self._next_batch():
-            claims = {claim for errand, _ in batch for claim in _claims(errand)}
-            self._claimed |= claims
-            self._in_hand += len(batch)
-            try:
-                outcomes = await self._try([errand for errand, _ in batch])
-            finally:
-                self._in_hand -= len(batch)
-                self._claimed -= claims
+        while self._waiting:
+            batch = self._next_batch()
+            outcomes = await self._try([errand for errand, _ in batch])
             for (_, future), outcome in zip(batch, outcomes, strict=True):
                 if future.done():
                     continue
@@ -110,19 +107,27 @@ class Desk:
                     future.set_exception(outcome)
                 else:
                     future.set_result(outcome)
+            await self._gather(len(batch) + len(self._waiting))
+
+    async def _gather(self, expected: int) -> None:
+        """Wait a moment for as many as there were, where somebody waits already: what many share
+        costs each of them less. Who comes alone never waits."""
+        await asyncio.sleep(0)
+        self._expected = min(expected, _BATCH)
+        if 0 < len(self._waiting) < self._expected:
+            self._have_come.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_MOMENT):
+                    await self._have_come.wait()
 
     def _next_batch(self) -> list[Entry]:
-        """The next in the queue, but of those about the same answer or key only the first. Its
-        fair part of all, where transactions go on side by side: one that takes nearly everybody
-        leaves the others hardly worth their locks."""
-        abreast = self._database.abreast
-        most = min(_BATCH, -(-(len(self._waiting) + self._in_hand) // abreast))
+        """The next in the queue, but of those about the same answer or key only the first."""
         batch: list[Entry] = []
         later: list[Entry] = []
-        taken = set(self._claimed)
+        taken: set[int | Key] = set()
         for entry in self._waiting:
             claims = _claims(entry[0])
-            if len(batch) >= most or claims & taken:
+            if len(batch) >= _BATCH or claims & taken:
                 later.append(entry)
                 continue
             batch.append(entry)
@@ -185,7 +190,7 @@ class Desk:
 
 
 def _claims(errand: Errand[Any]) -> set[int | Key]:
-    """What no two transactions of this desk are about at a time."""
+    """What no two errands of a transaction are about."""
     return {claim for claim in (errand.offerset, errand.repetition) if claim is not None}
 
 
