@@ -29,7 +29,6 @@ async def measure(bench: Bench) -> list[Figure]:
                 "execution_broker.cli", "api", "--config", str(site.file)
             ) as api:
                 await accept(site, api, count)
-            steps = int((await site.rows(_STEPS))[0][0])
             updates = await run(
                 bench.server,
                 "benchmarks.limits.updates",
@@ -43,6 +42,7 @@ async def measure(bench: Bench) -> list[Figure]:
             ) as worker:
                 await completed(site, count)
                 seconds = time.monotonic() - start
+                steps = int((await site.rows(_STEPS))[0][0])
                 used = worker.cpu / count * 1e6
                 database = (bench.server.cpu - database) / count * 1e6
     rate = count / seconds
