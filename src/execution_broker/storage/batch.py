@@ -21,7 +21,7 @@ from execution_broker.storage.records import NewEvent, Progress, StoredComponent
 from execution_broker.storage.ringing import EVERY
 from execution_broker.storage.steps import Woken
 
-_KEPT: Final = 3 << 20
+_KEPT: Final = 2 << 20
 """Characters of the documents and plans that are remembered."""
 
 _OF_STEPS: Final = ("put_back", "end_step")
