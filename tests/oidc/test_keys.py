@@ -11,6 +11,8 @@ from structlog.testing import LogCapture
 
 from execution_broker.domain.errors import InvalidToken, Unavailable
 from execution_broker.services.oidc import Bearers, Issuer
+from execution_broker.services.oidc.fetching import Unfetched
+from execution_broker.services.oidc.keys import KeyRing, Timing
 from tests.harness.issuer import FakeIssuer, sign
 from tests.oidc.conftest import Clocks
 
@@ -64,6 +66,39 @@ async def test_weak_and_wrong_keys_are_never_used(bearers: Bearers, issuer: Fake
     for token in (encrypting, shared):
         with pytest.raises(InvalidToken):
             await bearers.whose(token)
+
+
+async def test_a_fetch_that_has_just_failed_is_not_taken_for_one_under_way(clocks: Clocks) -> None:
+    """Whoever comes in the very instant after it asks again, once it is time to."""
+    loop = asyncio.get_running_loop()
+    outcomes: list[str] = []
+
+    async def get(url: str) -> dict[str, Any]:
+        raise Unfetched(f"{url} answers 500")
+
+    def come() -> None:
+        clocks.passed += 100
+        coming = ring.find(None)
+        try:
+            coming.send(None)
+        except Unavailable:
+            outcomes.append("was told what the last one came to")
+        else:
+            outcomes.append("asks")
+        coming.close()
+
+    def tell(*_event: object) -> str:
+        if not outcomes:
+            loop.call_soon(come)
+        raise structlog.DropEvent
+
+    log = structlog.wrap_logger(None, processors=[tell], wrapper_class=structlog.BoundLogger)
+    issuer = Issuer("iam", "http://127.0.0.1:1", frozenset({"urn:eb"}))
+    ring = KeyRing(issuer, get, clocks.steady, Timing(), log)
+    with pytest.raises(Unavailable):
+        await ring.find(None)
+    await ring.close()
+    assert outcomes == ["asks"]
 
 
 async def test_an_issuer_that_is_down_keeps_nobody_out_whose_key_is_known(

@@ -101,7 +101,7 @@ class KeyRing:
         return None if self._published is None else self._clock() - self._published.at
 
     def _may_ask(self) -> bool:
-        if self._fetching is not None:
+        if self._is_fetching():
             return True
         return self._tried is None or self._clock() - self._tried >= self._timing.pause
 
@@ -110,14 +110,13 @@ class KeyRing:
         await asyncio.shield(self._start())
 
     def _start(self) -> "asyncio.Task[None]":
-        if self._fetching is None:
+        if self._fetching is None or self._fetching.done():
             self._tried = self._clock()
             self._fetching = asyncio.create_task(self._fetch())
-            self._fetching.add_done_callback(self._forget)
         return self._fetching
 
-    def _forget(self, _: "asyncio.Task[None]") -> None:
-        self._fetching = None
+    def _is_fetching(self) -> bool:
+        return self._fetching is not None and not self._fetching.done()
 
     async def _fetch(self) -> None:
         try:
