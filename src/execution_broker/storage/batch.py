@@ -9,11 +9,10 @@ from uuid import UUID
 
 from execution_broker.domain.capability import Capability
 from execution_broker.domain.measures import Measure
-from execution_broker.domain.offer import Terms
 from execution_broker.domain.plan import StepKind
-from execution_broker.models.execution import Connector, ExecutionSession
+from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.message import Message
-from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.models.phases import ComponentPhase
 from execution_broker.storage import bookings, events, sessions, steps
 from execution_broker.storage.database import Connection, Part, Row
 from execution_broker.storage.documents import decode, decode_optional
@@ -279,26 +278,7 @@ def _frame(row: Row) -> Frame:
 
 
 def _session(row: Row, frame: Frame) -> StoredSession:
-    return StoredSession(
-        **frame._asdict(),
-        id=row["id"],
-        capability=None,
-        phase=SessionPhase(row["phase"]),
-        events=row["events"],
-        terms=decode(row["terms"], Terms),
-        name=row["name"],
-        description=row["description"],
-        facts=decode(row["facts"], dict),
-        connectors=decode(row["connectors"], list[Connector]),
-        messages=decode(row["messages"], list[Message]),
-        modified=row["modified_at"],
-        accepted=row["accepted_at"],
-        started=row["started_at"],
-        ends=row["ends_at"],
-        ended=row["ended_at"],
-        released=row["released_at"],
-        is_promise_broken=bool(row["is_promise_broken"]),
-    )
+    return StoredSession(**frame._asdict(), capability=None, **sessions.living(row))
 
 
 def _component(row: Row) -> StoredComponent:

@@ -225,9 +225,7 @@ async def origins(connection: Connection, ids: Iterable[int]) -> dict[int, Origi
 def of_row(row: Row) -> StoredSession:
     """A session from a row with the columns of the part `stored_session`."""
     components = decode(row["components"], list[StoredComponent])
-    facts: dict[str, Any] = decode(row["facts"], dict)
     return StoredSession(
-        id=row["id"],
         uuid=row["uuid"],
         offerset=row["offerset_id"],
         identity=row["identity_id"],
@@ -235,27 +233,35 @@ def of_row(row: Row) -> StoredSession:
         plans=row["plans"],
         capability=row["capability"],
         platform=row["platform_id"],
-        phase=SessionPhase(row["phase"]),
-        events=row["events"],
         document=decode(row["document"], ExecutionSession),
-        terms=decode(row["terms"], Terms),
-        name=row["name"],
-        description=row["description"],
-        facts=facts,
-        connectors=decode(row["connectors"], list[Connector]),
-        messages=decode(row["messages"], list[Message]),
         created=row["created_at"],
-        modified=row["modified_at"],
         expires=row["expires_at"],
-        accepted=row["accepted_at"],
-        started=row["started_at"],
-        ends=row["ends_at"],
-        ended=row["ended_at"],
-        released=row["released_at"],
-        is_promise_broken=bool(row["is_promise_broken"]),
         is_folded=not components,
         components={one.key: one for one in sorted(components, key=attrgetter("id"))},
+        **living(row),
     )
+
+
+def living(row: Row) -> dict[str, Any]:
+    """What of a session changes while it lives, by the fields of a StoredSession."""
+    return {
+        "id": row["id"],
+        "phase": SessionPhase(row["phase"]),
+        "events": row["events"],
+        "terms": decode(row["terms"], Terms),
+        "name": row["name"],
+        "description": row["description"],
+        "facts": decode(row["facts"], dict),
+        "connectors": decode(row["connectors"], list[Connector]),
+        "messages": decode(row["messages"], list[Message]),
+        "modified": row["modified_at"],
+        "accepted": row["accepted_at"],
+        "started": row["started_at"],
+        "ends": row["ends_at"],
+        "ended": row["ended_at"],
+        "released": row["released_at"],
+        "is_promise_broken": bool(row["is_promise_broken"]),
+    }
 
 
 async def _add_components(connection: Connection, changed: Sequence[StoredSession]) -> None:
