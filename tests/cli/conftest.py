@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.fake_broker import FakeBroker, Host, free_address, hosting
+from tests.client.fake_broker import FakeBroker
+from tests.client.hosting import Host, free_address, hosting
 from tests.harness.command import Broker, runner
 
 

@@ -11,7 +11,8 @@ from execution_broker.cli.rendering.comparison import in_words
 from execution_broker.client.comparing import Trade
 from execution_broker.models import kinds
 from execution_broker.models.phases import SessionPhase
-from tests.client.fake_broker import FakeBroker, hosting
+from tests.client.fake_broker import FakeBroker
+from tests.client.hosting import hosting
 from tests.harness.command import Broker
 
 FLAGS = ("--notebook", "https://example.org/x.ipynb")

@@ -3,7 +3,8 @@ from collections.abc import Iterator
 import pytest
 
 from execution_broker.client import BrokerClient
-from tests.client.fake_broker import FakeBroker, Host, free_address, hosting
+from tests.client.fake_broker import FakeBroker
+from tests.client.hosting import Host, free_address, hosting
 
 
 @pytest.fixture(scope="package")

@@ -5,17 +5,12 @@ phase: each look at an accepted session after `looks_per_step` unchanged ones mo
 """
 
 import hashlib
-import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import msgspec
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -43,7 +38,7 @@ from tests.client.fake_answers import (
     wire,
 )
 
-__all__ = ["CORES", "LIFE", "Call", "FakeBroker", "Host", "free_address", "hosting", "no", "offer"]
+__all__ = ["CORES", "LIFE", "Call", "FakeBroker", "no", "offer"]
 
 CORES = 4
 LIFE = (
@@ -310,52 +305,6 @@ class FakeBroker(FakeAccounts):
     def _see_other(self, place: str, answer: Any) -> Response:
         body = b"" if self.bare_redirects else msgspec.json.encode(answer)
         return Response(body, 303, {"Location": place}, media_type="application/json")
-
-
-class Host:
-    """A web server on a free loopback port, for one fake broker after the other."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self._app: Any = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._app(scope, receive, send)
-
-    def new_broker(self) -> FakeBroker:
-        broker = FakeBroker(url=self.url)
-        self._app = broker.app()
-        return broker
-
-
-@contextmanager
-def hosting() -> Iterator[Host]:
-    """The server, until the end of the block."""
-    host = Host()
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        host.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(host, log_level="critical", lifespan="off", ws="none")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + 10
-        while not server.started:
-            assert time.monotonic() < deadline, "the fake broker did not start"
-            thread.join(0.005)
-        try:
-            yield host
-        finally:
-            server.should_exit = True
-            thread.join(10)
-            assert not thread.is_alive()
-
-
-def free_address() -> str:
-    """An address where nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 async def _broken_off() -> Any:
