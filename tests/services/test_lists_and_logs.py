@@ -148,8 +148,8 @@ async def test_a_long_log_comes_whole_whatever_the_pages(tmp_path: Path) -> None
             await made.rows_changed(
                 "INSERT INTO event (session_id, number, type, body, happened_at) "
                 "SELECT session_id, CAST(? AS INTEGER), type, body, happened_at FROM event "
-                "WHERE number = 1 AND session_id = CAST(? AS INTEGER)",
-                *(number, key),
+                "WHERE number = CAST(? AS INTEGER) AND session_id = CAST(? AS INTEGER)",
+                *(number, last, key),
             )
         await made.rows_changed(
             "UPDATE session SET events = 250 WHERE id = CAST(? AS INTEGER)", key

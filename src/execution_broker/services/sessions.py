@@ -1,10 +1,10 @@
 """Reads and changes sessions, and hands out what they produced."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from execution_broker.domain import messages
@@ -30,6 +30,7 @@ from execution_broker.services.booking.rooms import Rooms
 from execution_broker.services.limits import RequestRate
 from execution_broker.services.negotiating import Negotiated
 from execution_broker.services.reading import Knows, Readings, Shown, knows_nothing
+from execution_broker.services.reading.gathering import Gathering
 from execution_broker.services.repeating import Repeating
 from execution_broker.services.views import (
     View,
@@ -44,6 +45,8 @@ from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import Located, StoredSession
 from execution_broker.storage.repetitions import Outcome
 from execution_broker.transitions import ending
+
+_MOST_LOCATED: Final = 200
 
 
 class KeptFile(NamedTuple):
@@ -86,6 +89,7 @@ class SessionsService:
         self._viewing = viewing
         self._results = results
         self._tracer = tracer
+        self._located = Gathering(self._read_located, _MOST_LOCATED)
 
     async def direct(
         self, caller: Caller, reading: Reading, once: Once | None = None
@@ -225,12 +229,15 @@ class SessionsService:
 
     async def _locate(self, uuid: UUID, caller: Caller) -> Located:
         """Where one's own session is."""
-        located = await self._database.look(lambda glance: sessions.locate(glance, uuid))
+        located = await self._located.ask(uuid)
         if located is None:
             raise _not_there(uuid)
         if not may_see_all(located.identity, caller):
             raise _not_yours(uuid)
         return located
+
+    async def _read_located(self, uuids: Sequence[UUID]) -> Mapping[UUID, Located]:
+        return await self._database.look(partial(sessions.locate_all, uuids=uuids))
 
     async def _cancel(self, located: Located, caller: Caller, guard: Guard) -> None:
         """Cancel at once, whatever it does; cancelling what is CANCELLED changes nothing."""

@@ -86,16 +86,21 @@ async def by_uuid(connection: Glance, uuid: UUID) -> StoredSession | None:
 
 
 async def locate(connection: Glance, uuid: UUID) -> Located | None:
-    row = await connection.row("locate_session", uuid=uuid)
-    if row is None:
-        return None
-    return Located(
-        id=row["id"],
-        uuid=uuid,
-        offerset=row["offerset_id"],
-        identity=row["identity_id"],
-        phase=SessionPhase(row["phase"]),
-    )
+    return (await locate_all(connection, [uuid])).get(uuid)
+
+
+async def locate_all(connection: Glance, uuids: Sequence[UUID]) -> dict[UUID, Located]:
+    """Those that there are, by their public names. One statement."""
+    return {
+        row["uuid"]: Located(
+            id=row["id"],
+            uuid=row["uuid"],
+            offerset=row["offerset_id"],
+            identity=row["identity_id"],
+            phase=SessionPhase(row["phase"]),
+        )
+        for row in await connection.rows("locate_sessions", uuids=list(uuids))
+    }
 
 
 async def by_id(connection: Glance, id_: int) -> StoredSession | None:
@@ -136,8 +141,7 @@ async def save_all(
     Components that have no rows yet get them, unless they are folded.
     `refused`: of these has changed only that they have come to nothing."""
     saved, told = of_sessions(changed)
-    saved_too, told_too = _of_refused(refused)
-    await connection.all(saved, saved_too, (told[0], [*told[1], *told_too[1]]))
+    await connection.all(saved, _of_refused(refused), told)
     await _add_components(connection, changed)
     await _save_traces(connection, changed)
 
@@ -190,10 +194,8 @@ def of_sessions(changed: Sequence[StoredSession]) -> tuple[Part, Part]:
     ), events.of_sessions(changed)
 
 
-def _of_refused(refused: Sequence[LockedOffer]) -> tuple[Part, Part]:
-    """The same for offers that have come to nothing."""
-    for offer in refused:
-        offer.events += len(offer.new_events)
+def _of_refused(refused: Sequence[LockedOffer]) -> Part:
+    """What writes that offers have come to nothing."""
     return (
         "save_refused",
         [
@@ -208,7 +210,7 @@ def _of_refused(refused: Sequence[LockedOffer]) -> tuple[Part, Part]:
             }
             for offer in refused
         ],
-    ), events.of_sessions(refused)
+    )
 
 
 async def save_progress(connection: Connection, session: int, key: str, progress: Progress) -> None:

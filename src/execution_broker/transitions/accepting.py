@@ -2,8 +2,12 @@
 
 from datetime import datetime
 
+import msgspec
+
 from execution_broker.domain.errors import Conflict
+from execution_broker.domain.lifecycle import move_session
 from execution_broker.domain.reserving import fix
+from execution_broker.models.message import Message
 from execution_broker.models.phases import SessionPhase
 from execution_broker.storage.records import LockedOffer, StoredSession
 from execution_broker.storage.steps import NewStep
@@ -25,10 +29,13 @@ def check_offered(session: LockedOffer, now: datetime) -> None:
     )
 
 
-def refuse(session: LockedOffer, phase: SessionPhase, now: datetime) -> None:
-    """An offer comes to nothing: REJECTED, EXPIRED or CANCELLED, with nothing to release."""
-    enter(session, phase, now)
-    session.ended = session.released = now
+def refuse(offer: LockedOffer, phase: SessionPhase, now: datetime, *why: Message) -> None:
+    """An offer comes to nothing: REJECTED, EXPIRED or CANCELLED, with nothing to release. The
+    events of that are counted and not written, as they follow from it (`folding`)."""
+    offer.phase = move_session(offer.phase, phase)
+    offer.messages += (msgspec.structs.replace(message, time=now) for message in why)
+    offer.events += 1 + len(why)
+    offer.modified = offer.ended = offer.released = now
 
 
 def begin(session: StoredSession, now: datetime, trace: str | None) -> NewStep:

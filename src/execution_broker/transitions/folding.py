@@ -1,12 +1,14 @@
-"""Folded offers: most offers come to nothing, so what an offer is born with costs no rows.
+"""Folded offers: most offers come to nothing, so neither their birth nor their end costs rows.
 
-Its components, INITIALIZING, follow from its document; its first events - what was said, OFFERED
-and the schedule - from its messages, its terms and when it was made. They get rows of their own
-when something begins with the offer: it is accepted, or changed. Readers see the same either way,
-and the rows are those that would have been there from the beginning (S11).
+The components of an offer, INITIALIZING, follow from its document; its first events - what was
+said, OFFERED and the schedule - from its messages, its terms and when it was made; those that it
+ends with, if nobody accepts it, from its phase, its messages and when it ended. When something
+begins with the offer, as it is accepted or changed, its components get rows, and so does its first
+schedule, which its terms do not tell any more. Readers see the same either way (S11).
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -31,12 +33,12 @@ def offer(session: StoredSession) -> None:
 
 
 def unfold(session: StoredSession) -> None:
-    """Let what it was born with be written the next time that the session is: before its first
-    change. Without effect on one that is not folded, or has come to nothing."""
+    """Let what will not follow from it any more be written the next time that the session is:
+    before its first change. Without effect on one that is not folded, or has come to nothing."""
     if session.is_folded and session.phase is SessionPhase.OFFERED:
         session.components = _components(session.document)
-        session.new_events = list(_births(session, len(session.messages)))
-        session.events = 0
+        session.new_events = [_schedule(session)]
+        session.events -= 1
         session.is_folded = False
 
 
@@ -44,21 +46,25 @@ def begin(session: StoredSession) -> None:
     """A session that is not stored yet is not going to be an offer: it has its components, and the
     messages that it was made with are its first events."""
     session.components = _components(session.document)
-    session.new_events += _told(session, len(session.messages))
+    session.new_events += _told(session, session.created)
 
 
 async def whole(
     connection: Connection, id_: int, events: int, after: int, stored: list[tuple[int, NewEvent]]
 ) -> list[tuple[int, NewEvent]]:
-    """The log of a session after a number: what is stored of it, behind what it was born with if
-    that is not. `events`: the number of its last event."""
-    born = (stored[0][0] if stored else events + 1) - 1
-    if born <= after:
+    """The log of a session after a number: what is stored of it, with what has no rows.
+    `events`: the number of its last event."""
+    last = stored[-1][0] if stored else after
+    if last == events and last == after + len(stored):
         return stored
     session = await sessions.by_id(connection, id_)
-    if session is None or not session.is_folded:
+    if session is None:
         return stored
-    return [*list(enumerate(_births(session, born - 2), 1))[after:], *stored]
+    log = dict(enumerate(_births(session), 1))
+    ends = list(_ends(session))
+    log |= enumerate(ends, events + 1 - len(ends))
+    log |= stored
+    return [(number, log[number]) for number in sorted(log) if number > after]
 
 
 def _components(document: ExecutionSession) -> dict[str, StoredComponent]:
@@ -79,16 +85,29 @@ def _components(document: ExecutionSession) -> dict[str, StoredComponent]:
     }
 
 
-def _births(session: StoredSession, messages: int) -> Iterator[NewEvent]:
-    """`messages`: how many it was made with; only those that say why it ended came later."""
-    yield from _told(session, messages)
+def _births(session: StoredSession) -> Iterator[NewEvent]:
+    """Its first events. The schedule is the one that has a row, if it was unfolded."""
+    yield from _told(session, session.created)
     phase = {"phase": SessionPhase.OFFERED.value}
     yield NewEvent(SESSION_PHASE, None, phase, session.created)
+    yield _schedule(session)
+
+
+def _ends(session: StoredSession) -> Iterator[NewEvent]:
+    """The last events of an offer that came to nothing (`accepting.refuse`)."""
+    if session.accepted is None and session.ended is not None:
+        yield NewEvent(SESSION_PHASE, None, {"phase": session.phase.value}, session.ended)
+        yield from _told(session, session.ended)
+
+
+def _schedule(session: StoredSession) -> NewEvent:
     terms = decode(encode({"terms": session.terms}), dict)
-    yield NewEvent(SCHEDULE, None, terms, session.created)
+    return NewEvent(SCHEDULE, None, terms, session.created)
 
 
-def _told(session: StoredSession, messages: int) -> Iterator[NewEvent]:
-    for message in session.messages[:messages]:
-        body = {"message": msgspec.to_builtins(message)}
-        yield NewEvent(MESSAGE, None, body, session.created)
+def _told(session: StoredSession, time: datetime) -> Iterator[NewEvent]:
+    """What was said at a time."""
+    for message in session.messages:
+        if message.time == time:
+            body = {"message": msgspec.to_builtins(message)}
+            yield NewEvent(MESSAGE, None, body, time)

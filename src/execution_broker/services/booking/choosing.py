@@ -12,7 +12,6 @@ from execution_broker.models.phases import SessionPhase
 from execution_broker.services.booking.scene import Scene
 from execution_broker.storage.records import LockedOffer, StoredSession
 from execution_broker.transitions.accepting import begin, check_offered, refuse
-from execution_broker.transitions.living import say
 
 Guard = Callable[[StoredSession, datetime], None]
 """Raises what forbids a change of a locked session as it is now."""
@@ -66,8 +65,7 @@ class Accept(Choice):
         scene.let_go(self.offerset)
         for other in others:
             if other.phase is SessionPhase.OFFERED:
-                refuse(other, SessionPhase.REJECTED, scene.now)
-                say(other, messages.SIBLING_ACCEPTED(), scene.now)
+                refuse(other, SessionPhase.REJECTED, scene.now, messages.SIBLING_ACCEPTED())
                 scene.refused(other)
         scene.measure(Measure.OFFERS, "accepted")
         scene.begin(chosen, begin(chosen, scene.now, self._trace))

@@ -46,8 +46,8 @@ JOIN offerset AS o ON o.id = s.offerset_id
 JOIN platform AS p ON p.id = s.platform_id
 WHERE s.id {among:ids};
 
--- locate_session: Where a session is, by its public name.
-SELECT id, offerset_id, identity_id, phase FROM session WHERE uuid = :uuid;
+-- locate_sessions: Where some sessions are, by their public names.
+SELECT id, uuid, offerset_id, identity_id, phase FROM session WHERE uuid {among:uuids};
 
 -- part stored_session: All of a session (s) with its components, by its owner (i), its answer (o) and its platform (p).
        s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
