@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from execution_broker.domain.amounts import Booking
 from execution_broker.domain.capability import Capability
-from execution_broker.storage.database import Connection, Glance, Row
+from execution_broker.storage.database import Connection, Glance, Part, Row
 from execution_broker.storage.documents import decode, decode_optional, encode
 from execution_broker.storage.records import StoredBooking, StoredPlatform
 
@@ -118,11 +118,12 @@ async def add(
     new = [
         NewBooking(platform, booking, owner, version, expires, is_overrun) for booking in bookings
     ]
-    await add_all(connection, new, now)
+    await connection.many(*adding(new, now))
 
 
-async def add_all(connection: Connection, new: Iterable[NewBooking], now: datetime) -> None:
-    await connection.many(
+def adding(new: Iterable[NewBooking], now: datetime) -> Part:
+    """What stores bookings."""
+    return (
         "add_booking",
         [
             {
@@ -147,9 +148,17 @@ async def add_all(connection: Connection, new: Iterable[NewBooking], now: dateti
     )
 
 
-async def decide(connection: Connection, versions: Mapping[int, int], now: datetime) -> None:
-    """Store what the versions of locked platforms are after a decision at `now`."""
-    await connection.many(
+def ending(ended: Iterable[StoredBooking], versions: Mapping[int, int], now: datetime) -> Part:
+    """What ends bookings of locked platforms."""
+    return (
+        "end_booking",
+        [{"booking": one.id, "version": versions[one.platform], "now": now} for one in ended],
+    )
+
+
+def deciding(versions: Mapping[int, int], now: datetime) -> Part:
+    """What stores the versions of locked platforms after a decision at `now`."""
+    return (
         "decide_platform",
         [{"platform": id_, "version": version, "now": now} for id_, version in versions.items()],
     )

@@ -61,7 +61,7 @@ async def add(connection: Connection, new: Sequence[StoredSession]) -> None:
     )
     for session, row in zip(new, rows, strict=True):
         session.id = int(row["id"])
-    await _add_components(connection, new)
+    await connection.many(*_new_components(new))
     await _save_traces(connection, new)
     await events.add_new(connection, new)
 
@@ -136,13 +136,15 @@ async def save_all(
     connection: Connection,
     changed: Sequence[StoredSession],
     refused: Sequence[LockedOffer] = (),
+    *others: Part,
 ) -> None:
     """Write the living parts of sessions whose components have not changed, and their events.
     Components that have no rows yet get them, unless they are folded.
-    `refused`: of these has changed only that they have come to nothing."""
+    `refused`: of these has changed only that they have come to nothing. `others`: what else is
+    written, in the same round trip; always the same statements."""
     saved, told = of_sessions(changed)
-    await connection.all(saved, _of_refused(refused), told)
-    await _add_components(connection, changed)
+    components = _new_components(changed)
+    await connection.all(saved, _of_refused(refused), told, components, *others)
     await _save_traces(connection, changed)
 
 
@@ -266,15 +268,17 @@ def living(row: Row) -> dict[str, Any]:
     }
 
 
-async def _add_components(connection: Connection, changed: Sequence[StoredSession]) -> None:
-    rows = [
-        {"session": session.id, "key": part.key, "uuid": part.uuid, "phase": part.phase}
-        for session in changed
-        for part in session.components.values()
-        if part.id == 0
-    ]
-    if rows:
-        await connection.many("add_component", rows)
+def _new_components(changed: Sequence[StoredSession]) -> Part:
+    """What stores components that have no rows yet."""
+    return (
+        "add_component",
+        [
+            {"session": session.id, "key": part.key, "uuid": part.uuid, "phase": part.phase}
+            for session in changed
+            for part in session.components.values()
+            if part.id == 0
+        ],
+    )
 
 
 async def _save_traces(connection: Connection, changed: Sequence[StoredSession]) -> None:

@@ -11,7 +11,7 @@ from execution_broker.domain.lifecycle import StepPhase, move_step
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import RELEASES, TIMERS, StepKind
 from execution_broker.domain.waking import Needs, Sleeper, awake
-from execution_broker.storage.database import Connection, Row
+from execution_broker.storage.database import Connection, Part, Row
 from execution_broker.storage.documents import decode, encode
 from execution_broker.storage.records import LeasedStep
 
@@ -69,7 +69,18 @@ async def add_all(
     now: datetime,
 ) -> None:
     """Store the steps of many sessions, each with its platform."""
-    await connection.many(
+    await connection.many(*adding(connection, plans, now))
+
+
+def adding(
+    connection: Connection,
+    plans: Sequence[tuple[int, int, Sequence[NewStep]]],
+    now: datetime,
+) -> Part:
+    """What stores them, and wakes who may claim them."""
+    if plans:
+        connection.ring({step.kind for _, _, new in plans for step in new if _is_claimable(step)})
+    return (
         "add_step",
         [
             {
@@ -88,7 +99,6 @@ async def add_all(
             for step in new
         ],
     )
-    connection.ring({step.kind for _, _, new in plans for step in new if _is_claimable(step)})
 
 
 async def add_unique(

@@ -182,7 +182,7 @@ class Scene:
         self._go_back(0)
 
     async def write(self, connection: Connection) -> None:
-        """Write everything in few statements, in the order in which rows need each other."""
+        """Write everything in few statements: what others refer to first."""
         parts, now = self._parts, self.now
         for measured in (one for part in parts for one in part.measured):
             connection.measure(measured.what, *measured.labels, value=measured.value)
@@ -193,13 +193,7 @@ class Scene:
             for session in answered.sessions:
                 session.offerset = id_
         await sessions.add(connection, [one for a in answers for one in a.sessions])
-        saved = [one for part in parts for one in part.saved]
-        refused = [one for part in parts for one in part.refused]
-        await sessions.save_all(connection, saved, refused)
         ended = [one for part in parts for one in part.ended]
-        for platform in sorted({one.platform for one in ended}):
-            mine = [one.id for one in ended if one.platform == platform]
-            await bookings.end_all(connection, mine, versions[platform], now)
         taken = [pair for part in parts for pair in part.taken]
         taken += ((_owner(answered, one), one) for answered in answers for one in answered.taken)
         new = [
@@ -207,15 +201,20 @@ class Scene:
             for owner, one in taken
             for booking in one.bookings
         ]
-        await bookings.add_all(connection, new, now)
         begun = [(one.id, one.platform, [first]) for part in parts for one, first in part.begun]
-        if begun:
-            await steps.add_all(connection, begun, now)
+        touched = sorted({one.platform for one in new} | {one.platform for one in ended})
+        await sessions.save_all(
+            connection,
+            [one for part in parts for one in part.saved],
+            [one for part in parts for one in part.refused],
+            bookings.ending(ended, versions, now),
+            bookings.adding(new, now),
+            steps.adding(connection, begun, now),
+            bookings.deciding({id_: versions[id_] for id_ in touched}, now),
+        )
         for session_id, kind, due in (due for part in parts for due in part.due):
             await steps.set_due(connection, session_id, kind, due)
             connection.ring()
-        touched = sorted({one.platform for one in new} | {one.platform for one in ended})
-        await bookings.decide(connection, {id_: versions[id_] for id_ in touched}, now)
 
     def _booked_for(self, session: StoredSession) -> list[Booking]:
         """What counts on its platform for the answer of a session, as decided so far; nothing for

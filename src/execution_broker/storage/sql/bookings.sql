@@ -115,7 +115,8 @@ WHERE session_id IS NOT NULL AND component <> 'outputs' AND ended_at IS NULL
 ORDER BY platform_id, id;
 
 -- end_booking: End one booking.
-UPDATE booking SET ended_at = :now, version = :version WHERE id = :booking;
+UPDATE booking SET ended_at = :now, version = :version
+WHERE id = :booking AND ended_at IS NULL;
 
 -- booked_names: Which amounts of a platform are booked from now on.
 SELECT DISTINCT amount_name FROM booking
