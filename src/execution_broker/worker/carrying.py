@@ -15,7 +15,7 @@ from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
-from execution_broker.domain.spans import NoTracer, Outcome, Part, StepSpan, Tracer
+from execution_broker.domain.spans import NO_SPAN, NoTracer, Outcome, Part, StepSpan, Tracer
 from execution_broker.steps.base import (
     Applied,
     Cancelled,
@@ -66,6 +66,10 @@ class Carrier:
         lease = timedelta(seconds=settings.lease)
         self.onward = Onward(processor, onward, lease, self._load)
 
+    def brief(self, kinds: Collection[StepKind]) -> Onward:
+        """For steps that do nothing outside: to be carried in the transaction that leases them."""
+        return self.onward._replace(kinds=kinds, load=self._carry_in)
+
     async def carry(self, step: LeasedStep, carried: Carried | None = None) -> Carried | None:
         """Load, act, apply; or fail, or put back. What to go on with. Raises only what the
         database raises. `carried`: the step, if it was loaded already."""
@@ -87,9 +91,7 @@ class Carrier:
             spans = {step.id: self._tracing.begin(step, origins) for step in leased}
 
             async def write(connection: Batch, step: LeasedStep, now: datetime) -> Outcome:
-                applied = await self._at_once(connection, step, now, spans[step.id])
-                await self._conclude(connection, step, applied, now)
-                return outcome_of(applied)
+                return await self._carry_in(connection, step, now, spans[step.id])
 
             try:
                 told = await self._again(
@@ -180,6 +182,17 @@ class Carrier:
                 _log.warning(LogEvent.STEP_UNFINISHED, reason=str(error))
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
+
+    async def _carry_in(
+        self, connection: Batch, step: LeasedStep, now: datetime, span: StepSpan = NO_SPAN
+    ) -> Outcome:
+        """Load, act and apply a brief step in a transaction that is under way."""
+        with structlog.contextvars.bound_contextvars(
+            processor=str(self._processor), step=str(step.uuid), session=step.session
+        ):
+            applied = await self._at_once(connection, step, now, span)
+        await self._conclude(connection, step, applied, now)
+        return outcome_of(applied)
 
     async def _at_once(
         self, connection: Batch, step: LeasedStep, now: datetime, span: StepSpan

@@ -31,6 +31,9 @@ _MOST: Final = 64
 _ABREAST: Final = 2
 """While one transaction waits for the disk, another one can be made ready."""
 
+_CALM: Final = 3
+"""Turns of the event loop in which nothing has come."""
+
 _SOON: Final = timedelta(minutes=1)
 """What is due by then rings for those that wait for it; for later, they look by themselves."""
 
@@ -58,9 +61,11 @@ class Desk:
     """One for all processors of a worker. Belongs to the event loop that first uses it."""
 
     def __init__(self, database: Database) -> None:
-        """`pools`: those whose free places are handed what wakes."""
+        """`pools`: those whose free places are handed what wakes. `brief`: those to whom it is
+        handed at once, in the transaction in which it wakes, as it does nothing outside."""
         self.database = database
         self.pools: list[Places] = []
+        self.brief: list[Onward] = []
         self._frames = Frames()
         self._waiting: deque[Errand] = deque()
         self._serving: set[asyncio.Task[None]] = set()
@@ -98,13 +103,12 @@ class Desk:
             await _conclude(batch, {}, handing, now)
             return told
 
-        return await self._handing(work, self.pools)
+        return await self._handing(work, Handing(self.pools, self.brief))
 
     async def _handing(
-        self, work: Callable[[Handing, Connection], Awaitable[T]], pools: Sequence[Places]
+        self, work: Callable[[Handing, Connection], Awaitable[T]], handing: Handing
     ) -> T:
         """A transaction; then what it has leased for free places begins."""
-        handing = Handing(pools)
 
         async def again(connection: Connection) -> T:
             handing.give_up()
@@ -119,13 +123,23 @@ class Desk:
         return result
 
     async def _serve(self) -> None:
-        while errands := self._next():
+        while errands := await self._gathered():
             keys = {one.step.session for one in errands if one.step.session is not None}
             self._busy |= keys
             try:
-                await self._do(errands, self.pools)
+                await self._do(errands, Handing(self.pools, self.brief))
             finally:
                 self._busy -= keys
+
+    async def _gathered(self) -> list[Errand]:
+        """What has come, once nothing more comes at once: those who have shared a transaction come
+        back one after the other, and share the next one, too. Waits for no clock."""
+        calm = before = 0
+        while calm < _CALM:
+            await asyncio.sleep(0)
+            calm = calm + 1 if len(self._waiting) == before else 0
+            before = len(self._waiting)
+        return self._next()
 
     def _next(self) -> list[Errand]:
         """Those that have waited longest. A session is in one transaction at a time; what belongs
@@ -145,11 +159,11 @@ class Desk:
         self._waiting.extendleft(reversed(left))
         return taken
 
-    async def _do(self, errands: Sequence[Errand], pools: Sequence[Places]) -> None:
+    async def _do(self, errands: Sequence[Errand], handing: Handing) -> None:
         """One after the other where they cannot be done together: what is poisonous fails alone,
         and what was gone on with fails on its own when its turn comes."""
         try:
-            results = await self._handing(partial(_together, self._frames, errands), pools)
+            results = await self._handing(partial(_together, self._frames, errands), handing)
         except asyncio.CancelledError:
             for one in errands:
                 one.done.cancel()
@@ -157,12 +171,12 @@ class Desk:
         except Unavailable as error:
             _fail(errands, error)
         except BaseException as error:  # told to whoever waits for it, whatever it is
-            if len(errands) == 1 and errands[0].onward is None and not pools:
+            if len(errands) == 1 and errands[0].onward is None and handing.is_to_nobody:
                 _fail(errands, error)
                 return
             _log.info(LogEvent.BATCH_DIVIDED, reason=type(error).__name__)
             for one in errands:
-                await self._do([one._replace(onward=None)], [])
+                await self._do([one._replace(onward=None)], Handing())
         else:
             for one, written in zip(errands, results, strict=True):
                 if not one.done.done():
@@ -199,7 +213,7 @@ async def _conclude(
 ) -> dict[int, Carried]:
     """Write all that was gathered. What has woken is leased by the places that have become free,
     or for others that are free; the rest is READY. What the errands go on with."""
-    woken = await batch.advance(now)
+    woken = await _carry_brief(batch, handing, await batch.advance(now), now)
     due = [one for one in woken if one.free <= now]
     own = _choose(free, due)
     handed = handing.choose(one for one in due if one.id not in own)
@@ -222,6 +236,22 @@ async def _conclude(
     if kinds := {one.kind for one in left if one.free <= now + _SOON}:
         batch.ring(kinds)
     return then
+
+
+async def _carry_brief(
+    batch: Batch, handing: Handing, woken: Sequence[Woken], now: datetime
+) -> list[Woken]:
+    """Carry what does nothing outside; what has woken besides, and by that."""
+    left = list(woken)
+    for brief in handing.brief:
+        mine = {one.id for one in left if one.free <= now and brief.takes(one)}
+        if mine:
+            left = [one for one in left if one.id not in mine]
+            until = now + brief.lease
+            for step in await steps.claim_woken(batch, brief.processor, mine, until):
+                await brief.load(batch, step, now)
+            left += await batch.advance(now)
+    return left
 
 
 def _choose(errands: Mapping[int, Errand], due: Sequence[Woken]) -> dict[int, int]:

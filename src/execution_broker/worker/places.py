@@ -94,12 +94,18 @@ class Places:
 
 
 class Handing:
-    """What one transaction hands to free places, until it is committed."""
+    """What one transaction hands to free places, until it is committed. `brief`: to whom it hands
+    what needs no place, as it is loaded, done and applied when it is leased."""
 
-    def __init__(self, pools: Sequence[Places]) -> None:
+    def __init__(self, pools: Sequence[Places] = (), brief: Sequence[Onward] = ()) -> None:
+        self.brief = brief
         self._pools = pools
         self._kept: list[Places] = []
         self._taken: list[tuple[Places, Carried]] = []
+
+    @property
+    def is_to_nobody(self) -> bool:
+        return not self._pools and not self.brief
 
     def give_up(self) -> None:
         """The transaction was undone: it may begin again from the start."""

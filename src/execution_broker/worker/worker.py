@@ -56,6 +56,9 @@ class Worker:
         desk = Desk(database)
         pools = [self._places(pool, desk, renewer) for pool in self._pools if not pool.batch]
         desk.pools.extend(places for _, places in pools)
+        if not self._tracer.is_tracing:  # a span is begun before a transaction
+            batches = (pool for pool in self._pools if pool.batch)
+            desk.brief.extend(self._carrier(pool, desk).brief(pool.kinds) for pool in batches)
         renewer.start()
         try:
             async with asyncio.TaskGroup() as group:
