@@ -15,6 +15,7 @@ from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Lease, NewStep
 from execution_broker.worker.carrying import Carrier
+from execution_broker.worker.desk import Desk
 from tests.harness.broker import Broker, broker, request
 
 
@@ -61,6 +62,28 @@ async def test_what_is_carried_together_ends_together_and_wakes_what_waited(
         assert ready == [("last",)] * 3
         for session in sessions:
             await _is_gapless(made, session, ends=2)
+
+
+async def test_what_wakes_and_is_brief_is_done_in_the_same_transaction(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        session = await _session(made)
+        await _add(made, session, ["one", "two"], then="last")
+        leased, processor = await _claim(made, 2)
+        handler = Brief()
+        await _going_on(made, handler, processor).carry_together(leased)
+        assert sorted(handler.applied) == ["last", "one", "two"]
+        await _is_gapless(made, session, ends=3)
+
+
+async def test_what_wakes_and_is_poisonous_spoils_nothing_before_it(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        session = await _session(made)
+        await _add(made, session, ["one", "two"], then="poison")
+        leased, processor = await _claim(made, 2)
+        await _going_on(made, Brief(), processor).carry_together(leased)
+        ready = await made.rows("SELECT key FROM step WHERE phase = 'READY' AND kind LIKE '%:end'")
+        assert ready == [("poison",)]
+        await _is_gapless(made, session, ends=2)
 
 
 async def test_a_poisonous_step_fails_alone(tmp_path: Path) -> None:
@@ -129,6 +152,16 @@ async def _claim(made: Broker, number: int) -> tuple[list[LeasedStep], UUID]:
 
 def _carrier(made: Broker, handler: Brief, processor: UUID) -> Carrier:
     return Carrier(made.database, {handler.kind: handler}, made.settings.worker, processor)
+
+
+def _going_on(made: Broker, handler: Brief, processor: UUID) -> Carrier:
+    """Whose desk hands it what wakes."""
+    desk = Desk(made.database)
+    carrier = Carrier(
+        made.database, {handler.kind: handler}, made.settings.worker, processor, desk=desk
+    )
+    desk.brief.append(carrier.brief([handler.kind]))
+    return carrier
 
 
 async def _is_gapless(made: Broker, session: int, ends: int) -> None:
