@@ -6,7 +6,7 @@ from typing import Final
 
 from benchmarks.figures import Cpu, Figure
 from benchmarks.running import Bench
-from execution_broker.domain.amounts import Booking
+from execution_broker.domain.amounts import Booking, Stretch
 from execution_broker.domain.calendar import Calendar
 
 _HOUR: Final = 3600
@@ -67,7 +67,7 @@ def _starts(calendar: Calendar, begin: int) -> list[int]:
     found: list[int] = []
     earliest = begin
     while len(found) < _STARTS:
-        start = calendar.first_fit(earliest, begin + _WINDOW, _bookings)
+        start = calendar.first_fit(earliest, begin + _WINDOW, _wanted)
         if start is None:
             break
         found.append(start)
@@ -75,8 +75,9 @@ def _starts(calendar: Calendar, begin: int) -> list[int]:
     return found
 
 
-def _bookings(start: int) -> list[Booking]:
+def _wanted(start: int) -> list[Stretch]:
     return [
-        Booking({"cores": 4, "memory": 16}, start - 60, start + _HOUR),
-        Booking({"storage": 10}, start - 120, start + _HOUR + 60),
+        Stretch("cores", start - 60, start + _HOUR, 4),
+        Stretch("memory", start - 60, start + _HOUR, 16),
+        Stretch("storage", start - 120, start + _HOUR + 60, 10),
     ]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
@@ -53,3 +53,12 @@ class Booking(msgspec.Struct, frozen=True):
     start: int
     end: int
     component: str | None = None
+
+
+class Stretch(NamedTuple):
+    """So much of one amount over the half-open interval [start, end), in whole epoch seconds."""
+
+    name: str
+    start: int
+    end: int
+    amount: int

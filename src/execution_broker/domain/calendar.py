@@ -5,9 +5,9 @@ half-open. What is proposed here is checked again in SQL, under the platform's l
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from execution_broker.domain.amounts import Amounts, Booking
+from execution_broker.domain.amounts import Amounts, Booking, Stretch
 from execution_broker.domain.timeline import Timeline
 
 
@@ -52,10 +52,17 @@ class Calendar:
         return self.conflict(bookings) is None
 
     def conflict(self, bookings: Iterable[Booking]) -> tuple[str, int] | None:
+        """The amount that is short, as `shortage` tells it."""
+        return self.shortage(stretches(bookings))
+
+    def shortage(self, wanted: Iterable[Stretch]) -> tuple[str, int] | None:
         """The amount that is short and by how many seconds all must move to pass it: -1 where
-        there is less in all than is wanted. Nothing wanted is never short."""
+        there is less in all than is wanted. Nothing wanted is never short. Stretches of one amount
+        lie apart."""
         worst: tuple[str, int] | None = None
-        for (name, start, end), amount in _totals(bookings).items():
+        for name, start, end, amount in wanted:
+            if not amount:
+                continue
             level = self.capacity.get(name, 0) - amount
             if level < 0:
                 return name, -1
@@ -66,16 +73,16 @@ class Calendar:
         return worst
 
     def first_fit(
-        self, earliest: int, last: int, bookings_at: Callable[[int], Sequence[Booking]]
+        self, earliest: int, last: int, wanted_at: Callable[[int], Iterable[Stretch]]
     ) -> int | None:
-        """The first start in [earliest, last] at which all of `bookings_at(start)` fit.
+        """The first start in [earliest, last] at which all of `wanted_at(start)` fit.
 
-        Exact: no feasible start is passed over as long as every booking begins at a fixed
+        Exact: no feasible start is passed over as long as every stretch begins at a fixed
         distance from the start and none ends earlier for a later start.
         """
         start = earliest
         while start <= last:
-            found = self.conflict(bookings_at(start))
+            found = self.shortage(wanted_at(start))
             if found is None:
                 return start
             _, shift = found
@@ -89,51 +96,56 @@ class Calendar:
             timeline.forget_before(instant)
 
 
-def envelope(offers: Sequence[Sequence[Booking]]) -> list[Booking]:
-    """At each instant the most that any one of the offers books (B2): they exclude each other."""
-    cuts = sorted({edge for offer in offers for b in offer for edge in (b.start, b.end)})
-    spans = [(min(b.start for b in o), max(b.end for b in o), o) for o in offers if o]
-    segments: list[Booking] = []
-    for start, end in itertools.pairwise(cuts):
-        most: dict[str, int] = {}
-        for first, last, offer in spans:
-            if not first <= start < last:
-                continue
-            for name, amount in _sum_at(offer, start).items():
-                if amount > most.get(name, 0):
-                    most[name] = amount
-        if not most:
-            continue
-        if segments and segments[-1].end == start and segments[-1].amounts == most:
-            segments[-1] = Booking(most, segments[-1].start, end)
-        else:
-            segments.append(Booking(most, start, end))
-    return segments
+def envelope(offers: Sequence[Iterable[Booking]]) -> list[Booking]:
+    """At each instant the most that any one of the offers books (B2): they exclude each other.
+    Bookings of one amount each, the earliest first."""
+    by_name: dict[str, list[Stretch]] = {}
+    for offer in offers:
+        for one in stretches(offer):
+            if one.amount and one.start < one.end:
+                by_name.setdefault(one.name, []).append(one)
+    found = [one for parts in by_name.values() for one in _combined(parts, max)]
+    return [Booking({one.name: one.amount}, one.start, one.end) for one in sorted(found, key=_when)]
 
 
-def _sum_at(bookings: Iterable[Booking], instant: int) -> Mapping[str, int]:
-    total: dict[str, int] = {}
-    for booking in bookings:
-        if booking.start <= instant < booking.end:
-            for name, amount in booking.amounts.items():
-                total[name] = total.get(name, 0) + amount
-    return total
-
-
-def _totals(bookings: Iterable[Booking]) -> Mapping[tuple[str, int, int], int]:
-    """The amounts to check together: those of one interval added up, and where bookings of one
-    amount overlap otherwise, each stretch between their edges."""
+def stretches(bookings: Iterable[Booking]) -> list[Stretch]:
+    """What bookings need of each amount: stretches of one amount lie apart."""
     totals: dict[tuple[str, int, int], int] = {}
     for booking in bookings:
         for name, amount in booking.amounts.items():
-            if amount:
-                key = name, booking.start, booking.end
-                totals[key] = totals.get(key, 0) + amount
-    if len({name for name, _, _ in totals}) == len(totals):
-        return totals
-    merged = envelope([[Booking({n: amount}, s, e) for (n, s, e), amount in totals.items()]])
-    return {
-        (name, booking.start, booking.end): amount
-        for booking in merged
-        for name, amount in booking.amounts.items()
-    }
+            key = name, booking.start, booking.end
+            totals[key] = totals.get(key, 0) + amount
+    by_name: dict[str, list[Stretch]] = {}
+    for (name, start, end), amount in totals.items():
+        by_name.setdefault(name, []).append(Stretch(name, start, end, amount))
+    return [
+        one
+        for parts in by_name.values()
+        for one in (parts if _lie_apart(parts) else _combined(parts, sum))
+    ]
+
+
+def _when(stretch: Stretch) -> tuple[int, int]:
+    return stretch.start, stretch.end
+
+
+def _lie_apart(parts: Sequence[Stretch]) -> bool:
+    """Whether each begins when the one before it is over."""
+    return all(one.end <= other.start for one, other in itertools.pairwise(parts))
+
+
+def _combined(parts: Sequence[Stretch], combine: Callable[[list[int]], int]) -> list[Stretch]:
+    """Stretches of one amount cut at all their edges, with what those at each instant come to;
+    neighbours that are the same are one."""
+    cuts = sorted({edge for one in parts for edge in (one.start, one.end)})
+    found: list[Stretch] = []
+    for start, end in itertools.pairwise(cuts):
+        here = [amount for _, begin, until, amount in parts if begin <= start < until]
+        if not here:
+            continue
+        amount = combine(here)
+        if found and found[-1].end == start and found[-1].amount == amount:
+            found[-1] = found[-1]._replace(end=end)
+        else:
+            found.append(Stretch(parts[0].name, start, end, amount))
+    return found

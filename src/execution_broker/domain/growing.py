@@ -1,12 +1,12 @@
 """How much a session could have instead of what it has: what is free where it is booked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from execution_broker.domain.amounts import Stretch
 from execution_broker.domain.calendar import Calendar
-from execution_broker.domain.demand import COMPUTE
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.reserving import ahead, bookings
+from execution_broker.domain.reserving import footprints, stretches_at
 
 DURATION: Final = "duration"
 
@@ -22,29 +22,36 @@ def room(terms: Terms, calendar: Calendar, first: int | None = None) -> Room:
 
     What its siblings hold does not matter: they exclude each other (B2), and their hold has room.
     """
-    whole = bookings(terms)
-    booked = whole if first is None else ahead(whole, first)
-    if not calendar.fits(booked):
+    whole = stretches_at(footprints(terms), terms.start, terms.latest)
+    booked = whole if first is None else _ahead(whole, first)
+    if calendar.shortage(booked) is not None:
         return no_room(terms)
-    most = {
-        name: calendar.free(name, one.start, one.end)
-        for one in booked
-        if one.component == COMPUTE
-        for name in one.amounts
-    }
-    wanted: dict[tuple[str, int], int] = {}
-    for one in whole:
-        for name, amount in one.amounts.items():
-            if amount:
-                wanted[name, one.end] = wanted.get((name, one.end), 0) + amount
+    return free_of(booked, calendar) | longest(terms, whole, calendar, first)
+
+
+def free_of(booked: Iterable[Stretch], calendar: Calendar) -> dict[str, int]:
+    """How much of each amount is free for as long as it is booked, however much that is."""
+    return {name: calendar.free(name, start, end) for name, start, end, _ in booked}
+
+
+def longest(
+    terms: Terms, booked: Iterable[Stretch], calendar: Calendar, first: int | None = None
+) -> dict[str, int]:
+    """The longest duration there is room for, if it has an end."""
     longer = []
-    for (name, end), amount in wanted.items():
-        until = calendar.free_until(name, amount, end if first is None else max(end, first))
-        if until is not None:
-            longer.append(until - end)
-    return most | {DURATION: terms.duration + min(longer)} if longer else most
+    for name, _, end, amount in booked:
+        if amount:
+            until = calendar.free_until(name, amount, end if first is None else max(end, first))
+            if until is not None:
+                longer.append(until - end)
+    return {DURATION: terms.duration + min(longer)} if longer else {}
 
 
 def no_room(terms: Terms) -> Room:
     """Nothing may become more: there is too much booked already."""
-    return {DURATION: 0, **{name: 0 for one in bookings(terms) for name in one.amounts}}
+    return {DURATION: 0, **{one.name: 0 for one in footprints(terms)}}
+
+
+def _ahead(booked: Iterable[Stretch], first: int) -> list[Stretch]:
+    """What of this is still to come: from the second `first` on."""
+    return [one._replace(start=max(one.start, first)) for one in booked if one.end > first]

@@ -39,7 +39,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """`expires` in whole epoch seconds.
 
-    Costs and metrics by component key; `session` has the sums.
+    Costs and metrics by component key; `session` has the sums. `room`: how much there could be
+    instead (`domain.growing`), when this was found.
     """
 
     platform: str
@@ -49,6 +50,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, tuple[Metric, ...]]
     bookings: tuple[Booking, ...]
     messages: tuple[Message, ...] = ()
+    room: dict[str, int] = {}
 
 
 class Yes(msgspec.Struct, frozen=True):

@@ -1,10 +1,11 @@
 """What an offer books, and how accepting one fixes its start."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
-from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, STORAGE, Booking
+from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, STORAGE, Booking, Stretch
 from execution_broker.domain.demand import COMPUTE, storage_key
 from execution_broker.domain.offer import Terms
 
@@ -28,6 +29,37 @@ def bookings(terms: Terms) -> list[Booking]:
         until = released + terms.retention
         booked.append(Booking({OUTPUTS: terms.outputs}, terms.start, until, OUTPUTS))
     return booked
+
+
+class Footprint(NamedTuple):
+    """What terms book of one amount in all, wherever they are: from `before` seconds before the
+    start until `after` seconds after the latest one."""
+
+    name: str
+    amount: int
+    before: int
+    after: int
+
+
+def footprints(terms: Terms) -> tuple[Footprint, ...]:
+    """What `bookings` books, added up: each amount has one interval."""
+    before, after = terms.compute_prepare, terms.duration + terms.compute_release
+    compute = {CORES: terms.cores, MEMORY: terms.memory, **terms.amounts}
+    found = [Footprint(name, amount, before, after) for name, amount in compute.items()]
+    released = terms.duration + terms.release
+    if terms.storage:
+        found.append(Footprint(STORAGE, sum(terms.storage), terms.prepare, released))
+    if terms.outputs:
+        found.append(Footprint(OUTPUTS, terms.outputs, 0, released + terms.retention))
+    return tuple(found)
+
+
+def stretches_at(needed: Iterable[Footprint], start: int, latest: int) -> list[Stretch]:
+    """What is needed for a session that starts somewhere in [start, latest]."""
+    return [
+        Stretch(name, start - before, latest + after, amount)
+        for name, amount, before, after in needed
+    ]
 
 
 def ahead(booked: Iterable[Booking], first: int) -> list[Booking]:

@@ -1,41 +1,52 @@
 """Chooses the offers of one answer: the earliest, and what is worth choosing beside it (N6, N7)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
-
-import msgspec
+from typing import Final, NamedTuple
 
 from execution_broker.domain.capability import Price
 from execution_broker.domain.demand import SESSION
+from execution_broker.domain.growing import free_of, longest
 from execution_broker.domain.hours import extremes
 from execution_broker.domain.negotiation.enlarging import grow
 from execution_broker.domain.negotiation.framing import Slot, turning_slots
 from execution_broker.domain.negotiation.judging import Prospect
-from execution_broker.domain.negotiation.placing import Places, find
+from execution_broker.domain.negotiation.placing import Places, Search
 from execution_broker.domain.offer import Offer, Terms
-from execution_broker.domain.quoting import Quote, changing
-from execution_broker.domain.reserving import bookings
+from execution_broker.domain.quoting import Quote
+from execution_broker.domain.reserving import bookings, footprints, stretches_at
 
 _DAYS: Final = 7
 """How far ahead a greener hour is looked for."""
 
 
-class _Candidate(msgspec.Struct, frozen=True):
+class _Variant(NamedTuple):
+    """A shape with some sizes, and what may be compared between platforms."""
+
+    shape: Terms
+    quote: Quote
+    sizes: tuple[float, ...]
+    worth: dict[tuple[str, str], float]
+
+
+class _Candidate(NamedTuple):
     """What could be offered, and how it came about: the n-th start of which site, and the larger
-    the more."""
+    the more. `rooms`: what is free of each amount there."""
 
     prospect: Prospect
     slot: Slot
-    terms: Terms
+    variant: _Variant
     start_number: int
     site_number: int
     size_number: int
-    sizes: tuple[float, ...]
-    worth: dict[tuple[str, str], float]
+    rooms: dict[str, int]
 
     @property
     def start(self) -> int:
         return self.slot.start
+
+    @property
+    def worth(self) -> dict[tuple[str, str], float]:
+        return self.variant.worth
 
 
 def choose(prospects: Sequence[Prospect], number: int) -> tuple[Offer, ...]:
@@ -51,19 +62,20 @@ def choose(prospects: Sequence[Prospect], number: int) -> tuple[Offer, ...]:
         _Row(prospect, sites.index(prospect.trial.site.name), 2 * size_number, number)
         for size_number, prospect in enumerate(ranked)
     ]
-    chosen: list[Offer] = []
-    if not any(changing(prospect.trial.site.capability) for prospect in ranked):
+    worthy: list[_Candidate] = []
+    chosen: list[_Candidate] = []
+    if not any(prospect.trial.changing for prospect in ranked):
         for start_number in range(number):
-            worthy = _worthy(_up_to(rows, start_number))
+            worthy += _worthy(_up_to(rows, start_number))
             if len(worthy) < number:
                 continue
             chosen = _distinct(_preferred(worthy, start_number), number)
             if len(chosen) == number:
                 break
     if len(chosen) < number:
-        worthy = _worthy([one for row in rows for one in row.up_to(None)])
+        worthy += _worthy([one for row in rows for one in row.take(None)])
         chosen = _distinct(_by_preference(worthy), number)
-    return tuple(sorted(chosen, key=lambda offer: offer.terms.start))
+    return tuple(sorted(map(_offer, chosen), key=lambda offer: offer.terms.start))
 
 
 class _Row:
@@ -73,10 +85,11 @@ class _Row:
         self._prospect = prospect
         self._site_number = site_number
         self._size_number = size_number
+        self._needed = footprints(prospect.shape)
         self._slots = _slots(prospect, number)
         self._seen: list[Slot] = []
-        self._made: list[_Candidate] = []
-        self._made_of = 0
+        self._taken = 0
+        self._variants: dict[tuple[float, ...], _Variant] = {}
 
     def start(self, number: int) -> int:
         """The n-th start; the last one, if there are fewer."""
@@ -84,18 +97,17 @@ class _Row:
             pass
         return self._seen[min(number, len(self._seen) - 1)].start
 
-    def up_to(self, start: int | None) -> list[_Candidate]:
-        """Those up to a start: at each the least that was asked for, and as much as there is room
-        for."""
+    def take(self, start: int | None) -> Iterator[_Candidate]:
+        """Those up to a start that were not taken before: at each the least that was asked for,
+        and as much as there is room for."""
         while (start is None or self._seen[-1].start < start) and self._look():
             pass
-        for index in range(self._made_of, len(self._seen)):
-            slot = self._seen[index]
+        while self._taken < len(self._seen):
+            slot = self._seen[self._taken]
             if start is not None and slot.start > start:
                 break
-            self._made += self._candidates(index, slot)
-            self._made_of = index + 1
-        return self._made
+            yield from self._candidates(self._taken, slot)
+            self._taken += 1
 
     def _look(self) -> bool:
         """Look for one more start, if there may be one."""
@@ -105,38 +117,40 @@ class _Row:
         return slot is not None
 
     def _candidates(self, number: int, slot: Slot) -> Iterator[_Candidate]:
-        prospect = self._prospect
-        least = slot.terms(prospect.shape)
-        grown = grow(prospect, least)
-        yield self._candidate(slot, least, number, self._size_number)
+        prospect, site, size = self._prospect, self._site_number, self._size_number
+        least = prospect.shape
+        if prospect.trial.changing:
+            least = slot.terms(least)
+        latest = slot.latest(prospect.shape)
+        calendar = prospect.trial.site.calendar
+        rooms = free_of(stretches_at(self._needed, slot.start, latest), calendar)
+        grown = grow(prospect, least, rooms)
+        yield _Candidate(prospect, slot, self._variant(least), number, site, size, rooms)
         if grown != least:
-            yield self._candidate(slot, grown, number, self._size_number + 1)
+            yield _Candidate(prospect, slot, self._variant(grown), number, site, size + 1, rooms)
 
-    def _candidate(self, slot: Slot, terms: Terms, number: int, size_number: int) -> _Candidate:
-        worth = _worth(self._prospect.trial.quote_terms(terms))
-        return _Candidate(
-            self._prospect,
-            slot,
-            terms,
-            number,
-            self._site_number,
-            size_number,
-            _sizes(terms),
-            worth,
-        )
+    def _variant(self, shape: Terms) -> _Variant:
+        """Known by its sizes, unless prices change by the hour."""
+        sizes, trial = _sizes(shape), self._prospect.trial
+        found = self._variants.get(sizes)
+        if found is None or trial.changing:
+            quote = trial.quote_terms(shape)
+            found = self._variants[sizes] = _Variant(shape, quote, sizes, _worth(quote))
+        return found
 
 
 def _up_to(rows: Sequence[_Row], start_number: int) -> list[_Candidate]:
-    """All candidates up to the latest of the n-th starts: what dominates one of them is there,
-    too."""
+    """The next candidates, up to the latest of the n-th starts: what dominates one of them is
+    there, too."""
     last = max(row.start(start_number) for row in rows)
-    return [candidate for row in rows for candidate in row.up_to(last)]
+    return [candidate for row in rows for candidate in row.take(last)]
 
 
 def _slots(prospect: Prospect, number: int) -> Iterator[Slot]:
     """The first slot, and then each time the first one after the end of the last; and those at
     which prices that change by the hour are least."""
     shape = prospect.shape
+    search = Search(prospect.trial, shape, prospect.bounds, prospect.frame)
     slot: Slot | None = prospect.slot
     found = []
     for _ in range(number):
@@ -144,8 +158,7 @@ def _slots(prospect: Prospect, number: int) -> Iterator[Slot]:
             break
         found.append(slot)
         yield slot
-        earliest = slot.start + shape.duration
-        slot = find(prospect.trial, shape, prospect.bounds, prospect.frame, earliest)
+        slot = search.first_from(slot.start + shape.duration)
     for price in prospect.trial.site.capability.prices:
         least = _least(prospect, shape, price)
         if least is not None and least not in found:
@@ -176,25 +189,22 @@ def _least(prospect: Prospect, shape: Terms, price: Price) -> Slot | None:
     return best
 
 
-def _distinct(candidates: Iterable[_Candidate], number: int) -> list[Offer]:
-    """The first of them, as offers."""
-    chosen: list[Offer] = []
-    known: list[_Candidate] = []
-    for candidate in candidates:
+def _distinct(candidates: Iterable[_Candidate], number: int) -> list[_Candidate]:
+    """The first of them that are different offers."""
+    chosen: dict[tuple[object, ...], _Candidate] = {}
+    for one in candidates:
         if len(chosen) == number:
             break
-        if any(candidate is one for one in known):
-            continue
-        known.append(candidate)
-        offer = _offer(candidate)
-        if offer not in chosen:
-            chosen.append(offer)
-    return chosen
+        site = one.prospect.trial.site.name
+        chosen.setdefault((site, one.slot, one.variant.sizes), one)
+    return list(chosen.values())
 
 
 def _offer(candidate: _Candidate) -> Offer:
-    prospect, terms = candidate.prospect, candidate.terms
-    quote = prospect.trial.quote_terms(terms)
+    prospect, quote = candidate.prospect, candidate.variant.quote
+    terms = candidate.slot.terms(candidate.variant.shape)
+    calendar = prospect.trial.site.calendar
+    wanted = stretches_at(footprints(terms), terms.start, terms.latest)
     return Offer(
         platform=prospect.trial.site.name,
         terms=terms,
@@ -203,18 +213,19 @@ def _offer(candidate: _Candidate) -> Offer:
         metrics=quote.metrics,
         bookings=tuple(bookings(terms)),
         messages=prospect.remarks,
+        room=candidate.rooms | longest(terms, wanted, calendar),
     )
 
 
 def _worthy(candidates: Sequence[_Candidate]) -> list[_Candidate]:
     """Those that none with the same start dominates."""
-    at: dict[int, list[_Candidate]] = {}
+    at: dict[int, list[_Variant]] = {}
     for one in candidates:
-        at.setdefault(one.start, []).append(one)
-    return [c for c in candidates if not any(_dominates(one, c) for one in at[c.start])]
+        at.setdefault(one.start, []).append(one.variant)
+    return [c for c in candidates if not any(_dominates(v, c.variant) for v in at[c.start])]
 
 
-def _dominates(one: _Candidate, other: _Candidate) -> bool:
+def _dominates(one: _Variant, other: _Variant) -> bool:
     """Whether nobody would choose the other: the same start, in nothing better, in one worse."""
     if one is other or one.worth.keys() != other.worth.keys():
         return False

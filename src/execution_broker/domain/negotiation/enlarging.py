@@ -1,6 +1,6 @@
 """The largest offer at a start: as much as there is room for and every bound allows (N7)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,14 +12,13 @@ from execution_broker.domain.negotiation.bounds import is_kept
 from execution_broker.domain.negotiation.judging import Prospect
 from execution_broker.domain.negotiation.spreading import spread
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.reserving import bookings
 
 
-def grow(prospect: Prospect, least: Terms) -> Terms:
+def grow(prospect: Prospect, least: Terms, rooms: Mapping[str, int]) -> Terms:
     """As many cores, then as much memory, then of each further amount, then storage, as there is
-    room for within the most that was asked for and every bound."""
+    room for within the most that was asked for and every bound. `rooms`: what is free of each
+    amount for as long as these terms book it, however much it is."""
     demand = prospect.demand
-    rooms = _rooms(prospect, least)
     terms = least
     cores = min(demand.cores.max or 0, rooms[CORES])
     terms = _largest(prospect, terms, terms.cores, cores, lambda n: {"cores": n})
@@ -41,20 +40,6 @@ def _with_amount(terms: Terms, name: str, number: int) -> dict[str, Any]:
     return {"amounts": {**terms.amounts, name: number}}
 
 
-def _rooms(prospect: Prospect, terms: Terms) -> dict[str, int]:
-    """How much of each amount is free for as long as these terms book it, however much it is."""
-    calendar = prospect.trial.site.calendar
-    found: dict[str, int] = {}
-    seen: set[tuple[str, int, int]] = set()
-    for one in bookings(terms):
-        for name in one.amounts:
-            if (name, one.start, one.end) not in seen:
-                seen.add((name, one.start, one.end))
-                free = calendar.free(name, one.start, one.end)
-                found[name] = min(free, found.get(name, free))
-    return found
-
-
 def _largest(
     prospect: Prospect,
     terms: Terms,
@@ -69,6 +54,6 @@ def _largest(
         return all(is_kept(bound, quote) for bound in prospect.bounds)
 
     found = most_that(keeps_bounds, low, high) if prospect.bounds else high
-    return (
-        terms if found is None or found < low else msgspec.structs.replace(terms, **change(found))
-    )
+    if found is None or found <= low:
+        return terms
+    return msgspec.structs.replace(terms, **change(found))

@@ -35,8 +35,11 @@ class Slot(msgspec.Struct, frozen=True):
 
     def terms(self, shape: Terms) -> Terms:
         """The shape here: the start is flexible until the offer expires and is then prepared."""
-        latest = max(self.start, self.expires + shape.prepare)
-        return msgspec.structs.replace(shape, start=self.start, latest=latest)
+        return msgspec.structs.replace(shape, start=self.start, latest=self.latest(shape))
+
+    def latest(self, shape: Terms) -> int:
+        """The last start that is promised for this shape here."""
+        return max(self.start, self.expires + shape.prepare)
 
 
 def frame_of(demand: Demand, prepare: int, rules: Rules, now: int) -> Frame:

@@ -2,40 +2,51 @@
 
 from collections.abc import Sequence
 
-from execution_broker.domain.amounts import Booking
+from execution_broker.domain.amounts import Stretch
 from execution_broker.domain.hours import DAY, turns
 from execution_broker.domain.negotiation.bisecting import least_that, most_that
 from execution_broker.domain.negotiation.bounds import Bound, is_kept
 from execution_broker.domain.negotiation.framing import Frame, Slot
 from execution_broker.domain.negotiation.trial import Trial
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.quoting import changing
-from execution_broker.domain.reserving import bookings
+from execution_broker.domain.reserving import footprints, stretches_at
 
 
-def find(
-    trial: Trial, shape: Terms, bounds: Sequence[Bound], frame: Frame, earliest: int = 0
-) -> Slot | None:
-    """The first slot of the frame, not before `earliest`, where the whole shape fits and every
-    bound is kept.
+class Search:
+    """Looks for slots of a frame where one shape fits and every bound is kept."""
 
-    Held as long as possible; only where there is no room for that, for as long as there is.
-    """
-    first = max(frame.first, earliest)
+    def __init__(self, trial: Trial, shape: Terms, bounds: Sequence[Bound], frame: Frame) -> None:
+        self._trial = trial
+        self._shape = shape
+        self._bounds = bounds
+        self._frame = frame
+        self._held_longest = self._held_until(frame.expires)
 
-    def held_until(expires: int) -> Places:
-        return Places(trial, shape, bounds, frame.last, expires)
+    def first_from(self, earliest: int) -> Slot | None:
+        """The first slot, not before `earliest`.
 
-    start = held_until(frame.expires).first_from(first)
-    if start is not None:
-        return Slot(start, frame.expires)
-    start = held_until(frame.soonest).first_from(first)
-    if start is None:
-        return None
-    longest = most_that(
-        lambda expires: held_until(expires).fits(start), frame.soonest, frame.expires
-    )
-    return None if longest is None else Slot(start, longest)
+        Held as long as possible; only where there is no room for that, for as long as there is.
+        """
+        frame = self._frame
+        first = max(frame.first, earliest)
+        start = self._held_longest.first_from(first)
+        if start is not None:
+            return Slot(start, frame.expires)
+        start = self._held_until(frame.soonest).first_from(first)
+        if start is None:
+            return None
+        longest = most_that(
+            lambda expires: self._held_until(expires).fits(start), frame.soonest, frame.expires
+        )
+        return None if longest is None else Slot(start, longest)
+
+    def _held_until(self, expires: int) -> "Places":
+        return Places(self._trial, self._shape, self._bounds, self._frame.last, expires)
+
+
+def find(trial: Trial, shape: Terms, bounds: Sequence[Bound], frame: Frame) -> Slot | None:
+    """The first slot of the frame where the whole shape fits and every bound is kept."""
+    return Search(trial, shape, bounds, frame).first_from(frame.first)
 
 
 def find_after(
@@ -58,7 +69,8 @@ class Places:
     ) -> None:
         self._trial = trial
         self._shape = shape
-        types = changing(trial.site.capability)
+        self._needed = footprints(shape)
+        types = trial.changing
         self._bounds = [one for one in bounds if one.what == "cost" and one.type in types]
         self._last = last
         self._expires = expires
@@ -67,7 +79,7 @@ class Places:
         """The first start, not before this one, with room and within every bound."""
         calendar = self._trial.site.calendar
         while True:
-            found = calendar.first_fit(start, self._last, self._bookings)
+            found = calendar.first_fit(start, self._last, self._wanted)
             if found is None:
                 return None
             kept = self._kept_from(found)
@@ -78,14 +90,15 @@ class Places:
     def fits(self, start: int) -> bool:
         """Whether there is room at this start, within every bound."""
         is_kept_here = all(self._keeps(bound, start) for bound in self._bounds)
-        return is_kept_here and self._trial.site.calendar.fits(self._bookings(start))
+        return is_kept_here and self._trial.site.calendar.shortage(self._wanted(start)) is None
 
     def _terms(self, start: int) -> Terms:
         expires = start - self._shape.prepare if self._expires is None else self._expires
         return Slot(start, expires).terms(self._shape)
 
-    def _bookings(self, start: int) -> list[Booking]:
-        return bookings(self._terms(start))
+    def _wanted(self, start: int) -> list[Stretch]:
+        latest = start if self._expires is None else max(start, self._expires + self._shape.prepare)
+        return stretches_at(self._needed, start, latest)
 
     def _keeps(self, bound: Bound, start: int) -> bool:
         return is_kept(bound, self._trial.quote_terms(self._terms(start)))

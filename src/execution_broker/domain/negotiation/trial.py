@@ -11,12 +11,15 @@ from execution_broker.domain.quoting import Quote, changing, quote
 
 
 class Trial:
-    """Tries variants of one demand, that differ in amounts and duration alone."""
+    """Tries variants of one demand, that differ in amounts and duration alone.
+
+    `changing`: the types of cost that depend on when a session starts.
+    """
 
     def __init__(self, site: Site, demand: Demand, plan: Plan) -> None:
         self.site = site
         self.plan = plan
-        self._changes = changing(site.capability)
+        self.changing = changing(site.capability)
         self._quotes: dict[tuple[object, ...], Quote] = {}
         self._to_stage = bytes_to_stage(demand, site.capability, site.lookups)
         self._base = Terms(
@@ -50,7 +53,7 @@ class Trial:
 
     def quote_terms(self, terms: Terms) -> Quote:
         """The quote for these terms, made once for all starts unless prices change by the hour."""
-        if self._changes:
+        if self.changing:
             return quote(self.site.capability, terms, self._to_stage)
         further = tuple(terms.amounts.items())
         wanted = (terms.duration, terms.cores, terms.memory, terms.storage, further)

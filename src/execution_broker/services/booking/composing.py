@@ -91,6 +91,7 @@ class Composer:
             modified=now,
             expires=datetime.fromtimestamp(offer.expires, UTC),
             messages=list(timed_at(offer.messages, now)),
+            room=offer.room,
         )
 
 

@@ -102,7 +102,6 @@ class Hold:
         answer, offers = self._composer.yes(found, yes, self._offered(yes), scene.now)
         for offer in offers:
             folding.offer(offer)
-            scene.measure_room(offer)
         scene.answer(Answered(offerset=answer, sessions=offers, taken=taken))
         scene.measure(Measure.OFFERS, "made", value=len(offers))
         if self._budget:
