@@ -10,9 +10,9 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from structlog.testing import LogCapture
 
 from execution_broker.domain.errors import InvalidToken, Unavailable
-from execution_broker.services.oidc import Bearers, Issuer
+from execution_broker.services.oidc import Bearers, Issuer, Timing
 from execution_broker.services.oidc.fetching import Unfetched
-from execution_broker.services.oidc.keys import KeyRing, Timing
+from execution_broker.services.oidc.keys import KeyRing
 from tests.harness.issuer import FakeIssuer, sign
 from tests.oidc.conftest import Clocks
 

@@ -100,13 +100,14 @@ def output(json: bool) -> Output:
 @contextmanager
 def guarded(json: bool) -> Iterator[Output]:
     """Errors of ours become one line, a next action and an exit code: never a traceback."""
-    from execution_broker.cli import failing
     from execution_broker.domain.errors import BrokerError
 
     where = output(json)
     try:
         yield where
     except BrokerError as error:
+        from execution_broker.cli import failing
+
         if json:
             failing.tell_json(error)
         else:

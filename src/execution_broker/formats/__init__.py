@@ -2,13 +2,16 @@
 
 Bytes in, plain values out, and back; no I/O. A reader is bounded in depth and time, expands
 nothing, and fetches nothing. Used wherever text meets the models: bodies, request files.
+
+The libraries for YAML and XML are loaded when the first text of that format comes: a server that
+nobody sends any is smaller by megabytes.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from execution_broker.formats import json, xml, yaml
+from execution_broker.formats import json, xml
 
 Reader = Callable[[bytes, Any], object]
 
@@ -29,17 +32,29 @@ class Format:
     write: Callable[[Any], bytes]
 
 
-def _untyped(read: Callable[[bytes], object]) -> Reader:
-    return lambda data, _type: read(data)
+def _read_json(data: bytes, _type: Any) -> object:
+    return json.read(data)
 
 
-JSON: Final = Format("json", ("application/json",), "+json", _untyped(json.read), json.write)
+def _read_yaml(data: bytes, _type: Any) -> object:
+    from execution_broker.formats import yaml
+
+    return yaml.read(data)
+
+
+def _write_yaml(value: Any) -> bytes:
+    from execution_broker.formats import yaml
+
+    return yaml.write(value)
+
+
+JSON: Final = Format("json", ("application/json",), "+json", _read_json, json.write)
 YAML: Final = Format(
     "yaml",
     ("application/yaml", "text/yaml", "application/x-yaml"),
     "+yaml",
-    _untyped(yaml.read),
-    yaml.write,
+    _read_yaml,
+    _write_yaml,
 )
 XML: Final = Format("xml", ("application/xml", "text/xml"), "+xml", xml.read, xml.write)
 FORMATS: Final = (JSON, YAML, XML)

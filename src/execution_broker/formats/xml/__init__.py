@@ -5,7 +5,18 @@ as `<item name="K">`; a value of a map that is no text says its type. A list wit
 is read too. What XML cannot say (control characters) is written as U+FFFD.
 """
 
-from execution_broker.formats.xml.reading import read
-from execution_broker.formats.xml.writing import write
+from typing import Any
 
-__all__ = ["read", "write"]
+
+def read(data: bytes, type_: Any) -> object:
+    """The plain value of an XML text that is expected to be of this wire type."""
+    from execution_broker.formats.xml.reading import read
+
+    return read(data, type_)
+
+
+def write(value: Any) -> bytes:
+    """The document of a wire struct."""
+    from execution_broker.formats.xml.writing import write
+
+    return write(value)

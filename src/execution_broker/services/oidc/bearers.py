@@ -1,15 +1,20 @@
-"""Whose a bearer token is."""
+"""Whose a bearer token is.
+
+What knows of signatures and fetches keys is loaded where there are issuers or tokens come: a
+server without any is smaller by megabytes.
+"""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from structlog.typing import FilteringBoundLogger
 
 from execution_broker.domain.identity import Role
-from execution_broker.services.oidc import tokens
-from execution_broker.services.oidc.fetching import Fetcher
-from execution_broker.services.oidc.keys import KeyRing, Timing
-from execution_broker.services.oidc.rules import Issuer, name_of, role_of
+from execution_broker.services.oidc.rules import Issuer, Timing, name_of, role_of
+
+if TYPE_CHECKING:
+    from execution_broker.services.oidc.fetching import Fetcher
+    from execution_broker.services.oidc.keys import KeyRing
 
 
 class Claimed(NamedTuple):
@@ -39,11 +44,14 @@ class Bearers:
     ) -> None:
         self._issuers = {issuer.url: issuer for issuer in issuers}
         self._now = now
-        self._fetcher = Fetcher(seconds)
-        self._rings = {
-            url: KeyRing(issuer, self._fetcher.document, clock, timing, log)
-            for url, issuer in self._issuers.items()
-        }
+        self._rings: dict[str, KeyRing] = {}
+        self._fetcher: Fetcher | None = None
+        if self._issuers:
+            from execution_broker.services.oidc import fetching, keys
+
+            fetcher = self._fetcher = fetching.Fetcher(seconds)
+            for url, issuer in self._issuers.items():
+                self._rings[url] = keys.KeyRing(issuer, fetcher.document, clock, timing, log)
 
     @property
     def issuers(self) -> tuple[Issuer, ...]:
@@ -55,6 +63,8 @@ class Bearers:
         InvalidToken with the reason; Forbidden for a good one of somebody who may not use us;
         Unavailable if the issuer cannot be asked for keys that are needed.
         """
+        from execution_broker.services.oidc import tokens
+
         token = tokens.read(text)
         issuer = self._issuers.get(token.claims.iss)
         if issuer is None:
@@ -72,4 +82,5 @@ class Bearers:
         """Give back the connections."""
         for ring in self._rings.values():
             await ring.close()
-        await self._fetcher.close()
+        if self._fetcher is not None:
+            await self._fetcher.close()

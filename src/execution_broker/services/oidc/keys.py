@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.services.oidc.fetching import Unfetched
-from execution_broker.services.oidc.rules import Issuer
+from execution_broker.services.oidc.rules import Issuer, Timing
 from execution_broker.services.oidc.tokens import PublicKey, refused
 
 _MOST_KEYS: Final = 64
@@ -20,16 +20,6 @@ _SMALLEST_RSA: Final = 2048
 
 GetDocument = Callable[[str], Awaitable[dict[str, Any]]]
 """The JSON object at a URL; Unfetched says why not."""
-
-
-class Timing(NamedTuple):
-    """Seconds. Keys are `fresh` for so long, then fetched again while they go on being used;
-    `kept` is how long they are used while the issuer cannot be asked. It is asked at most once
-    in `pause`, whatever is asked of us."""
-
-    fresh: float = 3600.0
-    kept: float = 86400.0
-    pause: float = 10.0
 
 
 class _Published(NamedTuple):

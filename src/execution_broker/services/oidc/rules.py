@@ -14,6 +14,16 @@ ALGORITHMS: Final = frozenset(
 _LONGEST_NAME: Final = 200
 
 
+class Timing(NamedTuple):
+    """Seconds. Keys are `fresh` for so long, then fetched again while they go on being used;
+    `kept` is how long they are used while the issuer cannot be asked. It is asked at most once
+    in `pause`, whatever is asked of us."""
+
+    fresh: float = 3600.0
+    kept: float = 86400.0
+    pause: float = 10.0
+
+
 class Issuer(NamedTuple):
     """An issuer whose tokens are trusted. `url` is compared with the claim `iss` as it is.
 
