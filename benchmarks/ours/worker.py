@@ -21,17 +21,21 @@ async def prepare(
     database = PostgresDatabase(url)
     connection = await asyncpg.connect(url)
 
+    nothing = noop.Noop()
+
     async def drain() -> dict[str, Any]:
         worker = Worker(
             lambda: PostgresDatabase(url, connections=2),
-            {noop.KIND: noop.Noop()},
+            {noop.KIND: nothing},
             [platform],
             [Pool(uuid4(), [noop.KIND], batch, batch)],
             WorkerSettings(poll=0.2),
         )
         running = asyncio.create_task(worker.run(database))
-        while await connection.fetchval(_LEFT):
-            await asyncio.sleep(0.02)
+        done = -1
+        while done != nothing.done or await connection.fetchval(_LEFT):
+            done = nothing.done
+            await asyncio.sleep(_LOOK)
         worker.stop()
         await running
         return {"operations": count}
@@ -39,6 +43,8 @@ async def prepare(
     return drain
 
 
+_LOOK = 0.01
+"""Seconds. While it does something, there is something left: the database is not asked."""
 _LEFT = "SELECT EXISTS (SELECT 1 FROM step WHERE phase IN ('DORMANT', 'READY', 'RUNNING'))"
 
 if __name__ == "__main__":
