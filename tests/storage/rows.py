@@ -9,10 +9,10 @@ from execution_broker.domain.offer import Terms
 from execution_broker.domain.plan import Plan
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.phases import ComponentPhase, SessionPhase
-from execution_broker.storage import bookings, identities, offersets, sessions
+from execution_broker.storage import bookings, events, identities, offersets, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.storage.documents import encode
-from execution_broker.storage.records import NewOfferSet, StoredComponent, StoredSession
+from execution_broker.storage.records import NewEvent, NewOfferSet, StoredComponent, StoredSession
 
 TERMS = Terms(
     start=1_800_000_000,
@@ -92,3 +92,12 @@ async def a_session(database: Any) -> Rows:
 
     rows: Rows = await database.write(work)
     return rows
+
+
+async def add_event(connection: Connection, session: int, event: NewEvent) -> None:
+    """Append one event to the log of a locked session."""
+    stored = await sessions.by_id(connection, session)
+    assert stored is not None
+    await connection.all(
+        *events.of_locked({session: stored.events}, [(session, event)], event.time)
+    )

@@ -29,7 +29,7 @@ from execution_broker.storage.records import NewEvent, Progress
 from execution_broker.storage.sqlite import SqliteDatabase
 from execution_broker.storage.statements import statements
 from tests.harness.postgres import PostgresServer
-from tests.storage.rows import a_session
+from tests.storage.rows import a_session, add_event
 
 
 async def test_a_failed_transaction_changes_nothing(database: Any) -> None:
@@ -50,7 +50,7 @@ async def test_writers_wait_for_each_other_and_lose_nothing(database: Any) -> No
         now = await connection.clock()
         await sessions.lock(connection, [rows.session.id])
         event = NewEvent("test", None, {}, now)
-        await events.add(connection, rows.session.id, event)
+        await add_event(connection, rows.session.id, event)
 
     await asyncio.gather(*(database.write(add) for _ in range(50)))
     log = await database.read(lambda c: events.after(c, rows.session.id, 0))
@@ -227,7 +227,7 @@ async def test_a_lock_without_a_change_keeps_others_waiting_until_it_ends(databa
 
     async def change(connection: Connection) -> None:
         await sessions.lock(connection, [rows.session.id])
-        await events.add(
+        await add_event(
             connection, rows.session.id, NewEvent("test", None, {}, await connection.clock())
         )
         order.append("changed")

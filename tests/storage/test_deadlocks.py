@@ -4,12 +4,12 @@ import asyncio
 from functools import partial
 
 from execution_broker.metering import PrometheusMeter
-from execution_broker.storage import bookings, events, outside, sessions
+from execution_broker.storage import bookings, outside, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.storage.postgres import PostgresDatabase
 from execution_broker.storage.records import NewEvent
 from tests.harness.postgres import PostgresServer
-from tests.storage.rows import a_session
+from tests.storage.rows import a_session, add_event
 
 
 async def test_a_deadlock_is_resolved_and_counted(postgres: PostgresServer) -> None:
@@ -26,7 +26,7 @@ async def test_a_deadlock_is_resolved_and_counted(postgres: PostgresServer) -> N
             for session in order:
                 await sessions.lock(connection, [session])
                 now = await connection.clock()
-                await events.add(connection, session, NewEvent("x", None, {}, now))
+                await add_event(connection, session, NewEvent("x", None, {}, now))
                 if len(runs) <= 2 and session == order[0]:
                     await both_hold_one.wait()
 

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from execution_broker.models import kinds
-from execution_broker.storage.batch import Frames
 from execution_broker.storage.database import Connection
+from execution_broker.storage.frames import Frames
 
 _NOW = datetime(2025, 1, 1, tzinfo=UTC)
 _EXECUTABLE = {"kind": kinds.DOCKER_CONTAINER, "image": {"locations": ["simulated://image"]}}

@@ -11,7 +11,9 @@ import pytest
 from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.plan import StepKind
 from execution_broker.storage import steps
+from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Connection
+from execution_broker.storage.frames import Frames
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Lease, NewStep
 from tests.storage.rows import Rows, a_session
@@ -70,7 +72,7 @@ async def test_only_the_attempt_that_holds_the_lease_may_write(database: Any) ->
     (stale,) = await claim(database, first)
     database.shift += timedelta(seconds=31)
     (leased,) = await claim(database, second)
-    held, _ = await database.write(lambda c: steps.held_among(c, [stale, leased]))
+    held, _ = await database.write(lambda c: Batch(c, Frames()).open([stale, leased]))
     assert held == {(leased.id, leased.attempt, second)}
     assert stale.attempt != leased.attempt
 

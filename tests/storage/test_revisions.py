@@ -5,11 +5,11 @@ from typing import Any
 
 from execution_broker.domain import messages
 from execution_broker.models.phases import ComponentPhase
-from execution_broker.storage import events, sessions, sights
+from execution_broker.storage import sessions, sights
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import NewEvent, Progress, StoredSession
 from execution_broker.storage.statements import statements
-from tests.storage.rows import a_session
+from tests.storage.rows import a_session, add_event
 
 _BESIDE = {"save_component", "save_progress"}
 """Write components alone; what calls them writes the session in the same transaction."""
@@ -50,7 +50,7 @@ async def test_all_that_a_reader_would_see_changes_the_revision(database: Any) -
 
     async def event(connection: Connection) -> None:
         await sessions.lock(connection, [id_])
-        await events.add(connection, id_, NewEvent("a", None, {}, rows.now))
+        await add_event(connection, id_, NewEvent("a", None, {}, rows.now))
 
     async def progress(connection: Connection) -> None:
         await sessions.save_progress(connection, id_, "data/0", Progress(1, 2, "bytes"))

@@ -1,81 +1,40 @@
 """A transaction for many steps: each session is read once and written once, with what all of the
 steps have done to it (S11)."""
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 from execution_broker.domain.capability import Capability
+from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
-from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase
 from execution_broker.storage import bookings, events, sessions, steps
 from execution_broker.storage.database import Connection, Part, Row
 from execution_broker.storage.documents import decode, decode_optional
-from execution_broker.storage.records import NewEvent, Progress, StoredComponent, StoredSession
+from execution_broker.storage.frames import Frame, Frames
+from execution_broker.storage.records import (
+    LeasedStep,
+    NewEvent,
+    Progress,
+    StoredComponent,
+    StoredSession,
+)
 from execution_broker.storage.ringing import EVERY
 from execution_broker.storage.steps import Woken
 
-_KEPT: Final = 2 << 20
-"""Characters of the documents and plans that are remembered."""
-
-_OF_STEPS: Final = ("put_back", "end_step")
+_OF_STEPS: Final = ("end_step", "end_step_with", "put_back", "wake_step")
 _INTENTS: Final = "intend"
 _OF_THINGS: Final = ("made", "gone", "add_timing", "add_chunk", "save_stream_total")
 _GATHERED: Final = frozenset((*_OF_STEPS, _INTENTS, *_OF_THINGS))
 """Statements whose rows little else of the same transaction reads: written together."""
 _READING: Final = frozenset(("receipts", "stream_totals", "drop_chunks"))
 """What has to find what was gathered before."""
-_NOTHING: Final = "null"
-"""The result of a step that has none."""
 _WAKING: Final = "sleeping_steps"
-
-
-class Frame(NamedTuple):
-    """What of a session never changes."""
-
-    uuid: UUID
-    offerset: int
-    identity: int
-    owner: str
-    platform: int
-    plans: str
-    document: ExecutionSession
-    created: datetime
-    expires: datetime
-
-
-class Frames:
-    """The frames that were read last: so that a document is read and decoded once, not for every
-    step. Shared by the transactions of one process with one database. Bounded by how long they
-    are, as a client may send long ones."""
-
-    def __init__(self) -> None:
-        self._frames: OrderedDict[int, Frame] = OrderedDict()
-        self._lengths: dict[int, int] = {}
-        self._kept = 0
-
-    async def of(self, connection: Connection, uuids: Mapping[int, UUID]) -> dict[int, Frame]:
-        """Those of these sessions. A key that is used again is another session's."""
-        found = {key: self._frames.get(key) for key in uuids}
-        wanted = [key for key, one in found.items() if one is None or one.uuid != uuids[key]]
-        if wanted:
-            for row in await connection.rows("session_frames", ids=sorted(wanted)):
-                found[row["id"]] = self._frames[row["id"]] = _frame(row)
-                length = len(row["document"]) + len(row["plans"])
-                self._kept += length - self._lengths.get(row["id"], 0)
-                self._lengths[row["id"]] = length
-        for key in uuids:
-            if key in self._frames:  # another transaction may just have put it out
-                self._frames.move_to_end(key)
-        while self._kept > _KEPT:
-            oldest, _ = self._frames.popitem(last=False)
-            self._kept -= self._lengths.pop(oldest)
-        return {key: one for key, one in found.items() if one is not None}
 
 
 class Batch:
@@ -92,17 +51,25 @@ class Batch:
         self._events: list[tuple[int, NewEvent]] = []
         self._before: dict[int, Any] = {}
         self._changed: set[int] = set()
-        self._gathered: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._gathered: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         self._ending: list[tuple[int, int, str | None]] = []
-        self._ended: dict[str, list[int]] = defaultdict(list)
+        self._moved: dict[int, StepPhase] = {}
         self._waking: set[int] = set()
         self._capabilities: dict[int, Capability | None] = {}
 
-    async def open(self, ids: Collection[int]) -> None:
-        """Lock these sessions, in id order, before everything else."""
-        if ids:
-            for row in await self._connection.rows("lock_living", ids=sorted(ids)):
-                self._locked[row["id"]] = row
+    async def open(
+        self, leased: Sequence[LeasedStep]
+    ) -> tuple[set[tuple[int, int, UUID]], datetime]:
+        """Lock these steps, and before them their sessions. Which attempts are still leased, and
+        to which processors: the result of any other is void (S1). And what time it is then."""
+        rows = await self._connection.rows(
+            "lock_leased",
+            sessions=sorted({step.session for step in leased if step.session is not None}),
+            steps=sorted(step.id for step in leased),
+        )
+        self._locked = {row["id"]: row for row in rows if row["id"] is not None}
+        held = {(row["step_id"], row["attempt"], row["processor_uuid"]) for row in rows}
+        return held, max((row["now_at"] for row in rows), default=None) or await self.clock()
 
     async def session(self, id_: int) -> StoredSession:
         """A session that was opened: the same object for everyone who asks. Its `capability` is
@@ -137,25 +104,21 @@ class Batch:
         """End what is booked for a component, or for everything but kept outputs."""
         self._ending.append((platform, session, component))
 
-    async def advance(self, now: datetime) -> list[Woken]:
-        """Write which steps have ended or are put back; those that wait for nothing any more by
-        it, which are still to be made READY, or leased."""
-        for statement in _OF_STEPS:
-            await self._connection.many(statement, self._gathered.pop(statement, []))
-        for phase, ids in self._ended.items():
-            await self._connection.execute("end_steps", ids=sorted(ids), phase=phase, now=now)
-        self._ended.clear()
+    async def woken(self) -> list[Woken]:
+        """Those that wait for nothing any more, as others have ended in this transaction; each
+        once. They are still to be made READY, or leased."""
         if not self._waking:
             return []
         waking, self._waking = sorted(self._waking), set()
-        return await steps.woken_of(self._connection, waking)
+        woken = await steps.woken_of(self._connection, waking, self._moved)
+        self._moved |= {step.id: StepPhase.READY for step in woken}
+        return woken
 
     async def flush(self, now: datetime) -> list[Woken]:
         """Write all that was gathered; the steps that have become READY by it."""
-        woken = await self.advance(now)
-        if woken:
-            await steps.make_ready(self._connection, woken)
-        await self._write(*await self._changes(now))
+        woken = await self.woken()
+        await steps.make_ready(self, woken)
+        await self._write(*self._steps_moved(), *self._changes(now))
         await self._end_bookings(now)
         return woken
 
@@ -172,18 +135,20 @@ class Batch:
 
     async def execute(self, statement: str, /, **values: Any) -> int:
         """How many rows were changed; none of what is gathered."""
-        if statement == "end_step" and values["result"] == _NOTHING:
-            self._ended[values["phase"]].append(values["id"])
-            return 0
         if statement in _GATHERED:
-            self._gathered[statement].append(values)
+            await self.many(statement, [values])
             return 0
         if statement in _READING:
             await self._write()
         return await self._connection.execute(statement, **values)
 
     async def many(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> None:
-        await self._connection.many(statement, values)
+        if statement not in _GATHERED:
+            await self._connection.many(statement, values)
+            return
+        self._gathered[statement] += values
+        if statement in _OF_STEPS:
+            self._moved |= {one["id"]: one.get("phase", StepPhase.READY) for one in values}
 
     async def all(self, *parts: Part) -> None:
         await self._connection.all(*parts)
@@ -243,11 +208,16 @@ class Batch:
             self._sessions[row["session_id"]].components[component.key] = component
             self._before[component.id] = _living(component)
 
-    async def _changes(self, now: datetime) -> Sequence[Part]:
-        """What writes the sessions that were given to `save`, and their components."""
+    def _steps_moved(self) -> Sequence[Part]:
+        return [(statement, self._gathered.pop(statement, [])) for statement in _OF_STEPS]
+
+    def _changes(self, now: datetime) -> Sequence[Part]:
+        """What writes the sessions that were given to `save`, and their components, and what adds
+        to the logs of others."""
         new, self._events = self._events, []
         unread = [(session, event) for session, event in new if session not in self._sessions]
-        await events.add_all(self._connection, unread, now)
+        counts = {session: self._locked[session]["events"] for session, _ in unread}
+        counting, telling = events.of_locked(counts, unread, now)
         for session, event in new:
             if session in self._sessions:
                 self.add_event(session, event)
@@ -260,21 +230,8 @@ class Batch:
             if self._before[component.id] != _living(component)
         ]
         self._before.update({component.id: _living(component) for component in parts})
-        return *sessions.of_sessions(changed), sessions.of_components(parts)
-
-
-def _frame(row: Row) -> Frame:
-    return Frame(
-        row["uuid"],
-        row["offerset_id"],
-        row["identity_id"],
-        row["owner"],
-        row["platform_id"],
-        row["plans"],
-        decode(row["document"], ExecutionSession),
-        row["created_at"],
-        row["expires_at"],
-    )
+        saving, (add_event, told) = sessions.of_sessions(changed)
+        return saving, counting, (add_event, [*told, *telling[1]]), sessions.of_components(parts)
 
 
 def _session(row: Row, frame: Frame) -> StoredSession:

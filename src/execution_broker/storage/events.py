@@ -1,6 +1,6 @@
 """The logs of sessions: their events, numbered without gaps (S11)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from execution_broker.storage.database import Connection, Part, Row
@@ -20,24 +20,6 @@ async def numbered(connection: Connection, session: int) -> list[tuple[int, NewE
     return [(row["number"], _event(row)) for row in rows]
 
 
-async def add(connection: Connection, session: int, event: NewEvent) -> None:
-    """Append one event to the log of a locked session that is not loaded."""
-    await add_all(connection, [(session, event)], event.time)
-
-
-async def add_all(
-    connection: Connection, events: Sequence[tuple[int, NewEvent]], now: datetime
-) -> None:
-    """Append events to the logs of locked sessions that are not loaded, in few statements."""
-    left = list(events)
-    while left:
-        first = dict(reversed(left))
-        rows = await connection.rows("count_events", sessions=sorted(first), now=now)
-        numbered_ = [(row["id"], row["events"], first[row["id"]]) for row in rows]
-        await connection.many(*_adding(numbered_))
-        left = [(session, event) for session, event in left if first[session] is not event]
-
-
 async def add_new(connection: Connection, changed: Sequence[LockedOffer]) -> None:
     """Append what is new in the logs of loaded sessions, whose `events` counts it already."""
     await connection.many(*of_sessions(changed))
@@ -55,6 +37,21 @@ def of_sessions(changed: Sequence[LockedOffer]) -> Part:
     for session in changed:
         session.new_events = []
     return _adding(new)
+
+
+def of_locked(
+    counts: Mapping[int, int], new: Sequence[tuple[int, NewEvent]], now: datetime
+) -> tuple[Part, Part]:
+    """What appends to the logs of locked sessions that are not loaded, and what counts it.
+    `counts`: how long these logs are."""
+    lengths = dict(counts)
+    numbered_ = []
+    for session, event in new:
+        lengths[session] += 1
+        numbered_.append((session, lengths[session], event))
+    told = {session for session, _ in new}
+    counting = [{"id": one, "events": lengths[one], "now": now} for one in sorted(told)]
+    return ("count_events", counting), _adding(numbered_)
 
 
 def _adding(new: Sequence[tuple[int, int, NewEvent]]) -> Part:

@@ -233,22 +233,21 @@ class PostgresConnection:
             await self._connection.executemany(said.sql, rows)
 
     async def all(self, *parts: Part) -> None:
-        """One statement, the same one whichever of the parts have no values: planned once."""
-        together: dict[str, Sequence[Mapping[str, Any]]] = {}
+        """One statement of those parts that have values."""
+        together: list[Part] = []
         for statement, values in parts:
-            is_bulk = not values or _are_apart(dialect(statement), values)
-            together[statement] = values if is_bulk else ()
-            if not is_bulk:
+            if values and _are_apart(dialect(statement), values):
+                together.append((statement, values))
+            else:
                 await self.many(statement, values)
-        given = [(statement, values) for statement, values in together.items() if values]
-        if len(given) < 2:
-            for statement, values in given:
+        if len(together) < 2:
+            for statement, values in together:
                 await self.many(statement, values)
             return
-        sql = await self._at_once(tuple(together))
+        sql = await self._at_once(tuple(statement for statement, _ in together))
         columns = [
             column
-            for statement, values in together.items()
+            for statement, values in together
             for column in _columns(self._say(statement), values)
         ]
         await self._connection.execute(sql, *columns)

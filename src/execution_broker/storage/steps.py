@@ -162,17 +162,6 @@ async def renew(
     return {row["id"] for row in kept}, {row["id"] for row in overtaken}
 
 
-async def held_among(
-    connection: Connection, leased: Sequence[LeasedStep]
-) -> tuple[set[tuple[int, int, UUID]], datetime]:
-    """Of these steps, locked, which attempts are still leased, and to which processors: the
-    result of any other is void (S1). And what time it is."""
-    ids = sorted(step.id for step in leased)
-    rows = await connection.rows("lock_leased_steps", ids=ids)
-    held = {(row["id"], row["attempt"], row["processor_uuid"]) for row in rows}
-    return held, rows[-1]["now_at"] if rows else await connection.clock()
-
-
 async def claim_woken(
     connection: Connection, processor: UUID, ids: Collection[int], until: datetime
 ) -> list[LeasedStep]:
@@ -194,7 +183,11 @@ async def end(
     """Give a running step its end phase and wake what waited only for it (S7). Who calls it holds
     the lock of its session."""
     phase = move_step(StepPhase.RUNNING, phase)
-    await connection.execute("end_step", id=step.id, phase=phase, result=encode(result), now=now)
+    if result is None:
+        await connection.execute("end_step", id=step.id, phase=phase, now=now)
+    else:
+        document = encode(result)
+        await connection.execute("end_step_with", id=step.id, phase=phase, result=document, now=now)
     connection.measure(Measure.STEPS_ENDED, step.kind.word, phase)
     if step.session is not None:
         await wake(connection, [step.session])
@@ -234,19 +227,23 @@ async def poke(connection: Connection) -> int:
 
 async def wake(connection: Connection, sessions: Sequence[int]) -> None:
     """Make READY what waits for nothing any more, in sessions whose locks are held (S7)."""
-    woken = await woken_of(connection, sessions)
+    woken = await woken_of(connection, sessions, {})
     if woken:
         await make_ready(connection, woken)
         connection.ring({step.kind for step in woken})
 
 
-async def woken_of(connection: Connection, sessions: Sequence[int]) -> list[Woken]:
-    """The steps of these sessions, whose locks are held, that wait for nothing any more."""
+async def woken_of(
+    connection: Connection, sessions: Sequence[int], moved: Mapping[int, StepPhase]
+) -> list[Woken]:
+    """The steps of these sessions, whose locks are held, that wait for nothing any more. `moved`:
+    the phases of steps that are still to be written."""
     rows = await connection.rows("sleeping_steps", sessions=sessions)
     known = {row["id"]: row for row in rows}
     steps: dict[int, list[Sleeper]] = defaultdict(list)
     for row in rows:
-        sleeper = Sleeper(row["id"], row["key"], StepPhase(row["phase"]), _needs(row["needs"]))
+        phase = moved.get(row["id"]) or StepPhase(row["phase"])
+        sleeper = Sleeper(row["id"], row["key"], phase, _needs(row["needs"]))
         steps[row["session_id"]].append(sleeper)
     return [
         Woken(step.id, session, StepKind(known[step.id]["kind"]), known[step.id]["free_at"])
@@ -256,7 +253,7 @@ async def woken_of(connection: Connection, sessions: Sequence[int]) -> list[Woke
 
 
 async def make_ready(connection: Connection, woken: Sequence[Woken]) -> None:
-    await connection.execute("wake_steps", ids=sorted(step.id for step in woken))
+    await connection.many("wake_step", [{"id": step.id} for step in woken])
 
 
 async def set_due(connection: Connection, session: int, kind: StepKind, due: datetime) -> None:

@@ -17,8 +17,9 @@ import structlog
 from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.storage import steps
-from execution_broker.storage.batch import Batch, Frames
+from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Connection, Database
+from execution_broker.storage.frames import Frames
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Woken
 from execution_broker.worker.places import Carried, Handing, Onward, Places
@@ -94,7 +95,7 @@ class Desk:
 
         async def work(handing: Handing, connection: Connection) -> list[tuple[LeasedStep, Any]]:
             batch = Batch(connection, self._frames)
-            held, now = await _held(batch, leased)
+            held, now = await batch.open(leased)
             told = [
                 (step, await write(batch, step, now))
                 for step in sorted(leased, key=_order)
@@ -193,7 +194,7 @@ async def _together(
     frames: Frames, errands: Sequence[Errand], handing: Handing, connection: Connection
 ) -> list[Written | None]:
     batch = Batch(connection, frames)
-    held, now = await _held(batch, [one.step for one in errands])
+    held, now = await batch.open([one.step for one in errands])
     results: dict[int, Written] = {}
     for number in sorted(range(len(errands)), key=lambda number: _order(errands[number].step)):
         one = errands[number]
@@ -213,13 +214,12 @@ async def _conclude(
 ) -> dict[int, Carried]:
     """Write all that was gathered. What has woken is leased by the places that have become free,
     or for others that are free; the rest is READY. What the errands go on with."""
-    woken = await _carry_brief(batch, handing, await batch.advance(now), now)
+    woken = await _carry_brief(batch, handing, await batch.woken(), now)
     due = [one for one in woken if one.free <= now]
     own = _choose(free, due)
     handed = handing.choose(one for one in due if one.id not in own)
     left = [one for one in woken if one.id not in own and one.id not in handed]
-    if left:
-        await steps.make_ready(batch, left)
+    await steps.make_ready(batch, left)
     then: dict[int, Carried] = {}
     takers = {id_: free[number].onward for id_, number in own.items()}
     takers |= {id_: places.onward for id_, places in handed.items()}
@@ -250,7 +250,7 @@ async def _carry_brief(
             until = now + brief.lease
             for step in await steps.claim_woken(batch, brief.processor, mine, until):
                 await brief.load(batch, step, now)
-            left += await batch.advance(now)
+            left += await batch.woken()
     return left
 
 
@@ -276,15 +276,6 @@ def _is_of_its_session(errand: Errand, woken: Woken) -> bool:
 
 def _is_of_any_session(errand: Errand, woken: Woken) -> bool:
     return errand.onward is not None and errand.onward.takes(woken)
-
-
-async def _held(
-    batch: Batch, leased: Sequence[LeasedStep]
-) -> tuple[set[tuple[int, int, UUID]], datetime]:
-    """Which attempts still hold their leases, and what time it is then; locks the sessions first,
-    then the steps."""
-    await batch.open({step.session for step in leased if step.session is not None})
-    return await steps.held_among(batch, leased)
 
 
 def _order(step: LeasedStep) -> tuple[int, int]:

@@ -1,7 +1,15 @@
--- lock_living: The living parts of some sessions, locked in id order.
-SELECT id, uuid, phase, events, terms, name, description, facts, connectors, messages, modified_at,
-       accepted_at, started_at, ends_at, ended_at, released_at, is_promise_broken
-FROM session WHERE id {among:ids} ORDER BY id {for_update};
+-- lock_leased: Those of these steps that are leased (S1), and their sessions, which are locked first.
+WITH living AS (
+    SELECT id, uuid, phase, events, terms, name, description, facts, connectors, messages,
+           modified_at, accepted_at, started_at, ends_at, ended_at, released_at, is_promise_broken
+    FROM session WHERE id {among:sessions} ORDER BY id {for_update}
+), held AS (
+    SELECT id AS step_id, session_id, attempt, processor_uuid FROM step
+    WHERE id {among:steps} AND phase = 'RUNNING' AND (SELECT count(*) FROM living) >= 0
+    ORDER BY id {for_update}
+)
+SELECT held.step_id, held.attempt, held.processor_uuid, {clock} AS now_at, living.*
+FROM held LEFT JOIN living ON living.id = held.session_id;
 
 -- session_frames: What of some sessions never changes.
 SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.document, s.created_at,

@@ -151,10 +151,8 @@ WHERE id {any_start}
     LIMIT :limit
 {any_end};
 
--- count_events: The next number in the log of each of some locked sessions.
-UPDATE session SET revision = revision + 1, events = events + 1, modified_at = :now
-WHERE id {among:sessions}
-RETURNING id, events;
+-- count_events: How long the log of a session is now, of which nothing else has changed.
+UPDATE session SET revision = revision + 1, events = :events, modified_at = :now WHERE id = :id;
 
 -- owned_sessions: Of these sessions, those that still have steps to do.
 SELECT s.uuid FROM session AS s

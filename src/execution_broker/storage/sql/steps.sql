@@ -40,26 +40,22 @@ RETURNING id;
 SELECT step.id FROM step JOIN session ON session.id = step.session_id
 WHERE step.id {among:ids} AND session.ended_at IS NOT NULL AND NOT step.kind {among:releases};
 
--- lock_leased_steps: Of these steps, those that are leased, with the attempt and to whom (S1).
-SELECT id, attempt, processor_uuid, {clock} AS now_at FROM step
-WHERE id {among:ids} AND phase = 'RUNNING' ORDER BY id {for_update};
-
--- end_steps: Give many steps the same end phase.
-UPDATE step SET phase = :phase, ended_at = :now, processor_uuid = NULL, free_at = NULL
-WHERE id {among:ids};
-
 -- sleeping_steps: All steps of some sessions, by which those know that wait for others (S7).
 SELECT id, session_id, kind, key, phase, needs, free_at FROM step
 WHERE session_id {among:sessions};
 
--- wake_steps: Make READY what waits for nothing any more.
-UPDATE step SET phase = 'READY' WHERE id {among:ids} AND phase = 'DORMANT';
+-- wake_step: Make READY what waits for nothing any more.
+UPDATE step SET phase = 'READY' WHERE id = :id AND phase = 'DORMANT';
 
 -- poke: Let what is put back, and upkeep, look now; a timer only where it failed and waits to retry.
 UPDATE step SET due_at = :now, free_at = :now
 WHERE phase = 'READY' AND free_at > :now AND (failures > 0 OR NOT kind {among:timers});
 
 -- end_step: Give a step its end phase.
+UPDATE step SET phase = :phase, ended_at = :now, processor_uuid = NULL, free_at = NULL
+WHERE id = :id;
+
+-- end_step_with: Give a step its end phase and its result.
 UPDATE step
 SET phase = :phase, result = :result, ended_at = :now, processor_uuid = NULL, free_at = NULL
 WHERE id = :id;

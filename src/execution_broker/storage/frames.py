@@ -1,0 +1,71 @@
+"""What of sessions never changes, remembered by a worker."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from execution_broker.models.execution import ExecutionSession
+from execution_broker.storage.database import Connection, Row
+from execution_broker.storage.documents import decode
+
+_KEPT: Final = 2 << 20
+"""Characters of the documents and plans that are remembered."""
+
+
+class Frame(NamedTuple):
+    """What of a session never changes."""
+
+    uuid: UUID
+    offerset: int
+    identity: int
+    owner: str
+    platform: int
+    plans: str
+    document: ExecutionSession
+    created: datetime
+    expires: datetime
+
+
+class Frames:
+    """The frames that were read last: so that a document is read and decoded once, not for every
+    step. Shared by the transactions of one process with one database. Bounded by how long they
+    are, as a client may send long ones."""
+
+    def __init__(self) -> None:
+        self._frames: OrderedDict[int, Frame] = OrderedDict()
+        self._lengths: dict[int, int] = {}
+        self._kept = 0
+
+    async def of(self, connection: Connection, uuids: Mapping[int, UUID]) -> dict[int, Frame]:
+        """Those of these sessions. A key that is used again is another session's."""
+        found = {key: self._frames.get(key) for key in uuids}
+        wanted = [key for key, one in found.items() if one is None or one.uuid != uuids[key]]
+        if wanted:
+            for row in await connection.rows("session_frames", ids=sorted(wanted)):
+                found[row["id"]] = self._frames[row["id"]] = _frame(row)
+                length = len(row["document"]) + len(row["plans"])
+                self._kept += length - self._lengths.get(row["id"], 0)
+                self._lengths[row["id"]] = length
+        for key in uuids:
+            if key in self._frames:  # another transaction may just have put it out
+                self._frames.move_to_end(key)
+        while self._kept > _KEPT:
+            oldest, _ = self._frames.popitem(last=False)
+            self._kept -= self._lengths.pop(oldest)
+        return {key: one for key, one in found.items() if one is not None}
+
+
+def _frame(row: Row) -> Frame:
+    return Frame(
+        row["uuid"],
+        row["offerset_id"],
+        row["identity_id"],
+        row["owner"],
+        row["platform_id"],
+        row["plans"],
+        decode(row["document"], ExecutionSession),
+        row["created_at"],
+        row["expires_at"],
+    )
