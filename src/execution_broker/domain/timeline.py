@@ -43,7 +43,7 @@ class Timeline:
         """The most that is booked at any instant of [start, end)."""
         first, low = self._find(start)
         most = 0
-        for index in range(max(first, 0), bisect_left(self._firsts, end)):
+        for index in range(max(first, 0), self._before(end, first) + 1):
             block = self._blocks[index]
             if block.most + block.raised > most:
                 part = block.used[low if index == first else 0 : bisect_left(block.instants, end)]
@@ -52,15 +52,18 @@ class Timeline:
 
     def last_above(self, start: int, end: int, level: int) -> int | None:
         """The end of the last stretch in [start, end) that has more than `level` booked."""
-        first, low = self._find(start)
-        for index in range(bisect_left(self._firsts, end) - 1, max(first, 0) - 1, -1):
-            block = self._blocks[index]
+        blocks, firsts = self._blocks, self._firsts
+        first = bisect_right(firsts, start) - 1
+        last = self._before(end, first)
+        for index in range(last, max(first, 0) - 1, -1):
+            block = blocks[index]
             limit = level - block.raised
             if block.most <= limit:
                 continue
             used = block.used
-            begin = low if index == first else 0
-            for place in range(bisect_left(block.instants, end) - 1, begin - 1, -1):
+            begin = bisect_right(block.instants, start) - 1 if index == first else 0
+            stop = bisect_left(block.instants, end) if index == last else len(used)
+            for place in range(stop - 1, begin - 1, -1):
                 if used[place] > limit:
                     return self._after(index, place, end)
         return None
@@ -93,6 +96,14 @@ class Timeline:
         if index < 0:
             return -1, 0
         return index, bisect_right(self._blocks[index].instants, instant) - 1
+
+    def _before(self, instant: int, first: int) -> int:
+        """The last block that begins before `instant`, from `first` on: it is mostly near."""
+        firsts, step, low = self._firsts, 4, first + 1
+        while low + step < len(firsts) and firsts[low + step] < instant:
+            low += step
+            step *= 2
+        return bisect_left(firsts, instant, low, min(low + step, len(firsts))) - 1
 
     def _cut(self, instant: int) -> tuple[int, int]:
         """Let a step begin at `instant`, as high as the one it was on; where that step is."""
