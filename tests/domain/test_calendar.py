@@ -110,7 +110,7 @@ def test_first_fit_passes_over_no_feasible_start(
 @EXAMPLES
 @given(st.lists(st.lists(bookings, max_size=4), max_size=4))
 def test_envelope_is_the_most_of_the_offers_at_every_second(offers: list[list[Booking]]) -> None:
-    merged = envelope(offers)
+    merged = envelope(map(stretches, offers))
     for name in CAPACITY:
         for instant in range(END):
             most = max((used(offer, name, instant) for offer in offers), default=0)

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, STORAGE, Booking
-from execution_broker.domain.calendar import Calendar, envelope
+from execution_broker.domain.calendar import Calendar, envelope, stretches
 from execution_broker.domain.capability import Limits
 from execution_broker.domain.changing import Bounds, changeable, changed
 from execution_broker.domain.growing import DURATION, no_room, room
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.reserving import ahead, bookings
+from execution_broker.domain.reserving import ahead, bookings, needs
 from execution_broker.models.phases import SessionPhase
 from tests.domain import builders
 from tests.domain.builders import EXAMPLES
@@ -66,7 +66,7 @@ def is_accepted(
     new = bookings(changed(terms, CAPABILITY, bounds.name, value))
     if at is not None:
         return value <= bounds.now or calendar.fits(ahead(new, at))
-    held = envelope([new, *(bookings(one) for one in siblings)])
+    held = envelope(map(stretches, [new, *map(bookings, siblings)]))
     return value <= bounds.now or calendar.fits(held)
 
 
@@ -82,7 +82,7 @@ def test_each_bound_can_be_had_and_not_one_more(
 ) -> None:
     calendar = Calendar(CAPABILITY.capacity)
     siblings = siblings if at is None else []
-    own = envelope([bookings(one) for one in (mine, *siblings)])
+    own = envelope(needs(one) for one in (mine, *siblings))
     calendar_with_own = Calendar(CAPABILITY.capacity, own)
     for booking in (one for found in booked for one in found):
         if calendar_with_own.fits([booking]):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, STORAGE, Booking
 from execution_broker.domain.calendar import Calendar, envelope
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.reserving import bookings, fix
+from execution_broker.domain.reserving import bookings, fix, needs
 from tests.domain import builders
 from tests.domain.builders import EXAMPLES
 
@@ -74,11 +74,11 @@ def test_whatever_sibling_is_accepted_whenever_its_booking_was_held(
 ) -> None:
     """At every second the envelope of all siblings holds at least what the accepted one books."""
     held = Calendar({})
-    for booking in envelope([bookings(terms) for terms in siblings]):
+    for booking in envelope(needs(terms) for terms in siblings):
         held.add(booking)
     for terms in siblings:
         now = min(terms.start - terms.prepare + moment, terms.latest - terms.prepare)
-        for kept in envelope([bookings(fix(terms, now))]):
+        for kept in envelope([needs(fix(terms, now))]):
             for name, amount in kept.amounts.items():
                 for second in range(kept.start, kept.end):
                     assert held.peak(name, second, second + 1) >= amount

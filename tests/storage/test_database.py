@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -200,6 +201,26 @@ async def test_the_migrations_make_the_same_tables_on_postgresql(postgres: Postg
     await migrate_postgres.upgrade(url)
     assert await migrate_postgres.drift_of(url) == []
     assert await revision.of_postgres(url) == revision.HEAD
+
+
+async def test_postgresql_packs_documents_with_the_faster_method_that_it_has(
+    postgres: PostgresServer,
+) -> None:
+    url = await postgres.new_database()
+    await migrate_postgres.upgrade(url)
+    connection = await asyncpg.connect(url)
+    try:
+        has_lz4 = await connection.fetchval(
+            "SELECT 'lz4' = ANY (enumvals) FROM pg_settings"
+            " WHERE name = 'default_toast_compression'"
+        )
+        packed = await connection.fetch(
+            "SELECT attcompression FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
+            " WHERE relname IN ('session', 'offerset') AND attname IN ('document', 'plans')"
+        )
+    finally:
+        await connection.close()
+    assert [one["attcompression"] for one in packed] == [b"l" if has_lz4 else b"\0"] * 3
 
 
 async def test_what_is_written_soon_is_seen_at_once_and_only_whole(database: Any) -> None:

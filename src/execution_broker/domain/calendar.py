@@ -96,12 +96,12 @@ class Calendar:
             timeline.forget_before(instant)
 
 
-def envelope(offers: Sequence[Iterable[Booking]]) -> list[Booking]:
-    """At each instant the most that any one of the offers books (B2): they exclude each other.
+def envelope(offers: Iterable[Iterable[Stretch]]) -> list[Booking]:
+    """At each instant the most that any one of the offers needs (B2): they exclude each other.
     Bookings of one amount each, the earliest first."""
     by_name: dict[str, list[Stretch]] = {}
     for offer in offers:
-        for one in stretches(offer):
+        for one in offer:
             if one.amount and one.start < one.end:
                 by_name.setdefault(one.name, []).append(one)
     found = [one for parts in by_name.values() for one in _combined(parts, max)]

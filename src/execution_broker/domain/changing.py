@@ -6,7 +6,7 @@ there is room for it is decided under the platform's lock.
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,10 @@ _PATHS: Final[Mapping[str, str]] = {
 }
 TEXTS: Final[Mapping[str, int]] = {"meta.name": 255, "meta.description": 4000}
 """The longest name and description, in characters."""
+_TEXT_OPTIONS: Final = tuple(
+    StringOption(path=path, pattern=f"^[^\\x00-\\x1f]{{0,{longest}}}$")
+    for path, longest in TEXTS.items()
+)
 
 _UNITS: Final[Mapping[str, Mapping[str, Fraction]]] = {
     DURATION: {
@@ -60,7 +64,7 @@ _COUNTED: Final[Mapping[str, Fraction]] = {"units": Fraction(1)}
 _FAR: Final = 100 * 365 * 86400
 
 
-class Bounds(msgspec.Struct, frozen=True):
+class Bounds(NamedTuple):
     """What may be changed within which bounds; `now` is what it is. `limit` is the most that the
     platform allows, `max` what of that there is room for."""
 
@@ -100,25 +104,24 @@ def changeable(
         return ()
     if phase in (SessionPhase.INITIAL, SessionPhase.RELEASING) or elapsed >= terms.duration:
         return ()
-    bounds = [_within(room, one) for one in _bounds(terms, capability, elapsed)]
+    bounds = tuple(_bounds(terms, capability, elapsed, room))
     if phase is SessionPhase.OFFERED:
-        return tuple(bounds)
+        return bounds
     return tuple(one for one in bounds if one.name in capability.changeable)
 
 
 def options(bounds: tuple[Bounds, ...]) -> Iterator[IntegerOption | DeltaOption]:
     """Each as a value to set and as a difference to add."""
     for one in bounds:
-        yield IntegerOption(path=one.path, min=one.min, max=one.max, units=one.units)
+        units = one.units
+        yield IntegerOption(path=one.path, min=one.min, max=one.max, units=units)
         least, most = one.min - one.now, one.max - one.now
-        yield DeltaOption(path=one.path, min=least, max=most, units=one.units)
+        yield DeltaOption(path=one.path, min=least, max=most, units=units)
 
 
-def text_options(phase: SessionPhase) -> Iterator[StringOption]:
+def text_options(phase: SessionPhase) -> tuple[StringOption, ...]:
     """Name and description, for as long as the session lives."""
-    if phase not in SESSION_ENDS:
-        for path, longest in TEXTS.items():
-            yield StringOption(path=path, pattern=f"^[^\\x00-\\x1f]{{0,{longest}}}$")
+    return () if phase in SESSION_ENDS else _TEXT_OPTIONS
 
 
 def wanted(update: IntegerUpdate | DeltaUpdate, bounds: Bounds) -> int:
@@ -180,11 +183,11 @@ def amended(document: ExecutionSession, terms: Terms) -> ExecutionSession:
     )
 
 
-def _bounds(terms: Terms, capability: Capability, elapsed: int) -> Iterator[Bounds]:
+def _bounds(terms: Terms, capability: Capability, elapsed: int, room: Room) -> Iterator[Bounds]:
     limit = capability.limits.duration
     longest = _FAR if limit is None else limit
     if elapsed < longest:
-        yield Bounds(_PATHS[DURATION], DURATION, terms.duration, elapsed + 1, longest, longest)
+        yield _within(room, _PATHS[DURATION], DURATION, terms.duration, elapsed + 1, longest)
     sizes: list[tuple[str, str, int]] = []
     if not capability.flavours:
         sizes += (CORES, _PATHS[CORES], terms.cores), (MEMORY, _PATHS[MEMORY], terms.memory)
@@ -192,13 +195,13 @@ def _bounds(terms: Terms, capability: Capability, elapsed: int) -> Iterator[Boun
     for name, path, now in sizes:
         most = capability.most(name)
         if most >= 1:
-            yield Bounds(path, name, now, 1, most, most)
+            yield _within(room, path, name, now, 1, most)
 
 
-def _within(room: Room, bounds: Bounds) -> Bounds:
+def _within(room: Room, path: str, name: str, now: int, least: int, limit: int) -> Bounds:
     """What is there already stays possible, however little room is left."""
-    most = max(bounds.now, room.get(bounds.name, bounds.limit))
-    return msgspec.structs.replace(bounds, max=min(bounds.limit, most))
+    most = min(limit, max(now, room.get(name, limit)))
+    return Bounds(path, name, now, least, most, limit)
 
 
 def _with(terms: Terms, name: str, value: int) -> Terms:

@@ -72,14 +72,22 @@ def schedules(terms: Terms, plan: Plan, keys: Iterable[str]) -> dict[str, Schedu
             releasing=InstantSpan(start=end, duration=write_seconds(release)),
         )
 
-    return {
-        key: schedule(terms.prepare, terms.prepare, terms.release)
-        if key == SESSION
-        else schedule(
-            seconds.starts.get(key, 0), seconds.costs.get(key, 0), seconds.releases.get(key, 0)
+    made: dict[tuple[int, int, int], Schedule] = {}
+    found: dict[str, Schedule] = {}
+    for key in keys:
+        times = (
+            (terms.prepare, terms.prepare, terms.release)
+            if key == SESSION
+            else (
+                seconds.starts.get(key, 0),
+                seconds.costs.get(key, 0),
+                seconds.releases.get(key, 0),
+            )
         )
-        for key in keys
-    }
+        if times not in made:
+            made[times] = schedule(*times)
+        found[key] = made[times]
+    return found
 
 
 def reschedule(document: ExecutionSession, terms: Terms, plan: Plan) -> ExecutionSession:

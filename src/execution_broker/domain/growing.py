@@ -6,7 +6,7 @@ from typing import Final
 from execution_broker.domain.amounts import Stretch
 from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.reserving import footprints, stretches_at
+from execution_broker.domain.reserving import footprints, needs
 
 DURATION: Final = "duration"
 
@@ -22,7 +22,7 @@ def room(terms: Terms, calendar: Calendar, first: int | None = None) -> Room:
 
     What its siblings hold does not matter: they exclude each other (B2), and their hold has room.
     """
-    whole = stretches_at(footprints(terms), terms.start, terms.latest)
+    whole = needs(terms)
     booked = whole if first is None else _ahead(whole, first)
     if calendar.shortage(booked) is not None:
         return no_room(terms)

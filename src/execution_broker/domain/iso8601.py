@@ -105,7 +105,7 @@ def write_interval(start: datetime, end: datetime) -> str:
 @lru_cache(maxsize=4096)
 def write_epoch(epoch: int) -> str:
     """The instant of whole epoch seconds: `2026-01-31T12:00:00Z`."""
-    return write_instant(from_epoch(epoch))
+    return from_epoch(epoch).isoformat().removesuffix("+00:00") + "Z"
 
 
 def write_epochs(start: int, end: int) -> str:

@@ -2,7 +2,6 @@
 
 import msgspec
 
-from execution_broker.domain.amounts import Booking
 from execution_broker.domain.plan import Plan
 from execution_broker.models.component import Cost, Metric
 from execution_broker.models.message import Message
@@ -48,7 +47,6 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     expires: int
     costs: dict[str, tuple[Cost, ...]]
     metrics: dict[str, tuple[Metric, ...]]
-    bookings: tuple[Booking, ...]
     messages: tuple[Message, ...] = ()
     room: dict[str, int] = {}
 

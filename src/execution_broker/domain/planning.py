@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from execution_broker.domain.amounts import OUTPUTS
-from execution_broker.domain.capability import Capability, Timings
+from execution_broker.domain.capability import Capability
 from execution_broker.domain.demand import (
     COMPUTE,
     EXECUTABLE,
@@ -28,6 +29,8 @@ START: Final = StepKind.START.word
 WATCH: Final = StepKind.WATCH.word
 END: Final = StepKind.END.word
 FINISH: Final = StepKind.FINISH.word
+_PLANS: Final = 64
+"""So many plans are kept: one of the largest requests takes some 100 KiB."""
 
 
 class _Content:
@@ -66,7 +69,37 @@ def make_plan(
         for content in contents.values()
         if content.size is None
     )
-    prepares = _prepares(demand, capability, costs)
+    shape = _Shape(
+        storage=len(demand.storage),
+        data=tuple(
+            (data.storage, costs[data_key(index)]) for index, data in enumerate(demand.data)
+        ),
+        executable=costs.get(EXECUTABLE, 0) + _environment(demand, capability),
+        storage_cost=capability.timings.storage,
+        compute_cost=capability.timings.compute,
+        release_cost=capability.timings.release,
+        executable_after_compute=capability.executable_after_compute,
+    )
+    return _plan(shape), remarks
+
+
+class _Shape(NamedTuple):
+    """All that a plan depends on: how many storages, in which of them each data is staged at which
+    cost, what executable, each storage, compute and its release cost, and which comes first."""
+
+    storage: int
+    data: tuple[tuple[int, int], ...]
+    executable: int
+    storage_cost: int
+    compute_cost: int
+    release_cost: int
+    executable_after_compute: bool
+
+
+@lru_cache(maxsize=_PLANS)
+def _plan(shape: _Shape) -> Plan:
+    """Made once for requests and platforms that need the same steps."""
+    prepares = _prepares(shape)
     ready = tuple(step.key for step in prepares)
     middle = (
         PlannedStep(START, StepKind.START, COMPUTE, 0, needs=ready),
@@ -74,8 +107,8 @@ def make_plan(
         PlannedStep(END, StepKind.END, COMPUTE, 0, needs=(START,)),
     )
     begin = PlannedStep(BEGIN, StepKind.BEGIN, None, 0)
-    releases = _releases(demand, capability.timings, (*ready, START, WATCH))
-    return Plan((begin, *prepares, *middle, *releases)), remarks
+    releases = _releases(shape, (*ready, START, WATCH))
+    return Plan((begin, *prepares, *middle, *releases))
 
 
 def known_sizes(demand: Demand, lookups: Mapping[str, Lookup]) -> dict[str, int]:
@@ -103,30 +136,23 @@ def _contents(demand: Demand, lookups: Mapping[str, Lookup]) -> Iterator[_Conten
         yield _Content(key, f"data[{index}]", data.resource.checks, lookups.get(key))
 
 
-def _prepares(
-    demand: Demand, capability: Capability, staging: Mapping[str, int]
-) -> tuple[PlannedStep, ...]:
-    timings = capability.timings
+def _prepares(shape: _Shape) -> tuple[PlannedStep, ...]:
     steps = [
-        _step(StepKind.PREPARE_STORAGE, storage_key(index), timings.storage, needs=(BEGIN,))
-        for index, _ in enumerate(demand.storage)
+        _step(StepKind.PREPARE_STORAGE, storage_key(index), shape.storage_cost, needs=(BEGIN,))
+        for index in range(shape.storage)
     ]
-    for index, data in enumerate(demand.data):
-        place = _key(StepKind.PREPARE_STORAGE, storage_key(data.storage))
-        cost = staging[data_key(index)]
+    for index, (storage, cost) in enumerate(shape.data):
+        place = _key(StepKind.PREPARE_STORAGE, storage_key(storage))
         steps.append(_step(StepKind.PREPARE_DATA, data_key(index), cost, needs=(place,)))
-    executable_cost = staging.get(EXECUTABLE, 0) + _environment(demand, capability)
     resources = tuple(step.key for step in steps) or (BEGIN,)
-    if capability.executable_after_compute:
-        compute = _step(StepKind.PREPARE_COMPUTE, COMPUTE, timings.compute, needs=resources)
-        executable = _step(
-            StepKind.PREPARE_EXECUTABLE, EXECUTABLE, executable_cost, needs=(compute.key,)
-        )
+    kind, cost = StepKind.PREPARE_EXECUTABLE, shape.executable
+    if shape.executable_after_compute:
+        compute = _step(StepKind.PREPARE_COMPUTE, COMPUTE, shape.compute_cost, needs=resources)
+        executable = _step(kind, EXECUTABLE, cost, needs=(compute.key,))
         return (*steps, compute, executable)
-    executable = _step(StepKind.PREPARE_EXECUTABLE, EXECUTABLE, executable_cost, needs=(BEGIN,))
-    compute = _step(
-        StepKind.PREPARE_COMPUTE, COMPUTE, timings.compute, needs=(*resources, executable.key)
-    )
+    executable = _step(kind, EXECUTABLE, cost, needs=(BEGIN,))
+    needs = (*resources, executable.key)
+    compute = _step(StepKind.PREPARE_COMPUTE, COMPUTE, shape.compute_cost, needs=needs)
     return (*steps, executable, compute)
 
 
@@ -148,16 +174,16 @@ def _environment(demand: Demand, capability: Capability) -> int:
     return timings.executable_here if here else timings.executable_not_here
 
 
-def _releases(demand: Demand, timings: Timings, before: tuple[str, ...]) -> tuple[PlannedStep, ...]:
-    compute = _step(StepKind.RELEASE_COMPUTE, COMPUTE, timings.release, after=before)
+def _releases(shape: _Shape, before: tuple[str, ...]) -> tuple[PlannedStep, ...]:
+    compute = _step(StepKind.RELEASE_COMPUTE, COMPUTE, shape.release_cost, after=before)
     collect = _step(StepKind.COLLECT, OUTPUTS, 1, after=(compute.key,))
     executable = _step(StepKind.RELEASE_EXECUTABLE, EXECUTABLE, 1, after=(collect.key,))
     steps = [compute, collect, executable]
-    inside: list[list[str]] = [[executable.key] for _ in demand.storage]
-    for index, data in enumerate(demand.data):
+    inside: list[list[str]] = [[executable.key] for _ in range(shape.storage)]
+    for index, (storage, _) in enumerate(shape.data):
         step = _step(StepKind.RELEASE_DATA, data_key(index), 1, after=(collect.key,))
         steps.append(step)
-        inside[data.storage].append(step.key)
+        inside[storage].append(step.key)
     for index, keys in enumerate(inside):
         steps.append(_step(StepKind.RELEASE_STORAGE, storage_key(index), 1, after=tuple(keys)))
     finish = PlannedStep(FINISH, StepKind.FINISH, None, 0, after=tuple(s.key for s in steps))

@@ -62,6 +62,11 @@ def stretches_at(needed: Iterable[Footprint], start: int, latest: int) -> list[S
     ]
 
 
+def needs(terms: Terms) -> list[Stretch]:
+    """What these terms need in all, as `bookings` books it."""
+    return stretches_at(footprints(terms), terms.start, terms.latest)
+
+
 def ahead(booked: Iterable[Booking], first: int) -> list[Booking]:
     """What of these bookings is still to come: from the second `first` on."""
     return [

@@ -4,6 +4,7 @@ Nothing here changes anything: expiry is a fact of time, and every reader derive
 """
 
 import math
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2s
@@ -33,7 +34,8 @@ from execution_broker.storage.records import LockedOffer, StoredOfferSet, Stored
 
 L = TypeVar("L", bound=LifecycleComponent)
 
-_ANSWERS: Final = ("ACCEPTED", "REJECTED", "CANCELLED")
+_ANSWERS: Final = (EnumOption(path="phase", values=("ACCEPTED", "REJECTED", "CANCELLED")),)
+_CANCEL: Final = (EnumOption(path="phase", values=("CANCELLED",)),)
 
 
 class Viewing(NamedTuple):
@@ -80,6 +82,17 @@ def view_session(
 
 
 def view_for(stored: StoredSession, reader: Audience, now: datetime, base_url: str) -> View:
+    """A session for those readers, with its tag."""
+    phase = phase_now(stored, now)
+    derived = 1 if phase is not stored.phase else 0
+    progress = sum(c.progress.done for c in stored.components.values() if c.progress)
+    rest = f"{stored.events + derived}-{progress}-{reader}"
+    return View(_shown(stored, reader, now, base_url), f"{_basis(stored, phase)}.{rest}")
+
+
+def _shown(
+    stored: StoredSession, reader: Audience, now: datetime, base_url: str
+) -> ExecutionSession:
     """A session for those readers. What could let somebody in is for the owner alone."""
     phase = phase_now(stored, now)
     owns = reader is Audience.OWNER
@@ -87,8 +100,7 @@ def view_for(stored: StoredSession, reader: Audience, now: datetime, base_url: s
     if stored.accepted is not None or document is not stored.document:
         document = reschedule(document, stored.terms, stored.plan())
     executable = document.executable if owns else _public(document.executable)
-    derived = 1 if phase is not stored.phase else 0
-    session = msgspec.structs.replace(
+    return msgspec.structs.replace(
         document,
         meta=_metadata(stored, phase, base_url, options(stored, now) if owns else ()),
         phase=phase,
@@ -101,9 +113,6 @@ def view_for(stored: StoredSession, reader: Audience, now: datetime, base_url: s
         data=tuple(_living(stored, part, data_key(i)) for i, part in enumerate(document.data)),
         connectors=tuple(stored.connectors) if owns else (),
     )
-    progress = sum(c.progress.done for c in stored.components.values() if c.progress)
-    rest = f"{stored.events + derived}-{progress}-{reader}"
-    return View(session, f"{_basis(stored, phase)}.{rest}")
 
 
 def basis(etag: str) -> str:
@@ -120,7 +129,8 @@ def view_offerset(
 ) -> OfferSetResponse:
     """An answer for this reader, with its offers as they are now."""
     sees = audience(stored.identity, reader)
-    return view_offers_for(stored, offers, sees, now, base_url).offers
+    shown = [_shown(offer, sees, now, base_url) for offer in offers]
+    return _with_offers(stored, shown, base_url)
 
 
 def view_offers_for(
@@ -130,7 +140,15 @@ def view_offers_for(
     now: datetime,
     base_url: str,
 ) -> OffersView:
-    """An answer for those readers, with its offers as they are now."""
+    """An answer for those readers, with its offers as they are now, and its tag."""
+    views = [view_for(offer, reader, now, base_url) for offer in offers]
+    shown = _with_offers(stored, [view.session for view in views], base_url)
+    return OffersView(shown, _digest([view.etag for view in views]))
+
+
+def _with_offers(
+    stored: StoredOfferSet, offers: Iterable[ExecutionSession], base_url: str
+) -> OfferSetResponse:
     meta = msgspec.structs.replace(
         stored.document.meta or Metadata(),
         uuid=str(stored.uuid),
@@ -138,11 +156,7 @@ def view_offers_for(
         created=stored.created,
         modified=stored.created,
     )
-    views = [view_for(offer, reader, now, base_url) for offer in offers]
-    shown = msgspec.structs.replace(
-        stored.document, meta=meta, offers=tuple(view.session for view in views)
-    )
-    return OffersView(shown, _digest([view.etag for view in views]))
+    return msgspec.structs.replace(stored.document, meta=meta, offers=tuple(offers))
 
 
 def phase_now(stored: LockedOffer, now: datetime) -> SessionPhase:
@@ -204,7 +218,7 @@ def _in_words(option: Option) -> str:
 def _answers(phase: SessionPhase) -> tuple[Option, ...]:
     match phase:
         case SessionPhase.OFFERED:
-            return (EnumOption(path="phase", values=_ANSWERS),)
+            return _ANSWERS
         case (
             SessionPhase.INITIAL
             | SessionPhase.ACCEPTED
@@ -214,7 +228,7 @@ def _answers(phase: SessionPhase) -> tuple[Option, ...]:
             | SessionPhase.RUNNING
             | SessionPhase.RELEASING
         ):
-            return (EnumOption(path="phase", values=("CANCELLED",)),)
+            return _CANCEL
         case (
             SessionPhase.REJECTED
             | SessionPhase.EXPIRED

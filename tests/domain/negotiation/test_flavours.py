@@ -12,6 +12,7 @@ from execution_broker.domain.demand import Demand
 from execution_broker.domain.negotiation import Site, negotiate
 from execution_broker.domain.offer import Yes
 from execution_broker.domain.policy import Maximum, Policy
+from execution_broker.domain.reserving import bookings
 from execution_broker.models import kinds
 from tests.domain import builders
 from tests.domain.builders import EXAMPLES, NOW, body, compute, follow, has_remedy, metric, site
@@ -54,7 +55,7 @@ def test_the_offer_says_what_size_it_is_and_books_all_of_it() -> None:
     offer = verdict.offers[0]
     (told,) = (m for m in offer.messages if m.kind.endswith("flavour"))
     assert told.values["flavour"] == "small"
-    assert offer.bookings[0].amounts == {"cores": 2, "memory": 4}
+    assert bookings(offer.terms)[0].amounts == {"cores": 2, "memory": 4}
     assert offer.costs["session"][0].max == (2 + 4) * 2
 
 

@@ -1,6 +1,6 @@
 """Costs and metrics: what the request bounds, and the least amounts that keep every bound (N6)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -66,7 +66,10 @@ def settle(case: Case, trial: Trial, frames: Sequence[Frame]) -> tuple[Bound, ..
     are kept if they are somewhere in the first of the frames; what is suggested instead is kept in
     all of them. The bounds returned are relaxed like the demand.
     """
-    bounds = _quoted_bounds(case, trial.quote(case.demand))
+    asked = bounds_of(case.demand)
+    if not asked:
+        return ()
+    bounds = _quoted_bounds(case, asked, trial.quote(case.demand))
     bounds = _settle_metrics(case, trial, bounds)
     quotes = [_quotes(case.demand, trial, frame) for frame in frames]
     return _settle_costs(case, quotes, bounds)
@@ -116,9 +119,9 @@ def _bounds_at(
             yield Bound(key, f"{prefix}metrics[{i}].min", "metric", metric.type, metric.min)
 
 
-def _quoted_bounds(case: Case, quote: Quote) -> tuple[Bound, ...]:
+def _quoted_bounds(case: Case, asked: Iterable[Bound], quote: Quote) -> tuple[Bound, ...]:
     kept = []
-    for bound in bounds_of(case.demand):
+    for bound in asked:
         if quoted(bound, quote) is not None:
             kept.append(bound)
             continue

@@ -13,7 +13,7 @@ from execution_broker.domain.negotiation.judging import Prospect
 from execution_broker.domain.negotiation.placing import Places, Search
 from execution_broker.domain.offer import Offer, Terms
 from execution_broker.domain.quoting import Quote
-from execution_broker.domain.reserving import bookings, footprints, stretches_at
+from execution_broker.domain.reserving import footprints, needs, stretches_at
 
 _DAYS: Final = 7
 """How far ahead a greener hour is looked for."""
@@ -204,16 +204,14 @@ def _offer(candidate: _Candidate) -> Offer:
     prospect, quote = candidate.prospect, candidate.variant.quote
     terms = candidate.slot.terms(candidate.variant.shape)
     calendar = prospect.trial.site.calendar
-    wanted = stretches_at(footprints(terms), terms.start, terms.latest)
     return Offer(
         platform=prospect.trial.site.name,
         terms=terms,
         expires=candidate.slot.expires,
         costs=quote.costs,
         metrics=quote.metrics,
-        bookings=tuple(bookings(terms)),
         messages=prospect.remarks,
-        room=candidate.rooms | longest(terms, wanted, calendar),
+        room=candidate.rooms | longest(terms, needs(terms), calendar),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -108,9 +109,13 @@ def _refuse_mode(case: Case, support: ExecutableSupport, mode: Mode) -> None:
 
 def _features(executable: Executable) -> set[str]:
     """The optional parts that are asked for: neither absent nor empty."""
-    own = set(executable.__struct_fields__) - _COMMON - _IDENTITY
-    values = {name: getattr(executable, name) for name in own}
-    return {name for name, value in values.items() if value and value != type(value)()}
+    values = ((name, getattr(executable, name)) for name in _optional_of(type(executable)))
+    return {name for name, value in values if value and value != type(value)()}
+
+
+@cache
+def _optional_of(kind: type[Executable]) -> frozenset[str]:
+    return frozenset(kind.__struct_fields__) - _COMMON - _IDENTITY
 
 
 def _fit_kinds(case: Case) -> None:

@@ -19,7 +19,7 @@ from execution_broker.domain.growing import DURATION
 from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.domain.offer import Terms
 from execution_broker.domain.plan import StepKind
-from execution_broker.domain.reserving import ahead
+from execution_broker.domain.reserving import ahead, needs
 from execution_broker.domain.reserving import bookings as bookings_of
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import DeltaUpdate, EnumUpdate, IntegerUpdate, StringUpdate
@@ -114,7 +114,7 @@ def _hold_anew(
         for offer in scene.offers_of(session.offerset)
         if phase_now(offer, scene.now) is SessionPhase.OFFERED
     ]
-    here = [bookings_of(o.terms) for o in offers if o.platform == session.platform]
+    here = [needs(o.terms) for o in offers if o.platform == session.platform]
     if value > bounds.now and not scene.fits(session.platform, envelope(here)):
         raise _no_room(session, bounds, value)
     wanted = most_of(booking for taken in holds(offers) for booking in taken.bookings)

@@ -48,7 +48,9 @@ class Composer:
         plans = encode({found.platforms[name].id: yes.plans[name] for name in names})
         expires = datetime.fromtimestamp(max(offer.expires for offer in offers), UTC)
         answer = self._answer(OfferSetResponse(result="YES"), plans, now, expires)
-        return answer, [self._session(found, yes, plans, offer, now) for offer in offers]
+        assert found.demand is not None, "what was offered was resolved"
+        keys = (SESSION, *component_keys(found.demand))
+        return answer, [self._session(found, yes, plans, offer, keys, now) for offer in offers]
 
     def no(self, why: tuple[Message, ...], now: datetime) -> NewOfferSet:
         """An answer that says why not."""
@@ -68,11 +70,16 @@ class Composer:
         )
 
     def _session(
-        self, found: Negotiated, yes: Yes, plans: str, offer: Offer, now: datetime
+        self,
+        found: Negotiated,
+        yes: Yes,
+        plans: str,
+        offer: Offer,
+        keys: tuple[str, ...],
+        now: datetime,
     ) -> StoredSession:
         assert found.demand is not None, "what was offered was resolved"
         platform = found.platforms[offer.platform]
-        keys = (SESSION, *component_keys(found.demand))
         uuids = dict(zip(keys, self._new_uuids(len(keys)), strict=True))
         return StoredSession(
             id=0,

@@ -16,7 +16,7 @@ from execution_broker.domain.calendar import Calendar, envelope
 from execution_broker.domain.growing import no_room
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
-from execution_broker.domain.reserving import bookings as bookings_of
+from execution_broker.domain.reserving import needs
 from execution_broker.services.booking.rooms import room_of
 from execution_broker.storage import bookings, offersets, sessions, steps
 from execution_broker.storage.bookings import NewBooking, Owner
@@ -269,7 +269,7 @@ def holds(offers: Sequence[LockedOffer]) -> list[Taken]:
     found: list[Taken] = []
     for platform in sorted({offer.platform for offer in offers}):
         here = [offer for offer in offers if offer.platform == platform]
-        whole = envelope([bookings_of(offer.terms) for offer in here])
+        whole = envelope(needs(offer.terms) for offer in here)
         found.append(Taken(platform, whole, max(offer.expires for offer in here)))
     return found
 
