@@ -10,6 +10,7 @@ import asyncpg
 from benchmarks.ours import noop
 from benchmarks.program import program
 from execution_broker.config import Worker as WorkerSettings
+from execution_broker.storage.database import Connection
 from execution_broker.storage.postgres import PostgresDatabase
 from execution_broker.worker.claiming import Pool
 from execution_broker.worker.worker import Worker
@@ -20,7 +21,9 @@ async def prepare(
 ) -> Callable[[], Awaitable[dict[str, Any]]]:
     database = PostgresDatabase(url)
     connection = await asyncpg.connect(url)
-
+    await asyncio.gather(
+        database.read(_clock), database.read(_clock)
+    )  # connected, as the peers are
     nothing = noop.Noop()
 
     async def drain() -> dict[str, Any]:
@@ -41,6 +44,10 @@ async def prepare(
         return {"operations": count}
 
     return drain
+
+
+async def _clock(connection: Connection) -> None:
+    await connection.clock()
 
 
 _LOOK = 0.01

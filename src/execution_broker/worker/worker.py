@@ -25,8 +25,8 @@ _log = structlog.get_logger()
 
 _FIRST_BATCH: Final = 8
 _LONG_BATCH: Final = 1.0
-_ABREAST: Final = 2
-"""While one batch waits for the disk, another one is claimed and carried."""
+_ABREAST: Final = 3
+"""While one batch waits for the disk, others are claimed and carried, and share the wait."""
 
 
 class Worker:
