@@ -10,7 +10,7 @@ import pytest
 
 from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.plan import StepKind
-from execution_broker.storage import steps
+from execution_broker.storage import steps, waking
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Connection
 from execution_broker.storage.frames import Frames
@@ -165,7 +165,7 @@ async def test_dormant_steps_sleep_until_they_are_woken_and_what_nobody_holds_is
     async def stop(connection: Connection) -> None:
         now = await connection.clock()
         await steps.cancel_unclaimed(connection, rows.session.id, now)
-        await steps.wake(connection, [rows.session.id])
+        await waking.wake(connection, [rows.session.id])
 
     await database.write(stop)
     assert await claim(database, uuid4()) == []

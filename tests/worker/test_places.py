@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from execution_broker.domain.plan import StepKind
 from execution_broker.storage.records import LeasedStep
-from execution_broker.storage.steps import Woken
+from execution_broker.storage.waking import Woken
 from execution_broker.worker.places import Carried, Handing, Onward, Places
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase
-from execution_broker.storage import bookings, events, sessions, steps
+from execution_broker.storage import bookings, events, sessions, waking
 from execution_broker.storage.database import Connection, Part, Row
 from execution_broker.storage.documents import decode, decode_optional
 from execution_broker.storage.frames import Frame, Frames
@@ -25,7 +25,7 @@ from execution_broker.storage.records import (
     StoredSession,
 )
 from execution_broker.storage.ringing import EVERY
-from execution_broker.storage.steps import Woken
+from execution_broker.storage.waking import Woken
 
 _OF_STEPS: Final = ("end_step", "end_step_with", "put_back", "wake_step")
 _INTENTS: Final = "intend"
@@ -109,15 +109,15 @@ class Batch:
         once. They are still to be made READY, or leased."""
         if not self._waking:
             return []
-        waking, self._waking = sorted(self._waking), set()
-        woken = await steps.woken_of(self._connection, waking, self._moved)
+        sessions_, self._waking = sorted(self._waking), set()
+        woken = await waking.woken_of(self._connection, sessions_, self._moved)
         self._moved |= {step.id: StepPhase.READY for step in woken}
         return woken
 
     async def flush(self, now: datetime) -> list[Woken]:
         """Write all that was gathered; the steps that have become READY by it."""
         woken = await self.woken()
-        await steps.make_ready(self, woken)
+        await waking.make_ready(self, woken)
         await self._write(*self._steps_moved(), *self._changes(now))
         await self._end_bookings(now)
         return woken

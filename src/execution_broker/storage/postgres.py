@@ -5,10 +5,9 @@ Transactions are READ COMMITTED: a statement after a lock sees what was committe
 
 import asyncio
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from contextlib import suppress
-from datetime import datetime, timedelta
-from operator import itemgetter
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -18,11 +17,11 @@ from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.measures import Measure, Meter, NoMeter
 from execution_broker.domain.plan import StepKind
-from execution_broker.storage.database import Look, Measured, OneStatement, Part, Row, Work
+from execution_broker.storage.database import Look, OneStatement, Work
 from execution_broker.storage.postgres_away import AWAY, unavailable
 from execution_broker.storage.postgres_bell import Bell
-from execution_broker.storage.postgres_dialect import SHIFT, Dialect, at_once, dialect, over_arrays
-from execution_broker.storage.ringing import EVERY, Rings
+from execution_broker.storage.postgres_connection import PostgresConnection
+from execution_broker.storage.ringing import Rings
 
 T = TypeVar("T")
 
@@ -194,119 +193,3 @@ async def _learn_types(connection: Any) -> None:
 
 async def _leave_as_it_is(connection: Any) -> None:
     """Transactions leave nothing in a session that another could notice: one round trip saved."""
-
-
-class PostgresConnection:
-    """A transaction on PostgreSQL. `bulk`: what is known of statements for many rows."""
-
-    def __init__(self, connection: Any, shift: timedelta, bulk: dict[str, str]) -> None:
-        self._connection = connection
-        self._shift = shift
-        self._bulk = bulk
-        self.rung: frozenset[StepKind] | None = None
-        self.has_changed = False
-        self.measured: list[Measured] = []
-
-    async def rows(self, statement: str, /, **values: Any) -> list[Row]:
-        said = self._say(statement)
-        found = await self._connection.fetch(said.sql, *self._in_order(said, values))
-        return [dict(row) for row in found]
-
-    async def row(self, statement: str, /, **values: Any) -> Row | None:
-        found = await self.rows(statement, **values)
-        return found[0] if found else None
-
-    async def execute(self, statement: str, /, **values: Any) -> int:
-        said = self._say(statement)
-        status: str = await self._connection.execute(said.sql, *self._in_order(said, values))
-        return int(status.rsplit(" ", 1)[-1])
-
-    async def many(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> None:
-        if not values:
-            return
-        said = self._say(statement)
-        if len(values) > 1 and _are_apart(said, values):
-            sql = await self._of_many(statement, said)
-            await self._connection.execute(sql, *_columns(said, values))
-        else:
-            rows = [self._in_order(said, one) for one in values]
-            await self._connection.executemany(said.sql, rows)
-
-    async def all(self, *parts: Part) -> None:
-        """One statement of those parts that have values."""
-        together: list[Part] = []
-        for statement, values in parts:
-            if values and _are_apart(dialect(statement), values):
-                together.append((statement, values))
-            else:
-                await self.many(statement, values)
-        if len(together) < 2:
-            for statement, values in together:
-                await self.many(statement, values)
-            return
-        sql = await self._at_once(tuple(statement for statement, _ in together))
-        columns = [
-            column
-            for statement, values in together
-            for column in _columns(self._say(statement), values)
-        ]
-        await self._connection.execute(sql, *columns)
-
-    async def each(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> list[Row]:
-        if not values:
-            return []
-        said = self._say(statement)
-        if len(values) > 1 and said.is_row:
-            sql = await self._of_many(statement, said)
-            found = await self._connection.fetch(sql, *_columns(said, values))
-        else:
-            rows = [self._in_order(said, one) for one in values]
-            found = await self._connection.fetchmany(said.sql, rows)
-        return [dict(row) for row in found]
-
-    async def clock(self) -> datetime:
-        now: datetime = await self._connection.fetchval("SELECT clock_timestamp()")
-        return now + self._shift
-
-    def ring(self, kinds: Collection[StepKind] = EVERY) -> None:
-        self.rung = (self.rung or frozenset()).union(kinds)
-
-    def measure(self, what: Measure, *labels: str, value: float = 1) -> None:
-        self.measured.append(Measured(what, value, labels))
-
-    def _say(self, statement: str) -> Dialect:
-        said = dialect(statement)
-        self.has_changed |= said.changes
-        return said
-
-    def _in_order(self, said: Dialect, values: Mapping[str, Any]) -> list[Any]:
-        return [self._shift if name == SHIFT else values[name] for name in said.names]
-
-    async def _of_many(self, statement: str, said: Dialect) -> str:
-        """The statement for many rows; the server says of what types its parameters are."""
-        if statement not in self._bulk:
-            prepared = await self._connection.prepare(said.sql)
-            types = [one.name for one in prepared.get_parameters()]
-            self._bulk[statement] = over_arrays(said.sql, types)
-        return self._bulk[statement]
-
-    async def _at_once(self, statements: tuple[str, ...]) -> str:
-        """One statement of all of these for many rows."""
-        name = " ".join(statements)
-        if name not in self._bulk:
-            each = [await self._of_many(one, dialect(one)) for one in statements]
-            self._bulk[name] = at_once(each)
-        return self._bulk[name]
-
-
-def _are_apart(said: Dialect, values: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether it can be about all of these at a time: of two for one row the later one is the
-    last."""
-    if not said.keys:
-        return said.is_row
-    key = itemgetter(*said.keys)
-    return said.is_row and len({key(one) for one in values}) == len(values)
-
-
-def _columns(said: Dialect, values: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
-    return [[one[name] for one in values] for name in said.names]

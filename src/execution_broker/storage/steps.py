@@ -1,16 +1,15 @@
 """The queue: steps, what they wait for, and who has leased them (S1-S7)."""
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from execution_broker.domain.lifecycle import StepPhase, move_step
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import RELEASES, TIMERS, StepKind
-from execution_broker.domain.waking import Needs, Sleeper, awake
+from execution_broker.domain.waking import Needs
+from execution_broker.storage import waking
 from execution_broker.storage.database import Connection, Part, Row
 from execution_broker.storage.documents import decode, encode
 from execution_broker.storage.records import LeasedStep
@@ -27,15 +26,6 @@ class NewStep(NamedTuple):
     due: datetime
     needs: Sequence[str] = ()
     after: Sequence[str] = ()
-
-
-class Woken(NamedTuple):
-    """A step that waits for nothing any more."""
-
-    id: int
-    session: int
-    kind: StepKind
-    free: datetime
 
 
 class Lease(NamedTuple):
@@ -190,7 +180,7 @@ async def end(
         await connection.execute("end_step_with", id=step.id, phase=phase, result=document, now=now)
     connection.measure(Measure.STEPS_ENDED, step.kind.word, phase)
     if step.session is not None:
-        await wake(connection, [step.session])
+        await waking.wake(connection, [step.session])
 
 
 async def put_back(
@@ -225,37 +215,6 @@ async def poke(connection: Connection) -> int:
     return number
 
 
-async def wake(connection: Connection, sessions: Sequence[int]) -> None:
-    """Make READY what waits for nothing any more, in sessions whose locks are held (S7)."""
-    woken = await woken_of(connection, sessions, {})
-    if woken:
-        await make_ready(connection, woken)
-        connection.ring({step.kind for step in woken})
-
-
-async def woken_of(
-    connection: Connection, sessions: Sequence[int], moved: Mapping[int, StepPhase]
-) -> list[Woken]:
-    """The steps of these sessions, whose locks are held, that wait for nothing any more. `moved`:
-    the phases of steps that are still to be written."""
-    rows = await connection.rows("sleeping_steps", sessions=sessions)
-    known = {row["id"]: row for row in rows}
-    steps: dict[int, list[Sleeper]] = defaultdict(list)
-    for row in rows:
-        phase = moved.get(row["id"]) or StepPhase(row["phase"])
-        sleeper = Sleeper(row["id"], row["key"], phase, _needs(row["needs"]))
-        steps[row["session_id"]].append(sleeper)
-    return [
-        Woken(step.id, session, StepKind(known[step.id]["kind"]), known[step.id]["free_at"])
-        for session, found in steps.items()
-        for step in awake(found)
-    ]
-
-
-async def make_ready(connection: Connection, woken: Sequence[Woken]) -> None:
-    await connection.many("wake_step", [{"id": step.id} for step in woken])
-
-
 async def set_due(connection: Connection, session: int, kind: StepKind, due: datetime) -> None:
     await connection.execute("set_due", session=session, kind=kind, due=due)
 
@@ -281,12 +240,6 @@ async def revive(connection: Connection, key: str, now: datetime) -> None:
 
 def _is_claimable(step: NewStep) -> bool:
     return step.phase is StepPhase.READY
-
-
-@lru_cache(maxsize=1024)
-def _needs(text: str | None) -> Needs:
-    """Plans of the same shape, as most are, say it in the same words."""
-    return Needs() if text is None else decode(text, Needs)
 
 
 def _step(row: Row) -> LeasedStep:

@@ -5,65 +5,37 @@ timestamps with time zone, or integer microseconds on SQLite. Columns named `...
 whole epoch seconds. Documents are JSON text that SQL never looks into.
 """
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
     Float,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
-    String,
     Table,
     Text,
     UniqueConstraint,
-    Uuid,
     text,
 )
-from sqlalchemy.types import JSON, TIMESTAMP, TypeEngine
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+from execution_broker.storage.columns import (
+    DOCUMENT,
+    INSTANT,
+    KEY,
+    UUID,
+    instant,
+    key,
+    metadata,
+    of,
 )
 
-KEY: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
-INSTANT: TypeEngine[Any] = TIMESTAMP(timezone=True).with_variant(Integer(), "sqlite")
-UUID: TypeEngine[Any] = Uuid().with_variant(String(36), "sqlite")
-DOCUMENT: TypeEngine[Any] = JSON().with_variant(Text(), "sqlite")
+__all__ = ["metadata"]
+"""With the tables below: who has it from here has them, too."""
 
 _LIVE = text("ended_at IS NULL")
 _HELD = text("session_id IS NULL AND ended_at IS NULL")
 _CONFIRMED = text("session_id IS NOT NULL AND ended_at IS NULL")
-
-
-def _key() -> Column[int]:
-    return Column("id", KEY, primary_key=True, autoincrement=True)
-
-
-def _of(table: str, *, nullable: bool = False, primary: bool = False) -> Column[int]:
-    name = f"{table}_id"
-    return Column(
-        name,
-        KEY,
-        ForeignKey(f"{table}.id", ondelete="CASCADE"),
-        nullable=nullable,
-        primary_key=primary,
-    )
-
-
-def _instant(name: str, *, nullable: bool = True) -> Column[Any]:
-    return Column(f"{name}_at", INSTANT, nullable=nullable)
-
 
 setting = Table(
     "setting",
@@ -75,14 +47,14 @@ setting = Table(
 identity = Table(
     "identity",
     metadata,
-    _key(),
+    key(),
     Column("uuid", UUID, nullable=False, unique=True),
     Column("username", Text, nullable=False, unique=True),
     Column("password_hash", Text),
     Column("role", Text, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),
-    _instant("created", nullable=False),
-    _instant("disabled"),
+    instant("created", nullable=False),
+    instant("disabled"),
     Column("issuer", Text),
     Column("subject", Text),
     Index(None, "issuer", "subject", unique=True),
@@ -91,20 +63,20 @@ identity = Table(
 platform = Table(
     "platform",
     metadata,
-    _key(),
+    key(),
     Column("name", Text, nullable=False, unique=True),
     Column("version", BigInteger, nullable=False, server_default="0"),
     Column("capacity", DOCUMENT, nullable=False),
     Column("overcommitted", DOCUMENT),
     Column("capability", DOCUMENT),
-    _instant("reported"),
-    _instant("decided"),
+    instant("reported"),
+    instant("decided"),
 )
 
 capacity = Table(
     "capacity",
     metadata,
-    _of("platform", primary=True),
+    of("platform", primary=True),
     Column("amount_name", Text, primary_key=True),
     Column("set_at", INSTANT, primary_key=True),
     Column("amount", BigInteger, nullable=False),
@@ -113,26 +85,26 @@ capacity = Table(
 offerset = Table(
     "offerset",
     metadata,
-    _key(),
+    key(),
     Column("uuid", UUID, nullable=False, unique=True),
-    _of("identity"),
+    of("identity"),
     Column("result", Text, nullable=False),
     Column("format", Integer, nullable=False),
     Column("document", DOCUMENT, nullable=False),
     Column("plans", DOCUMENT, nullable=False),
-    _instant("created", nullable=False),
-    _instant("expires"),
+    instant("created", nullable=False),
+    instant("expires"),
     Index(None, "identity_id", "id"),
 )
 
 session = Table(
     "session",
     metadata,
-    _key(),
+    key(),
     Column("uuid", UUID, nullable=False, unique=True),
-    _of("offerset"),
-    _of("identity"),
-    _of("platform"),
+    of("offerset"),
+    of("identity"),
+    of("platform"),
     Column("phase", Text, nullable=False),
     Column("events", Integer, nullable=False, server_default="0"),
     Column("revision", BigInteger, nullable=False, server_default="0"),
@@ -144,14 +116,14 @@ session = Table(
     Column("facts", DOCUMENT, nullable=False, server_default="{}"),
     Column("connectors", DOCUMENT, nullable=False, server_default="[]"),
     Column("messages", DOCUMENT, nullable=False, server_default="[]"),
-    _instant("created", nullable=False),
-    _instant("modified", nullable=False),
-    _instant("expires", nullable=False),
-    _instant("accepted"),
-    _instant("started"),
-    _instant("ends"),
-    _instant("ended"),
-    _instant("released"),
+    instant("created", nullable=False),
+    instant("modified", nullable=False),
+    instant("expires", nullable=False),
+    instant("accepted"),
+    instant("started"),
+    instant("ends"),
+    instant("ended"),
+    instant("released"),
     Column("is_promise_broken", Integer, nullable=False, server_default="0"),
     Column("trace", Text),
     Index(None, "offerset_id"),
@@ -162,8 +134,8 @@ session = Table(
 component = Table(
     "component",
     metadata,
-    _key(),
-    _of("session"),
+    key(),
+    of("session"),
     Column("key", Text, nullable=False),
     Column("uuid", UUID, nullable=False),
     Column("phase", Text, nullable=False),
@@ -176,9 +148,9 @@ component = Table(
 booking = Table(
     "booking",
     metadata,
-    _key(),
-    _of("platform"),
-    _of("identity"),
+    key(),
+    of("platform"),
+    of("identity"),
     Column("offerset_id", KEY, nullable=False),
     Column("session_id", KEY),
     Column("component", Text),
@@ -188,9 +160,9 @@ booking = Table(
     Column("end_second", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("is_overrun", Integer, nullable=False, server_default="0"),
-    _instant("made", nullable=False),
-    _instant("expires"),
-    _instant("ended"),
+    instant("made", nullable=False),
+    instant("expires"),
+    instant("ended"),
     CheckConstraint("start_second < end_second", name="interval"),
     CheckConstraint("amount > 0", name="amount"),
     Index(
@@ -215,27 +187,27 @@ _UNIQUE = text("unique_key IS NOT NULL")
 step = Table(
     "step",
     metadata,
-    _key(),
+    key(),
     Column("uuid", UUID, nullable=False),
-    _of("session", nullable=True),
-    _of("platform", nullable=True),
+    of("session", nullable=True),
+    of("platform", nullable=True),
     Column("kind", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("unique_key", Text),
     Column("component", Text),
     Column("phase", Text, nullable=False),
     Column("needs", DOCUMENT),
-    _instant("due", nullable=False),
+    instant("due", nullable=False),
     Column("processor_uuid", UUID),
-    _instant("free"),
+    instant("free"),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("lapses", Integer, nullable=False, server_default="0"),
     Column("delays", Integer, nullable=False, server_default="0"),
     Column("payload", DOCUMENT, nullable=False, server_default="{}"),
     Column("result", DOCUMENT),
-    _instant("created", nullable=False),
-    _instant("ended"),
+    instant("created", nullable=False),
+    instant("ended"),
     Index(None, "free_at", postgresql_where=_CLAIMABLE, sqlite_where=_CLAIMABLE),
     Index(None, "session_id", "key", unique=True, postgresql_where=_PLANNED, sqlite_where=_PLANNED),
     Index(None, "unique_key", unique=True, postgresql_where=_UNIQUE, sqlite_where=_UNIQUE),
@@ -246,33 +218,33 @@ versions: no more indexes than these, and each of what it finds only."""
 receipt = Table(
     "receipt",
     metadata,
-    _key(),
-    _of("session"),
-    _of("platform"),
+    key(),
+    of("session"),
+    of("platform"),
     Column("component", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("handle", Text),
-    _instant("intended", nullable=False),
-    _instant("made"),
-    _instant("gone"),
+    instant("intended", nullable=False),
+    instant("made"),
+    instant("gone"),
     UniqueConstraint("session_id", "component"),
 )
 
 event = Table(
     "event",
     metadata,
-    _of("session", primary=True),
+    of("session", primary=True),
     Column("number", Integer, primary_key=True),
     Column("type", Text, nullable=False),
     Column("component", Text),
     Column("body", DOCUMENT, nullable=False),
-    _instant("happened", nullable=False),
+    instant("happened", nullable=False),
 )
 
 stream = Table(
     "stream",
     metadata,
-    _of("session", primary=True),
+    of("session", primary=True),
     Column("name", Text, primary_key=True),
     Column("total", BigInteger, nullable=False),
 )
@@ -280,7 +252,7 @@ stream = Table(
 chunk = Table(
     "chunk",
     metadata,
-    _of("session", primary=True),
+    of("session", primary=True),
     Column("name", Text, primary_key=True),
     Column("start", BigInteger, primary_key=True),
     Column("data", LargeBinary, nullable=False),
@@ -289,7 +261,7 @@ chunk = Table(
 output = Table(
     "output",
     metadata,
-    _of("session", primary=True),
+    of("session", primary=True),
     Column("path", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
@@ -298,7 +270,7 @@ output = Table(
 timing = Table(
     "timing",
     metadata,
-    _key(),
+    key(),
     Column("platform_id", KEY, nullable=False),
     Column("name", Text, nullable=False),
     Column("value", Float(53), nullable=False),
@@ -309,12 +281,12 @@ timing = Table(
 repetition = Table(
     "repetition",
     metadata,
-    _of("identity", primary=True),
+    of("identity", primary=True),
     Column("key", Text, primary_key=True),
     Column("digest", Text, nullable=False),
     Column("uuid", UUID),
     Column("refusal", DOCUMENT),
-    _instant("created", nullable=False),
+    instant("created", nullable=False),
     Index(None, "created_at"),
 )
 

@@ -6,7 +6,7 @@ from typing import Literal
 from execution_broker.domain.lifecycle import COMPONENT_ENDS, SESSION_ENDS
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
-from execution_broker.storage import steps
+from execution_broker.storage import steps, waking
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import StoredSession
 from execution_broker.transitions.living import enter, enter_component, enter_live_components, say
@@ -76,4 +76,4 @@ async def _stop(
         await steps.cancel_unclaimed(connection, session.id, now)
         if not begun:
             await add_releases(connection, session, now)
-        await steps.wake(connection, [session.id])
+        await waking.wake(connection, [session.id])

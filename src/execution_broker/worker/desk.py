@@ -16,12 +16,12 @@ import structlog
 
 from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
-from execution_broker.storage import steps
+from execution_broker.storage import steps, waking
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.frames import Frames
 from execution_broker.storage.records import LeasedStep
-from execution_broker.storage.steps import Woken
+from execution_broker.storage.waking import Woken
 from execution_broker.worker.places import Carried, Handing, Onward, Places
 
 T = TypeVar("T")
@@ -219,7 +219,7 @@ async def _conclude(
     own = _choose(free, due)
     handed = handing.choose(one for one in due if one.id not in own)
     left = [one for one in woken if one.id not in own and one.id not in handed]
-    await steps.make_ready(batch, left)
+    await waking.make_ready(batch, left)
     then: dict[int, Carried] = {}
     takers = {id_: free[number].onward for id_, number in own.items()}
     takers |= {id_: places.onward for id_, places in handed.items()}

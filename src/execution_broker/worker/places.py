@@ -14,7 +14,7 @@ from uuid import UUID
 from execution_broker.domain.plan import StepKind
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import LeasedStep
-from execution_broker.storage.steps import Woken
+from execution_broker.storage.waking import Woken
 
 
 class Onward(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from execution_broker.domain.amounts import Booking
 from execution_broker.domain.calendar import Calendar
-from execution_broker.storage import bookings
-from execution_broker.storage.bookings import Change
+from execution_broker.storage import calendars
+from execution_broker.storage.calendars import Change
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import StoredPlatform
 
@@ -48,11 +48,11 @@ class Calendars:
         for platform in platforms:
             cached = self._cached.get(platform.id)
             if cached is None or cached.is_old(platform, now):
-                changes = await bookings.calendar_start(connection, platform.id, now)
+                changes = await calendars.start(connection, platform.id, now)
                 found.append(News(platform, changes, whole=True))
             elif cached.version < platform.version:
                 since = cached.version
-                changes = await bookings.calendar_changes(connection, platform.id, since)
+                changes = await calendars.changes(connection, platform.id, since)
                 found.append(News(platform, changes, whole=False))
             else:
                 found.append(News(platform, [], whole=False))

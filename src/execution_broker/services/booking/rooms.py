@@ -9,8 +9,8 @@ from execution_broker.domain.growing import Room, no_room, room
 from execution_broker.models.phases import SessionPhase
 from execution_broker.services.booking.calendars import Calendars, News
 from execution_broker.services.views import elapsed, phase_now
-from execution_broker.storage import bookings
-from execution_broker.storage.bookings import Glimpse
+from execution_broker.storage import calendars
+from execution_broker.storage.calendars import Glimpse
 from execution_broker.storage.database import Database
 from execution_broker.storage.records import StoredSession
 
@@ -45,12 +45,12 @@ class Rooms:
         if since is not None:
             version = since
             seen = await self._database.look(
-                lambda glance: bookings.glimpse_changes(glance, platform, version, offerset)
+                lambda glance: calendars.glimpse_changes(glance, platform, version, offerset)
             )
             if not self._calendars.is_old(seen.platform, now):
                 return seen
         return await self._database.look(
-            lambda glance: bookings.glimpse_all(glance, platform, offerset, now)
+            lambda glance: calendars.glimpse_all(glance, platform, offerset, now)
         )
 
     def _note(self, sessions: Iterable[StoredSession], seen: Glimpse, now: datetime) -> None:
