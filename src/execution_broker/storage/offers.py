@@ -19,11 +19,11 @@ from execution_broker.storage.records import LockedOffer
 async def lock(
     connection: Connection, answers: Iterable[int], whole: Collection[UUID] = ()
 ) -> list[LockedOffer]:
-    """Lock answers and then their offers, each in id order; all offers, in the order they were
-    offered, and those named in `whole` as StoredSessions."""
-    ids = sorted(answers)
-    await connection.rows("lock_offersets", ids=ids)
-    rows = await connection.rows("lock_offers", offersets=ids)
+    """Lock answers: all their offers, in id order, which is the order they were offered in. Those
+    named in `whole` are StoredSessions.
+
+    No offer is ever added to an answer, so whoever has them all has the answer."""
+    rows = await connection.rows("lock_offers", offersets=sorted(answers))
     wanted = [row["id"] for row in rows if row["uuid"] in whole]
     frames = await connection.rows("offer_frames", ids=wanted) if wanted else []
     of_key = {frame["id"]: frame for frame in frames}

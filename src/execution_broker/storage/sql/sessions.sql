@@ -26,10 +26,7 @@ INSERT INTO session (
 -- add_component: Store the living part of a component.
 INSERT INTO component (session_id, key, uuid, phase) VALUES (:session, :key, :uuid, :phase);
 
--- lock_offersets: The first locks of everything that chooses between offers.
-SELECT id FROM offerset WHERE id {among:ids} ORDER BY id {for_update};
-
--- lock_offers: The offers of some answers with their living parts, locked in id order.
+-- lock_offers: The offers of some answers with their living parts, locked in id order: the first locks of everything that chooses between offers.
 SELECT id, uuid, offerset_id, identity_id, platform_id, phase, events, terms, name, description,
        facts, connectors, messages, created_at, modified_at, expires_at, accepted_at, started_at,
        ends_at, ended_at, released_at, is_promise_broken
