@@ -11,6 +11,7 @@ import msgspec
 from benchmarks import brokers
 from benchmarks.program import program
 from execution_broker import config, factory
+from execution_broker.cli.memory import spare_what_is_loaded
 from execution_broker.domain.identity import Role
 from execution_broker.models.reading import read_request
 from execution_broker.models.update import EnumUpdate
@@ -22,7 +23,8 @@ _CALLERS: Final = 8
 
 
 async def prepare(*, file: str, count: int) -> Callable[[], Awaitable[dict[str, Any]]]:
-    """Offer sets that fill the platform to its last core are made first, then accepted."""
+    """Offer sets that fill the platform to its last core are made first, then accepted, with the
+    collector of cycles set as every server sets it."""
     settings = config.load(Path(file), {})
     database = (await factory.database_opener(settings))()
     instance = await factory.open_instance(database, settings)
@@ -62,6 +64,7 @@ async def prepare(*, file: str, count: int) -> Callable[[], Awaitable[dict[str, 
                 offers.append(UUID(str(meta.uuid)))
 
     await asyncio.gather(*(ask() for _ in range(_CALLERS)))
+    spare_what_is_loaded()
     left = iter(offers)
     failed = 0
 
