@@ -15,7 +15,7 @@ from execution_broker.models.reading import Reading
 from execution_broker.services.booking.calendars import Calendars, News
 from execution_broker.services.probes import Probes
 from execution_broker.storage import bookings
-from execution_broker.storage.database import Connection, Database
+from execution_broker.storage.database import Database
 from execution_broker.storage.records import StoredPlatform
 
 
@@ -129,12 +129,12 @@ class _Glance:
     async def _look(self) -> Seen:
         async with self._free:
             self._next = None
-            return await self._database.read(self._read)
+            return await self._see()
 
-    async def _read(self, connection: Connection) -> Seen:
+    async def _see(self) -> Seen:
         """The platforms that reported lately (N2) and are not overcommitted (B7)."""
-        platforms = await bookings.platforms(connection)
-        now = self._calendars.latest(await bookings.decision_time(connection, platforms))
+        platforms, now = await self._database.look(bookings.platforms_now)
+        now = self._calendars.latest(now)
         usable = [
             one
             for one in platforms
@@ -143,4 +143,4 @@ class _Glance:
             and now - one.reported <= self._stale
             and not one.overcommitted
         ]
-        return Seen(usable, await self._calendars.news(connection, usable, now), now)
+        return Seen(usable, await self._calendars.glance(self._database, usable, now), now)

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from execution_broker.domain.amounts import Booking
 from execution_broker.domain.capability import Capability
-from execution_broker.storage.database import Connection, Part, Row
+from execution_broker.storage.database import Connection, Glance, Part, Row
 from execution_broker.storage.documents import decode, decode_optional, encode
 from execution_broker.storage.records import StoredBooking, StoredPlatform
 
@@ -41,6 +41,13 @@ async def platforms(connection: Connection) -> list[StoredPlatform]:
     return [_platform(row) for row in await connection.rows("platforms")]
 
 
+async def platforms_now(connection: Glance) -> tuple[list[StoredPlatform], datetime]:
+    """All platforms, and the time of what is proposed for them. One statement."""
+    rows = await connection.rows("platforms_now")
+    found = [_platform(row) for row in rows if row["id"] is not None]
+    return found, _after_all(rows[0]["read_at"], found)
+
+
 async def lock_platforms(connection: Connection, ids: Iterable[int]) -> dict[int, StoredPlatform]:
     """Take the capacity locks, in id order; check and write only in later statements (B4)."""
     rows = await connection.rows("lock_platforms", ids=sorted(ids))
@@ -56,8 +63,7 @@ async def decision_time(connection: Connection, platforms: Iterable[StoredPlatfo
     """
     known = list(platforms)
     locked = [one.locked for one in known if one.locked is not None]
-    now = max(locked) if locked else await connection.clock()
-    return max([now, *(one.decided + _TICK for one in platforms if one.decided is not None)])
+    return _after_all(max(locked) if locked else await connection.clock(), known)
 
 
 async def advance(connection: Connection, platform: int, now: datetime) -> int:
@@ -242,6 +248,10 @@ async def save_report(
             if known.get(name) != amount
         ],
     )
+
+
+def _after_all(now: datetime, platforms: Iterable[StoredPlatform]) -> datetime:
+    return max([now, *(one.decided + _TICK for one in platforms if one.decided is not None)])
 
 
 def _platform(row: Row) -> StoredPlatform:

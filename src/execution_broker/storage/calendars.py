@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from execution_broker.domain.amounts import Booking
-from execution_broker.storage.database import Connection, Glance, Row
+from execution_broker.storage.database import Glance, Row
 from execution_broker.storage.documents import decode, decode_optional
 from execution_broker.storage.records import StoredPlatform
 
@@ -28,13 +28,13 @@ class Glimpse(NamedTuple):
     whole: bool
 
 
-async def start(connection: Connection, platform: int, now: datetime) -> list[Change]:
+async def start(connection: Glance, platform: int, now: datetime) -> list[Change]:
     second = int(now.timestamp())
     rows = await connection.rows("calendar_start", platform=platform, now_second=second, now=now)
     return [_change(row) for row in rows]
 
 
-async def changes(connection: Connection, platform: int, version: int) -> list[Change]:
+async def changes(connection: Glance, platform: int, version: int) -> list[Change]:
     rows = await connection.rows("calendar_changes", platform=platform, version=version)
     return [_change(row) for row in rows]
 

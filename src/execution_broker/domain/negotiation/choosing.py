@@ -225,7 +225,9 @@ def _worthy(candidates: Sequence[_Candidate]) -> list[_Candidate]:
 
 def _dominates(one: _Variant, other: _Variant) -> bool:
     """Whether nobody would choose the other: the same start, in nothing better, in one worse."""
-    if one is other or one.worth.keys() != other.worth.keys():
+    if one.worth.keys() != other.worth.keys():
+        return False
+    if one.sizes == other.sizes and one.worth == other.worth:
         return False
     is_better = False
     for mine, its in zip(one.sizes, other.sizes, strict=True):

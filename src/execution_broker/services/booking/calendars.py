@@ -5,13 +5,14 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 from execution_broker.domain.amounts import Booking
 from execution_broker.domain.calendar import Calendar
 from execution_broker.storage import calendars
 from execution_broker.storage.calendars import Change
-from execution_broker.storage.database import Connection
+from execution_broker.storage.database import Connection, Database, Glance
 from execution_broker.storage.records import StoredPlatform
 
 _FORGET_EVERY: Final = 3600
@@ -44,19 +45,24 @@ class Calendars:
         self, connection: Connection, platforms: Iterable[StoredPlatform], now: datetime
     ) -> list[News]:
         """What is new of platforms whose rows were just read by the same transaction."""
-        found: list[News] = []
-        for platform in platforms:
-            cached = self._cached.get(platform.id)
-            if cached is None or cached.is_old(platform, now):
-                changes = await calendars.start(connection, platform.id, now)
-                found.append(News(platform, changes, whole=True))
-            elif cached.version < platform.version:
-                since = cached.version
-                changes = await calendars.changes(connection, platform.id, since)
-                found.append(News(platform, changes, whole=False))
-            else:
-                found.append(News(platform, [], whole=False))
-        return found
+        return [
+            News(one, [], whole=False)
+            if self._knows(one)
+            else await self._news(connection, one, now)
+            for one in platforms
+        ]
+
+    async def glance(
+        self, database: Database, platforms: Iterable[StoredPlatform], now: datetime
+    ) -> list[News]:
+        """What is new of platforms that were just looked at, to propose with: a statement for each
+        that has changed. It may tell of later changes, too, and the next news tell them again."""
+        return [
+            News(one, [], whole=False)
+            if self._knows(one)
+            else await database.look(partial(self._news, platform=one, now=now))
+            for one in platforms
+        ]
 
     def doubt(self, locked: Iterable[StoredPlatform]) -> None:
         """Make anew what knows more than a locked platform: the database was put back."""
@@ -98,6 +104,18 @@ class Calendars:
     def latest(self, now: datetime) -> datetime:
         """`now`, or the time up to which expired holds were dropped, if a clock was set back."""
         return max(self._now, now)
+
+    def _knows(self, platform: StoredPlatform) -> bool:
+        cached = self._cached.get(platform.id)
+        return cached is not None and cached.version >= platform.version
+
+    async def _news(self, connection: Glance, platform: StoredPlatform, now: datetime) -> News:
+        cached = self._cached.get(platform.id)
+        if cached is None or cached.is_old(platform, now):
+            changes = await calendars.start(connection, platform.id, now)
+            return News(platform, changes, whole=True)
+        changes = await calendars.changes(connection, platform.id, cached.version)
+        return News(platform, changes, whole=False)
 
     def _take(self, news: News) -> Calendar:
         cached = self._cached.get(news.platform.id)

@@ -6,6 +6,11 @@ ON CONFLICT (name) DO NOTHING;
 SELECT id, name, version, capacity, overcommitted, capability, reported_at, decided_at
 FROM platform ORDER BY id;
 
+-- platforms_now: Every platform with its last report and what time it is; one row without a platform where there is none.
+SELECT p.id, p.name, p.version, p.capacity, p.overcommitted, p.capability, p.reported_at,
+       p.decided_at, this.read_at
+FROM (SELECT {clock} AS read_at) AS this LEFT JOIN platform AS p ON 1 = 1 ORDER BY p.id;
+
 -- lock_platforms: Take the capacity locks, in id order (B4); what time it is once each is taken (B5).
 WITH locked AS (
     SELECT id, name, version, capacity, overcommitted, decided_at
