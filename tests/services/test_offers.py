@@ -65,6 +65,23 @@ async def test_no_room_in_the_window_is_a_no_until_the_hold_expires(tmp_path: Pa
         assert (await made.ask(bob, body)).result == "YES"
 
 
+async def test_of_many_who_want_the_last_room_at_once_each_other_is_told_when_there_is_more(
+    tmp_path: Path,
+) -> None:
+    async with broker(tmp_path, platforms=SCARCE) as made:
+        callers = [await made.caller(f"user-{number}") for number in range(6)]
+        now = datetime.now(UTC).replace(microsecond=0)
+        body = request(duration="PT1H", start=write_interval(now, now + timedelta(minutes=30)))
+        answers = await asyncio.gather(*(made.ask(one, body) for one in callers))
+        assert sorted(answer.result or "" for answer in answers) == ["NO"] * 5 + ["YES"]
+        for answer in answers:
+            if answer.result == "NO":
+                assert answer.meta is not None
+                message = answer.meta.messages[0]
+                assert message.kind.endswith("no-capacity")
+                assert message.values["path"].startswith("schedule.requested.start")
+
+
 async def test_an_expired_offer_cannot_be_accepted_and_reads_the_same_swept_or_not(
     tmp_path: Path,
 ) -> None:

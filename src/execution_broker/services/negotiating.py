@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
+
 from execution_broker.domain import messages
 from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.demand import Demand, Lookup
@@ -57,6 +59,7 @@ class Negotiator:
         self._glance = _Glance(database, calendars, stale)
         self._probes = probes
         self._rules = rules
+        self._briefly = msgspec.structs.replace(rules, suggests=False)
         self._defaults = defaults
 
     async def negotiate(self, reading: Reading) -> Negotiated:
@@ -75,16 +78,17 @@ class Negotiator:
         platforms = {one.name: one for one in seen.platforms}
         with self._calendars.turn:
             calendars = self._calendars.take(seen.news, seen.now)
-            verdict = self._judge(demand, platforms, calendars, lookups, seen.now)
+            verdict = self._judge(demand, platforms, calendars, lookups, seen.now, self._rules)
         return Negotiated(verdict, demand, platforms, seen.now, lookups)
 
     def again(
         self, found: Negotiated, calendars: Mapping[int, Calendar], now: datetime
     ) -> Negotiated:
-        """The same with other calendars and at another time: those of locked platforms."""
+        """The same with other calendars and at another time: those of locked platforms. A NO for
+        want of room does not say what there is room for: nobody waits for that search."""
         assert found.demand is not None, "only what was resolved can be found again"
         here = {name: one for name, one in found.platforms.items() if one.id in calendars}
-        verdict = self._judge(found.demand, here, calendars, found.lookups, now)
+        verdict = self._judge(found.demand, here, calendars, found.lookups, now, self._briefly)
         return found._replace(verdict=verdict, now=now)
 
     def _judge(
@@ -94,6 +98,7 @@ class Negotiator:
         calendars: Mapping[int, Calendar],
         lookups: Mapping[str, Lookup],
         now: datetime,
+        rules: Rules,
     ) -> Verdict:
         if not platforms:
             return No((messages.NO_PLATFORM(reason="none has reported lately"),))
@@ -107,7 +112,7 @@ class Negotiator:
             for name, platform in platforms.items()
             if platform.capability is not None
         ]
-        return negotiate(demand, sites, self._rules, int(now.timestamp()))
+        return negotiate(demand, sites, rules, int(now.timestamp()))
 
 
 class _Glance:

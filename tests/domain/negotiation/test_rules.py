@@ -52,6 +52,20 @@ def test_yes_exactly_where_trying_everything_finds_a_way(world: World) -> None:
 
 
 @MANY
+@given(worlds(Mood.TIGHT, sites=2))
+def test_without_suggestions_the_answer_is_the_same_but_for_them(world: World) -> None:
+    demand, verdict = answer(world)
+    brief = negotiate(demand, world.sites, msgspec.structs.replace(RULES, suggests=False), NOW)
+    if isinstance(verdict, Yes):
+        assert brief == verdict
+        return
+    assert isinstance(brief, No)
+    assert {one.kind for one in brief.messages} == {one.kind for one in verdict.messages}
+    refused = [one for one in brief.messages if one.kind == NO_CAPACITY]
+    assert all("path" not in one.values for one in refused)
+
+
+@MANY
 @given(worlds(Mood.ROOMY, sites=2))
 def test_every_offer_keeps_every_promise(world: World) -> None:
     demand, verdict = answer(world)

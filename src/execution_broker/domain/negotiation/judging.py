@@ -84,7 +84,7 @@ def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
     shape = trial.shape(case.demand)
     slot = find(trial, shape, bounds, frame)
     if slot is None:
-        case.faults += no_room(case, trial, bounds, (frame, later))
+        case.faults += no_room(case, trial, bounds, (frame, later), rules)
     if slot is None or case.faults:
         return None
     told = (SIMULATED(platform=site.name),) if site.capability.simulates != "nothing" else ()

@@ -59,11 +59,11 @@ def not_enough_time(
         from_=write_epochs(window, case.demand.window_end),
         to=write_epochs(window, last + 1),
     )
-    return (fault,) if found else (fault, *no_room(case, trial, bounds, (longer, longer)))
+    return (fault,) if found else (fault, *no_room(case, trial, bounds, (longer, longer), rules))
 
 
 def no_room(
-    case: Case, trial: Trial, bounds: tuple[Bound, ...], frames: Frames
+    case: Case, trial: Trial, bounds: tuple[Bound, ...], frames: Frames, rules: Rules
 ) -> tuple[Message, ...]:
     """One message for each dimension that helps on its own: when, how much, how long."""
     frame, _ = frames
@@ -72,9 +72,8 @@ def no_room(
         "start": write_epoch(frame.first),
         "end": write_epoch(frame.last + 1),
     }
-    ways = tuple(
-        NO_CAPACITY(**values, **way) for way in _Ways(case, trial, bounds, frames).suggestions()
-    )
+    found = _Ways(case, trial, bounds, frames).suggestions() if rules.suggests else ()
+    ways = tuple(NO_CAPACITY(**values, **way) for way in found)
     return ways or (NO_CAPACITY(**values, hint="Ask again later."),)
 
 

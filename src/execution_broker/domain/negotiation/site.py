@@ -18,12 +18,15 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that an offer is held, and must be held at least; the most offers of one answer.
 
     `patience`: seconds for which what is suggested stays a Yes, so that there is time to read it.
+    `suggests`: whether a NO for want of room says what there is room for. That takes many searches;
+    without it only the refusal itself is told.
     """
 
     hold: int = 300
     least_hold: int = 30
     offers: int = 4
     patience: int = 60
+    suggests: bool = True
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,9 +1,10 @@
 """Stores what was negotiated, or searches once more where somebody else was quicker (B1-B5)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from execution_broker.domain.identity import Caller
-from execution_broker.domain.offer import No, Yes
+from execution_broker.domain.offer import No
 from execution_broker.domain.spans import Tracer
 from execution_broker.models.message import Message
 from execution_broker.models.reading import Reading
@@ -13,6 +14,9 @@ from execution_broker.services.booking.errands import Asked, Direct, Hold
 from execution_broker.services.negotiating import Negotiated, Negotiator
 from execution_broker.services.repeating import Key
 from execution_broker.storage.repetitions import Outcome
+
+_TURNS: Final = 3
+"""So often an answer is looked for whose room others take meanwhile."""
 
 
 class Answering:
@@ -38,7 +42,7 @@ class Answering:
     async def answer(self, caller: Caller, reading: Reading, key: Key | None) -> Stored | Outcome:
         """Hold all offers and store the answer, whatever it is; or what the key stands for."""
         found = await self._negotiator.negotiate(reading)
-        return await self._settle(Hold, caller, found, key)
+        return await self._settle(Hold, caller, reading, found, key)
 
     async def direct(
         self, caller: Caller, reading: Reading, key: Key | None
@@ -47,31 +51,45 @@ class Answering:
         found = await self._negotiator.negotiate(reading)
         if isinstance(found.verdict, No):
             return found
-        stored = await self._settle(Direct, caller, found, key)
+        stored = await self._settle(Direct, caller, reading, found, key)
         if isinstance(stored, Stored) and not stored.offers:
             return found._replace(verdict=No(_reasons(stored)))
         return stored
 
     async def _settle(
-        self, kind: type[Hold], caller: Caller, found: Negotiated, key: Key | None
+        self,
+        kind: type[Hold],
+        caller: Caller,
+        reading: Reading,
+        found: Negotiated,
+        key: Key | None,
     ) -> Stored | Outcome:
-        """With the locks of what was proposed; with those of all platforms if that is gone."""
-        proposed: frozenset[int] = frozenset()
-        if isinstance(found.verdict, Yes):
-            names = {offer.platform for offer in found.verdict.offers}
-            proposed = frozenset(found.platforms[name].id for name in names)
+        """With the locks of what was proposed; with those of all platforms if that is gone; and
+        found out anew if there is no room any more, as that is told with what there is room for."""
         composer = Composer(caller, self._new_uuids)
         trace = self._tracer.current()
 
-        async def settle(platforms: frozenset[int]) -> Stored | Outcome | None:
-            asked = Asked(caller, found, platforms, key, trace)
+        async def settle(platforms: frozenset[int], turn: int) -> Stored | Outcome | None:
+            asked = Asked(caller, found, platforms, key, trace, is_last=turn == _TURNS)
             return await self._desk.do(kind(asked, self._negotiator, composer, self.budget))
 
-        stored = await settle(proposed)
-        if stored is None:
-            stored = await settle(frozenset(one.id for one in found.platforms.values()))
-        assert stored is not None, "with all locks there is an answer"
-        return stored
+        for turn in range(1, _TURNS + 1):
+            proposed = _proposed(found)
+            everywhere = frozenset(one.id for one in found.platforms.values())
+            stored = await settle(proposed, turn)
+            if stored is None and proposed != everywhere:
+                stored = await settle(everywhere, turn)
+            if stored is not None:
+                return stored
+            found = await self._negotiator.negotiate(reading)
+        raise AssertionError("with all locks the last turn has an answer")
+
+
+def _proposed(found: Negotiated) -> frozenset[int]:
+    """The platforms that the offers are on."""
+    if isinstance(found.verdict, No):
+        return frozenset()
+    return frozenset(found.platforms[offer.platform].id for offer in found.verdict.offers)
 
 
 def _reasons(stored: Stored) -> tuple[Message, ...]:

@@ -25,7 +25,7 @@ _FRESH: Final = timedelta(seconds=2)
 class Asked(NamedTuple):
     """Who asked, what was found for it, on which platforms to lock, and the key to do it once.
 
-    `trace`: the trace context of the request.
+    `trace`: the trace context of the request. `is_last`: it is answered now, with whatever reasons.
     """
 
     caller: Caller
@@ -33,6 +33,7 @@ class Asked(NamedTuple):
     platforms: frozenset[int]
     repetition: Key | None
     trace: str | None
+    is_last: bool
 
 
 class Hold:
@@ -59,7 +60,8 @@ class Hold:
         return self._asked.caller.key if self._budget else None
 
     def decide(self, scene: Scene) -> Stored | None:
-        """None: it is gone, and not all platforms that may have room are locked."""
+        """None: it is gone, and not all platforms that may have room are locked; or there is no
+        room any more, and why is found out without their locks."""
         found = self._asked.found
         taken = self._taken(found)
         if isinstance(found.verdict, Yes) and not self._holds(scene, taken):
@@ -68,6 +70,8 @@ class Hold:
             usable = {id_: c for id_, c in scene.calendars.items() if scene.is_open(id_)}
             found = self._negotiator.again(found, usable, scene.now)
             taken = self._taken(found)
+            if isinstance(found.verdict, No) and not self._asked.is_last:
+                return None
         if isinstance(found.verdict, No):
             return self._refuse(scene, found.verdict.messages)
         over = self._over_budget(scene, taken)
