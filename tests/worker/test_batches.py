@@ -168,7 +168,7 @@ async def _is_gapless(made: Broker, session: int, ends: int) -> None:
     rows = await made.rows(
         "SELECT number, type FROM event WHERE session_id = ? ORDER BY number", session
     )
-    assert [number for number, _ in rows] == list(range(1, len(rows) + 1))
-    assert [kind for _, kind in rows].count("step-end") == ends
     ((counted,),) = await made.rows("SELECT events FROM session WHERE id = ?", session)
-    assert counted == len(rows)
+    born = counted - len(rows)  # what an offer is born with has no rows
+    assert [number for number, _ in rows] == list(range(born + 1, counted + 1))
+    assert [kind for _, kind in rows].count("step-end") == ends

@@ -50,7 +50,8 @@ async def test_events_are_gapless_and_end_with_the_phase(tmp_path: Path) -> None
         stored = await made.database.read(lambda c: sessions.by_uuid(c, UUID(uuid)))
         assert stored is not None
         rows = await made.rows("SELECT number FROM event WHERE session_id = ?", stored.id)
-        assert sorted(number for (number,) in rows) == list(range(1, stored.events + 1))
+        born = stored.events - len(rows)  # what an offer is born with has no rows
+        assert sorted(number for (number,) in rows) == list(range(born + 1, stored.events + 1))
         log = await made.database.read(lambda c: events.after(c, stored.id, 0))
         phases = [event.body["phase"] for event in log if event.type == "session-phase"]
         assert phases == [

@@ -123,7 +123,7 @@ class Watch:
         match result.life:
             case Life.RUNNING:
                 connection.save(session, now)
-                if session.ends != loaded.session.ends:  # changed meanwhile: the platform is told
+                if session.ends != loaded.order.ends:  # changed meanwhile: the platform is told
                     return PutBack(now)
                 return PutBack(now + asked_again(result.seconds, step.delays))
             case Life.SUCCEEDED:

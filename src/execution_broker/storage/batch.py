@@ -16,7 +16,7 @@ from execution_broker.models.phases import ComponentPhase
 from execution_broker.storage import bookings, events, sessions, waking
 from execution_broker.storage.database import Connection, Part, Row
 from execution_broker.storage.documents import decode, decode_optional
-from execution_broker.storage.frames import Frame, Frames
+from execution_broker.storage.frames import Frame, Frames, Kept
 from execution_broker.storage.records import (
     LeasedStep,
     NewEvent,
@@ -25,7 +25,7 @@ from execution_broker.storage.records import (
     StoredSession,
 )
 from execution_broker.storage.ringing import EVERY
-from execution_broker.storage.waking import Woken
+from execution_broker.storage.waking import Planned, Woken
 
 _OF_STEPS: Final = ("end_step", "end_step_with", "put_back", "wake_step")
 _INTENTS: Final = "intend"
@@ -35,6 +35,8 @@ _GATHERED: Final = frozenset((*_OF_STEPS, _INTENTS, *_OF_THINGS))
 _READING: Final = frozenset(("receipts", "stream_totals", "drop_chunks"))
 """What has to find what was gathered before."""
 _WAKING: Final = "sleeping_steps"
+_REPLANNING: Final = frozenset(("add_step", "cancel_unclaimed", "set_due"))
+"""What changes steps of a session that has others."""
 
 
 class Batch:
@@ -51,6 +53,8 @@ class Batch:
         self._events: list[tuple[int, NewEvent]] = []
         self._before: dict[int, Any] = {}
         self._changed: set[int] = set()
+        self._written: set[int] = set()
+        self._planned: dict[int, dict[int, Planned]] = {}
         self._gathered: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         self._ending: list[tuple[int, int, str | None]] = []
         self._moved: dict[int, StepPhase] = {}
@@ -68,6 +72,11 @@ class Batch:
             steps=sorted(step.id for step in leased),
         )
         self._locked = {row["id"]: row for row in rows if row["id"] is not None}
+        for key, row in self._locked.items():
+            if (kept := self._frames.take(row)) is not None:
+                self._know(kept.session)
+                if kept.planned is not None:
+                    self._planned[key] = kept.planned
         held = {(row["step_id"], row["attempt"], row["processor_uuid"]) for row in rows}
         return held, max((row["now_at"] for row in rows), default=None) or await self.clock()
 
@@ -110,9 +119,10 @@ class Batch:
         if not self._waking:
             return []
         sessions_, self._waking = sorted(self._waking), set()
-        woken = await waking.woken_of(self._connection, sessions_, self._moved)
-        self._moved |= {step.id: StepPhase.READY for step in woken}
-        return woken
+        unknown = [session for session in sessions_ if session not in self._planned]
+        if unknown:
+            self._planned |= await waking.planned_of(self._connection, unknown)
+        return [woken for session in sessions_ for woken in self._wake(self._planned[session])]
 
     async def flush(self, now: datetime) -> list[Woken]:
         """Write all that was gathered; the steps that have become READY by it."""
@@ -121,6 +131,14 @@ class Batch:
         await self._write(*self._steps_moved(), *self._changes(now))
         await self._end_bookings(now)
         return woken
+
+    def left(self) -> list[Kept]:
+        """The sessions that this transaction has written, as they are when it is flushed."""
+        return [
+            Kept(row["uuid"], row["revision"] + 1, self._sessions[key], self._planned.get(key))
+            for key, row in self._locked.items()
+            if key in self._written
+        ]
 
     async def rows(self, statement: str, /, **values: Any) -> list[Row]:
         if statement == _WAKING:
@@ -140,9 +158,14 @@ class Batch:
             return 0
         if statement in _READING:
             await self._write()
+        if statement in _REPLANNING:
+            self._planned.pop(values["session"], None)
         return await self._connection.execute(statement, **values)
 
     async def many(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> None:
+        if statement in _REPLANNING:
+            for one in values:
+                self._planned.pop(one["session"], None)
         if statement not in _GATHERED:
             await self._connection.many(statement, values)
             return
@@ -196,17 +219,32 @@ class Batch:
             await self._connection.all(*parts)
 
     async def _read(self) -> None:
-        """All that were opened, at once."""
-        found = self._locked
+        """All that were opened and are not known, at once."""
+        found = {key: row for key, row in self._locked.items() if key not in self._sessions}
         frames = await self._frames.of(
             self._connection, {key: row["uuid"] for key, row in found.items()}
         )
-        for key, row in found.items():
-            self._sessions[key] = _session(row, frames[key])
-        for row in await self._connection.rows("components", sessions=list(found)):
+        read = {key: _session(row, frames[key]) for key, row in found.items()}
+        for row in await self._connection.rows("components", sessions=sorted(found)):
             component = _component(row)
-            self._sessions[row["session_id"]].components[component.key] = component
+            read[row["session_id"]].components[component.key] = component
+        for session in read.values():
+            self._know(session)
+
+    def _know(self, session: StoredSession) -> None:
+        self._sessions[session.id] = session
+        for component in session.components.values():
             self._before[component.id] = _living(component)
+
+    def _wake(self, planned: dict[int, Planned]) -> list[Woken]:
+        """What of the steps of one session waits for nothing any more. It sleeps no more."""
+        for id_ in planned.keys() & self._moved.keys():
+            planned[id_] = planned[id_].now(self._moved[id_])
+        woken = waking.woken_among(planned)
+        for one in woken:
+            self._moved[one.id] = StepPhase.READY
+            planned[one.id] = planned[one.id].now(StepPhase.READY)
+        return woken
 
     def _steps_moved(self) -> Sequence[Part]:
         return [(statement, self._gathered.pop(statement, [])) for statement in _OF_STEPS]
@@ -222,6 +260,7 @@ class Batch:
             if session in self._sessions:
                 self.add_event(session, event)
         changed = [self._sessions[id_] for id_ in sorted(self._changed)]
+        self._written |= self._changed
         self._changed.clear()
         parts = [
             component

@@ -1,7 +1,7 @@
-"""What of sessions never changes, remembered by a worker."""
+"""What a worker remembers of sessions from one transaction to the next."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -9,9 +9,14 @@ from uuid import UUID
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.storage.database import Connection, Row
 from execution_broker.storage.documents import decode
+from execution_broker.storage.records import StoredSession
+from execution_broker.storage.waking import Planned
 
 _KEPT: Final = 2 << 20
 """Characters of the documents and plans that are remembered."""
+
+_MESSAGES: Final = 32
+"""A session that has said more is read again for each transaction."""
 
 
 class Frame(NamedTuple):
@@ -28,13 +33,25 @@ class Frame(NamedTuple):
     expires: datetime
 
 
+class Kept(NamedTuple):
+    """A session as a transaction has left it, at a revision that every later write raises; with
+    its steps, if they are known. What changes them writes the session, too."""
+
+    uuid: UUID
+    revision: int
+    session: StoredSession
+    planned: dict[int, Planned] | None
+
+
 class Frames:
     """The frames that were read last: so that a document is read and decoded once, not for every
-    step. Shared by the transactions of one process with one database. Bounded by how long they
-    are, as a client may send long ones."""
+    step. With them the sessions as they were written last: nobody reads them again unless somebody
+    else has written them since. Shared by the transactions of one process with one database.
+    Bounded by how long they are, as a client may send long ones."""
 
     def __init__(self) -> None:
         self._frames: OrderedDict[int, Frame] = OrderedDict()
+        self._written: dict[int, Kept] = {}
         self._lengths: dict[int, int] = {}
         self._kept = 0
 
@@ -54,7 +71,24 @@ class Frames:
         while self._kept > _KEPT:
             oldest, _ = self._frames.popitem(last=False)
             self._kept -= self._lengths.pop(oldest)
+            self._written.pop(oldest, None)
         return {key: one for key, one in found.items() if one is not None}
+
+    def keep(self, written: Iterable[Kept]) -> None:
+        """What a transaction has left, once it is committed: of sessions that go on."""
+        for one in written:
+            session = one.session
+            if session.id in self._frames and session.released is None and _is_short(session):
+                self._written[session.id] = one
+
+    def take(self, row: Row) -> Kept | None:
+        """What is known of a locked session, for one transaction alone, which changes it: should
+        that come to nothing, it is to be read again."""
+        kept = self._written.pop(row["id"], None)
+        if kept is None or (kept.uuid, kept.revision) != (row["uuid"], row["revision"]):
+            return None
+        self._frames.move_to_end(row["id"])
+        return kept
 
 
 def _frame(row: Row) -> Frame:
@@ -69,3 +103,8 @@ def _frame(row: Row) -> Frame:
         row["created_at"],
         row["expires_at"],
     )
+
+
+def _is_short(session: StoredSession) -> bool:
+    told = (len(component.messages) for component in session.components.values())
+    return len(session.messages) + sum(told) <= _MESSAGES

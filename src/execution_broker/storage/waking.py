@@ -1,6 +1,5 @@
 """Which steps wait for nothing any more, in sessions whose locks are held (S7)."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -22,31 +21,47 @@ class Woken(NamedTuple):
     free: datetime
 
 
+class Planned(NamedTuple):
+    """A step of a session, and what it will be when it has woken."""
+
+    sleeper: Sleeper
+    woken: Woken
+
+    def now(self, phase: StepPhase) -> "Planned":
+        return Planned(self.sleeper._replace(phase=phase), self.woken)
+
+
 async def wake(connection: Connection, sessions: Sequence[int]) -> None:
     """Make READY what waits for nothing any more, in sessions whose locks are held (S7)."""
-    woken = await woken_of(connection, sessions, {})
+    woken = await woken_of(connection, sessions)
     if woken:
         await make_ready(connection, woken)
         connection.ring({step.kind for step in woken})
 
 
-async def woken_of(
-    connection: Connection, sessions: Sequence[int], moved: Mapping[int, StepPhase]
-) -> list[Woken]:
-    """The steps of these sessions, whose locks are held, that wait for nothing any more. `moved`:
-    the phases of steps that are still to be written."""
-    rows = await connection.rows("sleeping_steps", sessions=sessions)
-    known = {row["id"]: row for row in rows}
-    steps: dict[int, list[Sleeper]] = defaultdict(list)
-    for row in rows:
-        phase = moved.get(row["id"]) or StepPhase(row["phase"])
-        sleeper = Sleeper(row["id"], row["key"], phase, _needs(row["needs"]))
-        steps[row["session_id"]].append(sleeper)
-    return [
-        Woken(step.id, session, StepKind(known[step.id]["kind"]), known[step.id]["free_at"])
-        for session, found in steps.items()
-        for step in awake(found)
-    ]
+async def woken_of(connection: Connection, sessions: Sequence[int]) -> list[Woken]:
+    """The steps of these sessions, whose locks are held, that wait for nothing any more."""
+    found = await planned_of(connection, sessions)
+    return [woken for steps in found.values() for woken in woken_among(steps)]
+
+
+async def planned_of(
+    connection: Connection, sessions: Sequence[int]
+) -> dict[int, dict[int, Planned]]:
+    """All steps of these sessions, each by its key."""
+    found: dict[int, dict[int, Planned]] = {session: {} for session in sessions}
+    for row in await connection.rows("sleeping_steps", sessions=sessions):
+        id_, session = row["id"], row["session_id"]
+        found[session][id_] = Planned(
+            Sleeper(id_, row["key"], StepPhase(row["phase"]), _needs(row["needs"])),
+            Woken(id_, session, StepKind(row["kind"]), row["free_at"]),
+        )
+    return found
+
+
+def woken_among(steps: Mapping[int, Planned]) -> list[Woken]:
+    """Of all steps of one session, those that wait for nothing any more."""
+    return [steps[step.id].woken for step in awake([one.sleeper for one in steps.values()])]
 
 
 async def make_ready(connection: Connection, woken: Sequence[Woken]) -> None:

@@ -19,7 +19,7 @@ from execution_broker.domain.log_events import LogEvent
 from execution_broker.storage import steps, waking
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Connection, Database
-from execution_broker.storage.frames import Frames
+from execution_broker.storage.frames import Frames, Kept
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.waking import Woken
 from execution_broker.worker.places import Carried, Handing, Onward, Places
@@ -93,8 +93,7 @@ class Desk:
         """The same for each of these steps, in one transaction: what came of those that are still
         held."""
 
-        async def work(handing: Handing, connection: Connection) -> list[tuple[LeasedStep, Any]]:
-            batch = Batch(connection, self._frames)
+        async def work(handing: Handing, batch: Batch) -> list[tuple[LeasedStep, Any]]:
             held, now = await batch.open(leased)
             told = [
                 (step, await write(batch, step, now))
@@ -106,20 +105,20 @@ class Desk:
 
         return await self._handing(work, Handing(self.pools, self.brief))
 
-    async def _handing(
-        self, work: Callable[[Handing, Connection], Awaitable[T]], handing: Handing
-    ) -> T:
+    async def _handing(self, work: Callable[[Handing, Batch], Awaitable[T]], handing: Handing) -> T:
         """A transaction; then what it has leased for free places begins."""
 
-        async def again(connection: Connection) -> T:
+        async def again(connection: Connection) -> tuple[T, list[Kept]]:
             handing.give_up()
-            return await work(handing, connection)
+            batch = Batch(connection, self._frames)
+            return await work(handing, batch), batch.left()
 
         try:
-            result = await self.database.write(again)
+            result, left = await self.database.write(again)
         except BaseException:
             handing.give_up()
             raise
+        self._frames.keep(left)
         handing.begin()
         return result
 
@@ -164,7 +163,7 @@ class Desk:
         """One after the other where they cannot be done together: what is poisonous fails alone,
         and what was gone on with fails on its own when its turn comes."""
         try:
-            results = await self._handing(partial(_together, self._frames, errands), handing)
+            results = await self._handing(partial(_together, errands), handing)
         except asyncio.CancelledError:
             for one in errands:
                 one.done.cancel()
@@ -191,9 +190,8 @@ def _fail(errands: Sequence[Errand], error: BaseException) -> None:
 
 
 async def _together(
-    frames: Frames, errands: Sequence[Errand], handing: Handing, connection: Connection
+    errands: Sequence[Errand], handing: Handing, batch: Batch
 ) -> list[Written | None]:
-    batch = Batch(connection, frames)
     held, now = await batch.open([one.step for one in errands])
     results: dict[int, Written] = {}
     for number in sorted(range(len(errands)), key=lambda number: _order(errands[number].step)):
