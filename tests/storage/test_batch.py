@@ -75,6 +75,32 @@ async def test_steps_that_wait_are_read_once_until_somebody_changes_them(databas
     assert await _woken(database, frames, rows, step, ["second"]) == []
 
 
+async def test_what_is_cancelled_lets_its_release_begin(database: Any) -> None:
+    """In one transaction with the steps' making, of which both are still to be written."""
+    (rows, step), frames = await _begun(database), Frames()
+    id_, platform = rows.session.id, rows.platform
+    new = [
+        NewStep(uuid4(), StepKind.END, "end", None, StepPhase.DORMANT, rows.now, ["held"]),
+        NewStep(uuid4(), StepKind.FINISH, "last", None, StepPhase.DORMANT, rows.now, (), ["end"]),
+    ]
+
+    async def work(connection: Connection) -> list[StepKind]:
+        batch = Batch(connection, frames)
+        await batch.open([step])
+        await steps.add(batch, id_, platform, new, rows.now)
+        await steps.cancel_unclaimed(batch, id_, rows.now)
+        await waking.wake(batch, [id_])
+        return [one.kind for one in await batch.flush(rows.now)]
+
+    assert await database.write(work) == [StepKind.FINISH]
+    found = await database.read(lambda c: _steps(c, id_))
+    assert {(one["key"], one["phase"]) for one in found} == {
+        ("held", "RUNNING"),
+        ("end", "CANCELLED"),
+        ("last", "READY"),
+    }
+
+
 async def test_progress_of_a_component_is_another_writing(database: Any) -> None:
     (rows, step), frames = await _begun(database), Frames()
     await _said(database, frames, rows, step, "mine")

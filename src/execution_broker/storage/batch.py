@@ -27,16 +27,21 @@ from execution_broker.storage.records import (
 from execution_broker.storage.ringing import EVERY
 from execution_broker.storage.waking import Planned, Woken
 
+_PLANNING: Final = ("add_step", "set_due")
+"""What changes steps that wait; written before these are read."""
 _OF_STEPS: Final = ("end_step", "end_step_with", "put_back", "wake_step")
 _INTENTS: Final = "intend"
 _OF_THINGS: Final = ("made", "gone", "add_timing", "add_chunk", "save_stream_total")
-_GATHERED: Final = frozenset((*_OF_STEPS, _INTENTS, *_OF_THINGS))
+_GATHERED: Final = frozenset((*_PLANNING, *_OF_STEPS, _INTENTS, *_OF_THINGS))
 """Statements whose rows little else of the same transaction reads: written together."""
-_READING: Final = frozenset(("receipts", "stream_totals", "drop_chunks"))
-"""What has to find what was gathered before."""
+_READING: Final = {
+    "receipts": (_INTENTS, "made", "gone"),
+    "stream_totals": ("save_stream_total",),
+}
+"""What is read for all sessions at once, and by what is gathered it is changed."""
+_DROPPING: Final = "drop_chunks"
 _WAKING: Final = "sleeping_steps"
-_REPLANNING: Final = frozenset(("add_step", "cancel_unclaimed", "set_due"))
-"""What changes steps of a session that has others."""
+_CANCELLING: Final = "cancel_unclaimed"
 
 
 class Batch:
@@ -59,6 +64,8 @@ class Batch:
         self._ending: list[tuple[int, int, str | None]] = []
         self._moved: dict[int, StepPhase] = {}
         self._waking: set[int] = set()
+        self._cancelled: dict[int, Mapping[str, Any]] = {}
+        self._shared: dict[str, dict[int, list[Row]]] = {}
         self._capabilities: dict[int, Capability | None] = {}
 
     async def open(
@@ -116,8 +123,7 @@ class Batch:
     async def woken(self) -> list[Woken]:
         """Those that wait for nothing any more, as others have ended in this transaction; each
         once. They are still to be made READY, or leased."""
-        if not self._waking:
-            return []
+        await self._write_plans()
         sessions_, self._waking = sorted(self._waking), set()
         unknown = [session for session in sessions_ if session not in self._planned]
         if unknown:
@@ -145,7 +151,8 @@ class Batch:
             self._waking.update(values["sessions"])
             return []
         if statement in _READING:
-            await self._write()
+            found = await self._of_all(statement, values["sessions"])
+            return [row for session in values["sessions"] for row in found.get(session, [])]
         return await self._connection.rows(statement, **values)
 
     async def row(self, statement: str, /, **values: Any) -> Row | None:
@@ -156,21 +163,22 @@ class Batch:
         if statement in _GATHERED:
             await self.many(statement, [values])
             return 0
-        if statement in _READING:
+        if statement == _CANCELLING:
+            self._cancel(values)
+            return 0
+        if statement == _DROPPING:
             await self._write()
-        if statement in _REPLANNING:
-            self._planned.pop(values["session"], None)
         return await self._connection.execute(statement, **values)
 
     async def many(self, statement: str, values: Sequence[Mapping[str, Any]], /) -> None:
-        if statement in _REPLANNING:
-            for one in values:
-                self._planned.pop(one["session"], None)
         if statement not in _GATHERED:
             await self._connection.many(statement, values)
             return
         self._gathered[statement] += values
-        if statement in _OF_STEPS:
+        if statement in _PLANNING:
+            for one in values:
+                self._planned.pop(one["session"], None)
+        elif statement in _OF_STEPS:
             self._moved |= {one["id"]: one.get("phase", StepPhase.READY) for one in values}
 
     async def all(self, *parts: Part) -> None:
@@ -187,6 +195,37 @@ class Batch:
 
     def measure(self, what: Measure, *labels: str, value: float = 1) -> None:
         self._connection.measure(what, *labels, value=value)
+
+    def _cancel(self, values: Mapping[str, Any]) -> None:
+        """What was to be made READY is cancelled instead."""
+        for session in values["sessions"]:
+            self._cancelled[session] = values
+            for id_ in self._planned.pop(session, {}):
+                if self._moved.get(id_) is StepPhase.READY:
+                    del self._moved[id_]
+
+    async def _write_plans(self) -> None:
+        """What changes the steps that wait, in the order in which it makes no difference whether
+        it was said in another one."""
+        for statement in _PLANNING:
+            await self._connection.many(statement, self._gathered.pop(statement, []))
+        cancelled, self._cancelled = self._cancelled, {}
+        if cancelled:
+            values = {**next(iter(cancelled.values())), "sessions": sorted(cancelled)}
+            await self._connection.execute(_CANCELLING, **values)
+
+    async def _of_all(self, statement: str, sessions: Collection[int]) -> dict[int, list[Row]]:
+        """The rows of each of these sessions, and of those that are opened."""
+        if any(self._gathered[one] for one in _READING[statement]):
+            await self._write()
+        found = self._shared.get(statement)
+        if found is None or not found.keys() >= set(sessions):
+            ids = self._locked.keys() | set(sessions)
+            found = {session: [] for session in ids}
+            for row in await self._connection.rows(statement, sessions=sorted(ids)):
+                found[row["session_id"]].append(row)
+            self._shared[statement] = found
+        return found
 
     async def _end_bookings(self, now: datetime) -> None:
         """The capacity locks are taken last, by what advances their versions: kept shortly."""
@@ -207,6 +246,7 @@ class Batch:
 
     async def _write(self, *parts: Part) -> None:
         """These parts and what of things was gathered."""
+        self._shared.clear()
         gathered = [(statement, self._gathered.pop(statement, [])) for statement in _OF_THINGS]
         intents = self._gathered.pop(_INTENTS, [])
         if {(one["session"], one["component"]) for one in intents} & {

@@ -64,7 +64,7 @@ async def receipts(connection: Connection, session: int) -> list[Receipt]:
             row["made_at"],
             row["gone_at"],
         )
-        for row in await connection.rows("receipts", session=session)
+        for row in await connection.rows("receipts", sessions=[session])
     ]
 
 
@@ -76,7 +76,7 @@ async def lost(connection: Connection, platform: int) -> list[Lost]:
 
 async def seen(connection: Connection, session: int) -> dict[str, int]:
     """How many bytes of each stream are known."""
-    rows = await connection.rows("stream_totals", session=session)
+    rows = await connection.rows("stream_totals", sessions=[session])
     return {row["name"]: row["total"] for row in rows}
 
 

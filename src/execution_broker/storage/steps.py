@@ -221,7 +221,9 @@ async def set_due(connection: Connection, session: int, kind: StepKind, due: dat
 
 async def cancel_unclaimed(connection: Connection, session: int, now: datetime) -> None:
     """Cancel every step but the releases that nobody works on."""
-    await connection.execute("cancel_unclaimed", session=session, releases=list(RELEASES), now=now)
+    await connection.execute(
+        "cancel_unclaimed", sessions=[session], releases=list(RELEASES), now=now
+    )
 
 
 async def result_of(connection: Connection, key: str) -> Ended | None:

@@ -11,9 +11,9 @@ WHERE session_id = :session AND component = :component;
 UPDATE receipt SET gone_at = :now
 WHERE session_id = :session AND component = :component AND gone_at IS NULL;
 
--- receipts: What was made for a session, and what is gone again.
-SELECT component, name, handle, intended_at, made_at, gone_at
-FROM receipt WHERE session_id = :session ORDER BY id;
+-- receipts: What was made for some sessions, and what is gone again.
+SELECT session_id, component, name, handle, intended_at, made_at, gone_at
+FROM receipt WHERE session_id {among:sessions} ORDER BY id;
 
 -- lost_things: Open receipts on a platform, of sessions that have nothing to do any more.
 SELECT DISTINCT s.uuid, r.component
@@ -25,8 +25,8 @@ WHERE r.platform_id = :platform AND r.gone_at IS NULL AND s.ended_at IS NOT NULL
 )
 ORDER BY s.uuid, r.component;
 
--- stream_totals: How many bytes of each stream are known.
-SELECT name, total FROM stream WHERE session_id = :session;
+-- stream_totals: How many bytes of each stream of some sessions are known.
+SELECT session_id, name, total FROM stream WHERE session_id {among:sessions};
 
 -- save_stream_total: How many bytes a stream has had so far.
 INSERT INTO stream (session_id, name, total) VALUES (:session, :name, :total)

@@ -73,7 +73,7 @@ WHERE session_id = :session AND kind = :kind AND phase IN ('DORMANT', 'WAITING',
 
 -- cancel_unclaimed: Cancel what nobody works on.
 UPDATE step SET phase = 'CANCELLED', ended_at = :now
-WHERE session_id = :session AND phase IN ('DORMANT', 'WAITING', 'READY')
+WHERE session_id {among:sessions} AND phase IN ('DORMANT', 'WAITING', 'READY')
   AND NOT kind {among:releases};
 
 -- step_result: What became of a step that exists once by its unique key.
