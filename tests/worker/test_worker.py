@@ -55,7 +55,6 @@ async def test_events_are_gapless_and_end_with_the_phase(tmp_path: Path) -> None
         log = await made.database.read(lambda c: events.after(c, stored.id, 0))
         phases = [event.body["phase"] for event in log if event.type == "session-phase"]
         assert phases == [
-            "OFFERED",
             "ACCEPTED",
             "PREPARING",
             "AVAILABLE",
