@@ -40,6 +40,13 @@ async def test_a_session_is_read_again_only_if_somebody_else_has_written_it(data
     assert (stored.name, stored.events) == ("mine again", 3)
 
 
+async def test_after_trouble_nothing_is_known(database: Any) -> None:
+    (rows, step), frames = await _begun(database), Frames()
+    first = await _said(database, frames, rows, step, "mine")
+    frames.forget()
+    assert await _said(database, frames, rows, step, "again") is not first
+
+
 async def test_a_session_that_is_released_is_forgotten(database: Any) -> None:
     (rows, step), frames = await _begun(database), Frames()
 

@@ -81,6 +81,10 @@ class Frames:
             if session.id in self._frames and session.released is None and _is_short(session):
                 self._written[session.id] = one
 
+    def forget(self) -> None:
+        """Something went wrong: a database that comes back may have lost what was written last."""
+        self._written.clear()
+
     def take(self, row: Row) -> Kept | None:
         """What is known of a locked session, for one transaction alone, which changes it: should
         that come to nothing, it is to be read again."""

@@ -117,6 +117,7 @@ class Desk:
             result, left = await self.database.write(again)
         except BaseException:
             handing.give_up()
+            self._frames.forget()
             raise
         self._frames.keep(left)
         handing.begin()
