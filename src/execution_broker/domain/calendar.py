@@ -104,7 +104,7 @@ def envelope(offers: Iterable[Iterable[Stretch]]) -> list[Booking]:
         for one in offer:
             if one.amount and one.start < one.end:
                 by_name.setdefault(one.name, []).append(one)
-    found = [one for parts in by_name.values() for one in _combined(parts, max)]
+    found = [one for parts in by_name.values() for one in _most_of(parts)]
     return [Booking({one.name: one.amount}, one.start, one.end) for one in sorted(found, key=_when)]
 
 
@@ -132,6 +132,19 @@ def _when(stretch: Stretch) -> tuple[int, int]:
 def _lie_apart(parts: Sequence[Stretch]) -> bool:
     """Whether each begins when the one before it is over."""
     return all(one.end <= other.start for one, other in itertools.pairwise(parts))
+
+
+def _most_of(parts: Sequence[Stretch]) -> list[Stretch]:
+    """The most at each instant; as offers mostly differ in when they are alone, they are joined."""
+    if any(one.amount != parts[0].amount for one in parts):
+        return _combined(parts, max)
+    found: list[Stretch] = []
+    for one in sorted(parts, key=_when):
+        if not found or one.start > found[-1].end:
+            found.append(one)
+        elif one.end > found[-1].end:
+            found[-1] = found[-1]._replace(end=one.end)
+    return found
 
 
 def _combined(parts: Sequence[Stretch], combine: Callable[[list[int]], int]) -> list[Stretch]:

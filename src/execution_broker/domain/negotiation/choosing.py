@@ -27,6 +27,14 @@ class _Variant(NamedTuple):
     sizes: tuple[float, ...]
     worth: dict[tuple[str, str], float]
 
+    @property
+    def merits(self) -> "_Merits":
+        """What is compared, the same for variants of which nobody would prefer one."""
+        return self.sizes, frozenset(self.worth.items())
+
+
+_Merits = tuple[tuple[float, ...], frozenset[tuple[tuple[str, str], float]]]
+
 
 class _Candidate(NamedTuple):
     """What could be offered, and how it came about: the n-th start of which site, and the larger
@@ -217,17 +225,21 @@ def _offer(candidate: _Candidate) -> Offer:
 
 def _worthy(candidates: Sequence[_Candidate]) -> list[_Candidate]:
     """Those that none with the same start dominates."""
-    at: dict[int, list[_Variant]] = {}
+    at: dict[int, dict[_Merits, _Variant]] = {}
     for one in candidates:
-        at.setdefault(one.start, []).append(one.variant)
-    return [c for c in candidates if not any(_dominates(v, c.variant) for v in at[c.start])]
+        at.setdefault(one.start, {})[one.variant.merits] = one.variant
+    lost = {
+        (start, merits)
+        for start, variants in at.items()
+        for merits, variant in variants.items()
+        if any(_dominates(other, variant) for other in variants.values())
+    }
+    return [c for c in candidates if (c.start, c.variant.merits) not in lost]
 
 
 def _dominates(one: _Variant, other: _Variant) -> bool:
     """Whether nobody would choose the other: the same start, in nothing better, in one worse."""
-    if one.worth.keys() != other.worth.keys():
-        return False
-    if one.sizes == other.sizes and one.worth == other.worth:
+    if one is other or one.worth.keys() != other.worth.keys():
         return False
     is_better = False
     for mine, its in zip(one.sizes, other.sizes, strict=True):
