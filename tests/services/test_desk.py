@@ -1,6 +1,8 @@
 """The desk: many errands in one transaction, lagging replicas, differing clocks, cuts (B4-B7)."""
 
 import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,14 +13,14 @@ import pytest
 from execution_broker.domain.amounts import CORES
 from execution_broker.domain.errors import Conflict
 from execution_broker.models.phases import SessionPhase
-from execution_broker.services.booking.calendars import Calendars
+from execution_broker.services.booking.calendars import Calendars, News
 from execution_broker.services.booking.choosing import Accept, Decided
 from execution_broker.services.booking.desk import Desk
 from execution_broker.services.booking.scene import Scene
 from execution_broker.steps.upkeep import store_report
 from execution_broker.storage import auditing, sessions
 from execution_broker.storage.database import Connection
-from execution_broker.storage.records import Located, StoredSession
+from execution_broker.storage.records import Located, StoredPlatform, StoredSession
 from tests.harness.broker import Broker, broker, request, uuid_of
 
 ONE = {"offers": 1}
@@ -36,6 +38,35 @@ class Poison:
 
     def decide(self, scene: Scene) -> None:
         raise ZeroDivisionError
+
+
+class Hurried(Calendars):
+    """Somebody who proposes has a later look at the clock while a transaction reads what is new."""
+
+    async def news(
+        self, connection: Connection, platforms: Iterable[StoredPlatform], now: datetime
+    ) -> list[News]:
+        found = await super().news(connection, platforms, now)
+        with self.turn:
+            self.take([], now + timedelta(minutes=6))
+        return found
+
+
+class Look:
+    """An errand that tells when it is decided, and how many cores are free then."""
+
+    offerset = None
+    uuid = None
+    identity = None
+    repetition = None
+
+    def __init__(self, platform: int) -> None:
+        self.platforms = frozenset({platform})
+
+    def decide(self, scene: Scene) -> tuple[datetime, int]:
+        (calendar,) = scene.calendars.values()
+        second = int(scene.now.timestamp())
+        return scene.now, calendar.free(CORES, second, second + 86400)
 
 
 def unguarded(session: StoredSession, now: Any) -> None:
@@ -116,6 +147,18 @@ async def test_what_expired_for_one_clock_has_expired_for_all(tmp_path: Path) ->
         with pytest.raises(Conflict, match="EXPIRED"):
             await one.set_phase(alice, offer, "ACCEPTED")
         assert (await auditing.audit(one.database)).findings == ()
+
+
+async def test_what_a_decision_takes_for_expired_has_expired_by_its_time(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation=ONE, platforms=SCARCE) as made:
+        alice = await made.caller("alice")
+        (offer,) = (await made.ask(alice, request(duration="PT1H"))).offers
+        assert offer.expires is not None
+        ((key, _),) = made.work.platforms.items()
+        held = await Desk(made.database, Calendars()).do(Look(key))
+        assert (held[0] < offer.expires, held[1]) == (True, 0)
+        gone = await Desk(made.database, Hurried()).do(Look(key))
+        assert (gone[0] >= offer.expires, gone[1]) == (True, 1)
 
 
 async def test_a_cut_blocks_offers_and_cancels_nothing(tmp_path: Path) -> None:

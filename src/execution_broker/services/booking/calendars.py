@@ -102,7 +102,9 @@ class Calendars:
         return {one.platform.id: self._take(one) for one in news}
 
     def latest(self, now: datetime) -> datetime:
-        """`now`, or the time up to which expired holds were dropped, if a clock was set back."""
+        """`now`, or the time up to which expired holds were dropped, if that is later: somebody who
+        proposes has looked at a clock meanwhile, or a clock was set back. Who decides asks for it
+        in the turn in which the calendars are taken."""
         return max(self._now, now)
 
     def _knows(self, platform: StoredPlatform) -> bool:

@@ -168,11 +168,11 @@ class Desk:
         platforms = await bookings.lock_platforms(connection, wanted)
         self._calendars.doubt(platforms.values())
         now = await bookings.decision_time(connection, platforms.values())
-        now = self._calendars.latest(now)
         held_by = await self._held_by(errands, connection, now)
         news = await self._calendars.news(connection, platforms.values(), now)
         with self._calendars.turn:
             calendars = self._calendars.take(news, now)
+            now = self._calendars.latest(now)
             scene = Scene(now, platforms, calendars, found, booked, held_by)
             try:
                 outcomes = [_decide(errand, scene, keys) for errand in errands]
