@@ -42,7 +42,7 @@ async def wake(connection: Connection, sessions: Sequence[int]) -> None:
 async def woken_of(connection: Connection, sessions: Sequence[int]) -> list[Woken]:
     """The steps of these sessions, whose locks are held, that wait for nothing any more."""
     found = await planned_of(connection, sessions)
-    return [woken for steps in found.values() for woken in woken_among(steps)]
+    return [woken for steps in found.values() if steps for woken in woken_among(steps)]
 
 
 async def planned_of(

@@ -68,7 +68,7 @@ class Carrier:
 
     def brief(self, kinds: Collection[StepKind]) -> Onward:
         """For steps that do nothing outside: to be carried in the transaction that leases them."""
-        return self.onward._replace(kinds=kinds, load=self._carry_in)
+        return self.onward._replace(kinds=kinds, load=self._carry_brief)
 
     async def carry(self, step: LeasedStep, carried: Carried | None = None) -> Carried | None:
         """Load, act, apply; or fail, or put back. What to go on with. Raises only what the
@@ -183,14 +183,17 @@ class Carrier:
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
 
-    async def _carry_in(
-        self, connection: Batch, step: LeasedStep, now: datetime, span: StepSpan = NO_SPAN
-    ) -> Outcome:
-        """Load, act and apply a brief step in a transaction that is under way."""
+    async def _carry_brief(self, connection: Batch, step: LeasedStep, now: datetime) -> None:
         with structlog.contextvars.bound_contextvars(
             processor=str(self._processor), step=str(step.uuid), session=step.session
         ):
-            applied = await self._at_once(connection, step, now, span)
+            await self._carry_in(connection, step, now, NO_SPAN)
+
+    async def _carry_in(
+        self, connection: Batch, step: LeasedStep, now: datetime, span: StepSpan
+    ) -> Outcome:
+        """Load, act and apply a brief step in a transaction that is under way."""
+        applied = await self._at_once(connection, step, now, span)
         await self._conclude(connection, step, applied, now)
         return outcome_of(applied)
 
