@@ -32,6 +32,15 @@ def plan_of(demand: Demand, lookups: dict[str, Lookup] | None = None, **parts: A
     return make_plan(demand, capability, lookups or {})[0]
 
 
+def test_a_wait_for_a_worker_comes_before_all_else() -> None:
+    demand = builders.demand(TWO_STORES)
+    at_once = plan_of(demand)
+    waited, _ = make_plan(demand, builders.capability(timings=TIMINGS), {}, waiting=40)
+    assert waited.prepare_cost() == at_once.prepare_cost() + 40
+    assert waited.component_start("compute") == at_once.component_start("compute")
+    assert waited.release_cost() == at_once.release_cost()
+
+
 def edges(plan: Plan) -> dict[str, set[str]]:
     return {step.key: {*step.needs, *step.after} for step in plan.steps}
 

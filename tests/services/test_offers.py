@@ -16,7 +16,7 @@ from execution_broker.models.reading import read_request
 from execution_broker.models.resources import Range
 from execution_broker.models.update import IntegerUpdate
 from execution_broker.services.sessions import SessionsService
-from tests.harness.broker import Broker, broker, request, uuid_of, working
+from tests.harness.broker import Broker, broker, request, until, uuid_of, working
 
 SCARCE = {"here": {"plugin": "scripted", "cores": 1}}
 
@@ -307,3 +307,22 @@ async def _overbooked(made: Broker) -> list[tuple[object, ...]]:
             and (ended is None or decided < ended)
         )
     ]
+
+
+async def test_offers_start_later_by_what_workers_are_behind_until_they_have_caught_up(
+    tmp_path: Path,
+) -> None:
+    plenty = {"here": {"plugin": "scripted", "cores": 100}}
+    behind = timedelta(minutes=2)
+    async with broker(tmp_path, platforms=plenty, negotiation={"offers": 1}) as made:
+        alice = await made.caller("alice")
+        await made.run(alice, request())
+        at_once = first_start(await made.ask(alice, request()))
+        await made.later(minutes=2)
+        assert first_start(await made.ask(alice, request())) >= at_once + 2 * behind
+
+        async def is_caught_up() -> bool:
+            return first_start(await made.ask(alice, request())) < at_once + 2 * behind
+
+        async with working(made):
+            await until(is_caught_up)

@@ -92,7 +92,8 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
     steps: tuple[PlannedStep, ...]
 
     def prepare_cost(self) -> int:
-        """Seconds from the start of preparation until everything is ready: the longest path."""
+        """Seconds from the start of preparation until everything is ready: the longest path, and
+        before it what beginning costs, the wait for a worker."""
         return self.seconds.prepare
 
     def release_cost(self) -> int:
@@ -115,11 +116,12 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def seconds(self) -> _Seconds:
         """Walked once: every offer of an answer is made from the same plan."""
+        waiting = sum(step.cost for step in self.steps if step.kind is StepKind.BEGIN)
         prepares = [step for step in self.steps if step.kind in PREPARES]
         ends = _ends([step for step in self.steps if step.kind in RELEASES])
         remaining = _remaining(prepares)
         return _Seconds(
-            prepare=max(remaining.values(), default=0),
+            prepare=waiting + max(remaining.values(), default=0),
             release=max(ends.values(), default=0),
             costs=_costs(prepares),
             starts=_latest(prepares, remaining),

@@ -54,11 +54,12 @@ class _Content:
 
 
 def make_plan(
-    demand: Demand, capability: Capability, lookups: Mapping[str, Lookup]
+    demand: Demand, capability: Capability, lookups: Mapping[str, Lookup], waiting: int = 0
 ) -> tuple[Plan, tuple[Message, ...]]:
     """The plan, and a remark for each size that had to be assumed.
 
-    `lookups` by component key; one that is missing is a size that is not known. Storage comes
+    `lookups` by component key; one that is missing is a size that is not known. `waiting`: seconds
+    that steps wait for a worker by now; preparation begins so much earlier. Storage comes
     before its data, compute after everything (or before the executable, where the platform says
     so); each release reverses a preparation and waits for ends of any kind (S7).
     """
@@ -70,6 +71,7 @@ def make_plan(
         if content.size is None
     )
     shape = _Shape(
+        waiting=waiting,
         storage=len(demand.storage),
         data=tuple(
             (data.storage, costs[data_key(index)]) for index, data in enumerate(demand.data)
@@ -84,9 +86,11 @@ def make_plan(
 
 
 class _Shape(NamedTuple):
-    """All that a plan depends on: how many storages, in which of them each data is staged at which
-    cost, what executable, each storage, compute and its release cost, and which comes first."""
+    """All that a plan depends on: how long its beginning waits, how many storages, in which of them
+    each data is staged at which cost, what executable, each storage, compute and its release cost,
+    and which comes first."""
 
+    waiting: int
     storage: int
     data: tuple[tuple[int, int], ...]
     executable: int
@@ -106,7 +110,7 @@ def _plan(shape: _Shape) -> Plan:
         PlannedStep(WATCH, StepKind.WATCH, COMPUTE, 0, needs=(START,)),
         PlannedStep(END, StepKind.END, COMPUTE, 0, needs=(START,)),
     )
-    begin = PlannedStep(BEGIN, StepKind.BEGIN, None, 0)
+    begin = PlannedStep(BEGIN, StepKind.BEGIN, None, shape.waiting)
     releases = _releases(shape, (*ready, START, WATCH))
     return Plan((begin, *prepares, *middle, *releases))
 

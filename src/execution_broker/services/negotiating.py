@@ -108,6 +108,7 @@ class Negotiator:
                 capability=platform.capability,
                 calendar=calendars[platform.id],
                 lookups=lookups,
+                waiting=platform.waiting,
             )
             for name, platform in platforms.items()
             if platform.capability is not None

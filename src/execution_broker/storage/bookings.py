@@ -6,12 +6,15 @@ from typing import Final, NamedTuple
 
 from execution_broker.domain.amounts import Booking
 from execution_broker.domain.capability import Capability
+from execution_broker.domain.plan import PREPARES, StepKind
 from execution_broker.storage.database import Connection, Glance, Part, Row
 from execution_broker.storage.documents import decode, decode_optional, encode
 from execution_broker.storage.records import StoredBooking, StoredPlatform
 
 _FOR_EVER: Final = 2**62
 _TICK: Final = timedelta(microseconds=1)
+_PREPARING: Final = sorted({StepKind.BEGIN, StepKind.START, *PREPARES})
+"""The kinds that have to be done before a session can run."""
 
 
 class Owner(NamedTuple):
@@ -42,8 +45,9 @@ async def platforms(connection: Connection) -> list[StoredPlatform]:
 
 
 async def platforms_now(connection: Glance) -> tuple[list[StoredPlatform], datetime]:
-    """All platforms, and the time of what is proposed for them. One statement."""
-    rows = await connection.rows("platforms_now")
+    """All platforms with how long what prepares sessions waits there for a worker, and the time
+    of what is proposed for them. One statement."""
+    rows = await connection.rows("platforms_now", kinds=_PREPARING)
     found = [_platform(row) for row in rows if row["id"] is not None]
     return found, _after_all(rows[0]["read_at"], found)
 
@@ -265,7 +269,13 @@ def _platform(row: Row) -> StoredPlatform:
         overcommitted=decode_optional(row.get("overcommitted"), dict[str, int]) or {},
         decided=row.get("decided_at"),
         locked=row.get("locked_at"),
+        waiting=_waiting(row),
     )
+
+
+def _waiting(row: Row) -> int:
+    since = row.get("free_at")
+    return 0 if since is None else int((row["read_at"] - since).total_seconds())
 
 
 def _booking(row: Row) -> StoredBooking:

@@ -31,7 +31,7 @@ class Oracle:
     def __init__(self, demand: Demand, site: Site, booked: list[Booking]) -> None:
         self.demand = demand
         self.site = site
-        self.plan = make_plan(demand, site.capability, site.lookups)[0]
+        self.plan = make_plan(demand, site.capability, site.lookups, site.waiting)[0]
         self.duration = int(demand.duration.total_seconds())
         self.least = {name: size.min for name, size in demand.amounts.items()}
         self.used = {

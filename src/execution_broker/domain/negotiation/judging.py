@@ -68,7 +68,7 @@ def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
     fit(case)
     if case.is_hopeless:
         return None
-    plan, assumed = make_plan(case.demand, site.capability, site.lookups)
+    plan, assumed = make_plan(case.demand, site.capability, site.lookups, site.waiting)
     prepare = plan.prepare_cost()
     if prepare > LONGEST_PREPARATION:
         case.refuse(_endless(site, prepare))

@@ -30,12 +30,14 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """A platform with a fresh capability. `lookups` by component key."""
+    """A platform with a fresh capability. `lookups` by component key. `waiting`: seconds that what
+    prepares sessions there waits for a worker by now."""
 
     name: str
     capability: Capability
     calendar: Calendar
     lookups: Mapping[str, Lookup] = {}
+    waiting: int = 0
 
     def most(self, amount: str) -> int:
         """The most of an amount that one session can have here, were nothing booked."""
