@@ -74,7 +74,7 @@ class Pool(Section, frozen=True):
 
 
 _POOLS: Final = {
-    "staging": Pool(kinds=("prepare-data", "prepare-executable", "collect"), concurrency=16),
+    "staging": Pool(kinds=("prepare-data", "prepare-executable", "collect"), concurrency=32),
     "probes": Pool(kinds=("probe",)),
     "upkeep": Pool(kinds=("report", "reconcile", "purge"), concurrency=4),
 }
@@ -98,7 +98,7 @@ class Worker(Section, frozen=True):
     attempts: Positive = 5
     lapses: Positive = 10
     kinds: tuple[str, ...] = ()
-    concurrency: Positive = 24
+    concurrency: Positive = 48
     batch: Positive = 100
     pools: dict[str, Pool] = msgspec.field(default_factory=lambda: dict(_POOLS))
     drain: Natural = 20

@@ -76,10 +76,11 @@ class Claimer:
         return []
 
     async def claim_into(self, places: Places) -> None:
-        """Begin steps in the places that are free, as soon as there is reason to look for some."""
+        """Begin steps in half of the places that are free, as soon as there is reason to look for
+        some. While it looks, the others are there for what wakes."""
         if not await self._reason():
             return
-        kept = places.keep()
+        kept = places.keep(places.free - places.free // 2)
         leased: list[LeasedStep] = []
         try:
             if kept:

@@ -57,6 +57,15 @@ class Places:
         self._lock = threading.Lock()
         self._changed = asyncio.Event()
 
+    @property
+    def free(self) -> int:
+        return self._number - self._used
+
+    @property
+    def spare(self) -> int:
+        """How many are free beside half of all, which is for what goes on."""
+        return self._number // 2 - self._used
+
     def keep(self, most: int | None = None) -> int:
         """How many of the free places are kept from now on; none once the worker is to stop."""
         with self._lock:
@@ -78,15 +87,25 @@ class Places:
 
     async def until_free(self) -> None:
         """Return when a place is free, or the worker is to stop."""
-        if self._used < self._number:
+        await self._until(lambda: self._used < self._number)
+
+    async def until_spare(self) -> None:
+        """Return when there are places to spare, or the worker is to stop."""
+        await self._until(lambda: self.spare > 0 or not self._used)
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        if is_so():
             return
-        stopping = asyncio.create_task(self._stopping.wait())
-        while not stopping.done() and self._used >= self._number:
-            self._changed.clear()
-            changed = asyncio.create_task(self._changed.wait())
-            await asyncio.wait({stopping, changed}, return_when=asyncio.FIRST_COMPLETED)
-            changed.cancel()
-        stopping.cancel()
+        waits = [asyncio.create_task(self._stopping.wait())]
+        try:
+            while not (waits[0].done() or is_so()):
+                self._changed.clear()
+                waits[1:] = [asyncio.create_task(self._changed.wait())]
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                waits[1].cancel()
+        finally:
+            for waiting in waits:
+                waiting.cancel()
 
     def _end(self, carrying: "asyncio.Task[None]") -> None:
         self.active.discard(carrying)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -10,7 +11,7 @@ import structlog
 from execution_broker.config import Worker as WorkerSettings
 from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
-from execution_broker.domain.plan import StepKind
+from execution_broker.domain.plan import PREPARES, StepKind
 from execution_broker.domain.spans import NoTracer, Tracer
 from execution_broker.steps.base import Handler
 from execution_broker.storage.database import Database
@@ -27,6 +28,9 @@ _FIRST_BATCH: Final = 8
 _LONG_BATCH: Final = 1.0
 _ABREAST: Final = 3
 """While one batch waits for the disk, others are claimed and carried, and share the wait."""
+_BEGINS: Final = frozenset({StepKind.BEGIN})
+_PATIENCE: Final = 2.0
+"""Seconds for which a session that is due does not begin as there is no place for its steps."""
 
 
 class Worker:
@@ -66,7 +70,7 @@ class Worker:
                     group.create_task(self._serve(places, self._claimer(pool, database)))
                 for pool in self._pools:
                     claimer = self._claimer(pool, database)
-                    for _ in range(_ABREAST if pool.batch else 0):
+                    for _ in range(_abreast(pool)):
                         group.create_task(self._serve_batches(pool, claimer, desk, renewer))
             await self._drain(desk.pools)
         finally:
@@ -85,15 +89,20 @@ class Worker:
     async def _serve_batches(
         self, pool: Pool, claimer: Claimer, desk: Desk, renewer: Renewer
     ) -> None:
-        """Claims more while there is more and it goes quickly, less when it takes long."""
+        """Claims more while there is more and it goes quickly, less when it takes long.
+        Sessions are begun while there are places to spare for what they wake: those that have
+        begun come to their end before others begin. That is not waited for long, as those may be
+        slow."""
         carrier = self._carrier(pool, desk)
         clock = asyncio.get_running_loop().time
         size = _FIRST_BATCH
+        following = _following(desk.pools) if pool.kinds == _BEGINS else []
 
         def places() -> int:
-            return min(size, pool.batch)
+            spare = min((one.spare for one in following), default=0)
+            return min(size, pool.batch, spare if spare > 0 else size)
 
-        while leased := await claimer.claim(places):
+        while await _room(following) and (leased := await claimer.claim(places)):
             begun = clock()
             await self._carry_together(carrier, leased, pool, renewer)
             if clock() - begun > _LONG_BATCH:
@@ -219,3 +228,25 @@ class Worker:
                 carrying.cancel()
             if late:
                 await asyncio.wait(late)
+
+
+def _abreast(pool: Pool) -> int:
+    """How many batches are under way at a time; of what begins sessions one, as the places are
+    counted before it is claimed."""
+    if not pool.batch:
+        return 0
+    return 1 if pool.kinds == _BEGINS else _ABREAST
+
+
+def _following(pools: Collection[Places]) -> list[Places]:
+    """Those that take what begins with a session."""
+    return [places for places in pools if not PREPARES.isdisjoint(places.onward.kinds)]
+
+
+async def _room(pools: Collection[Places]) -> bool:
+    """Return when each of them has a free place, or that takes long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            for places in pools:
+                await places.until_spare()
+    return True
