@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,29 +23,55 @@ class Load(NamedTuple):
         return self.answers / self.seconds
 
 
-async def ask(url: str, clients: int, count: int, request: bytes) -> Load:
-    """The same request, as it goes over the wire, so many times in all, by so many clients with a
-    connection each."""
-    parts = urlsplit(url)
-    assert parts.hostname is not None
-    numbers = iter(range(count))
-    statuses: dict[int, int] = {}
-    last = b""
+class Clients:
+    """Clients with a connection each, which they keep from one load to the next."""
 
-    async def client() -> None:
-        nonlocal last
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 20)
-        try:
+    def __init__(
+        self, connections: Sequence[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+    ) -> None:
+        self._connections = connections
+
+    async def ask(self, count: int, request: bytes) -> Load:
+        """The same request, as it goes over the wire, so many times in all."""
+        numbers = iter(range(count))
+        statuses: dict[int, int] = {}
+        last = b""
+
+        async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal last
             for _ in numbers:
                 writer.write(request)
                 status, last = await _answer(reader)
                 statuses[status] = statuses.get(status, 0) + 1
-        finally:
+
+        start = time.perf_counter()
+        await asyncio.gather(*(client(*connection) for connection in self._connections))
+        return Load(count, time.perf_counter() - start, statuses, last)
+
+
+@asynccontextmanager
+async def connected(urls: Sequence[str], clients: int) -> AsyncIterator[Clients]:
+    """So many clients, spread evenly over servers."""
+    connections: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    try:
+        for number in range(clients):
+            parts = urlsplit(urls[number % len(urls)])
+            assert parts.hostname is not None
+            connections.append(
+                await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 20)
+            )
+        yield Clients(connections)
+    finally:
+        for _, writer in connections:
             writer.close()
 
+
+async def ask(url: str, clients: int, count: int, request: bytes) -> Load:
+    """The same request so many times in all, by so many clients with a new connection each."""
     start = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(clients)))
-    return Load(count, time.perf_counter() - start, statuses, last)
+    async with connected([url], clients) as asking:
+        load = await asking.ask(count, request)
+        return load._replace(seconds=time.perf_counter() - start)
 
 
 def get(path: str, authorization: str) -> bytes:

@@ -24,6 +24,7 @@ from execution_broker.storage.postgres import PostgresDatabase
 
 _TARGET: Final = 600
 _MANY: Final = 16
+_FEW: Final = 100
 _GROWTH: Final = 1.5
 _SEE_OTHER: Final = 303
 _DAY: Final = 86_400
@@ -33,70 +34,81 @@ class Case(NamedTuple):
     clients: int
     booked: int
     platforms: int
+    processes: int
 
     @property
     def name(self) -> str:
         clients = f"{self.clients} client{'s' * (self.clients > 1)}"
         platforms = f"{self.platforms} platform{'s' * (self.platforms > 1)}"
-        return f"{clients}, {self.booked} bookings, {platforms}"
+        processes = f"{self.processes} API process{'es' * (self.processes > 1)}"
+        return f"{clients}, {self.booked} bookings, {platforms}, {processes}"
 
 
 async def measure(bench: Bench) -> list[Figure]:
     rows: list[Figure] = []
     rates: dict[Case, float] = {}
     for platforms in (1, 4):
-        for booked in (100, bench.size(10_000, 200)):
+        for booked in (_FEW, bench.size(10_000, 200)):
             with tempfile.TemporaryDirectory(prefix="bench") as directory:
                 place = Path(directory) / "site"
                 async with brokers.site(bench, place, platforms) as site:
                     await _book(site, booked)
-                    for row, case in await _measure(bench, site, booked, platforms):
-                        rates[case] = row.figure
-                        rows.append(_grown(row, case, rates))
+                    found = await _measure(bench, site, booked, platforms)
+            rates |= {case: row.figure for case, row in found.items()}
+            rows += [_grown(row, case, rates) for case, row in _judged(found).items()]
     return rows
 
 
-async def _measure(
-    bench: Bench, site: Site, booked: int, platforms: int
-) -> list[tuple[Figure, Case]]:
-    found: list[tuple[Figure, Case]] = []
-    async with brokers.process("execution_broker.cli", "api", "--config", str(site.file)) as api:
-        request = loading.post("/requests", site.authorization, brokers.body())
-        await _ask(api, 1, bench.size(50, 5), request)
-        for clients in (1, _MANY):
-            case = Case(clients, booked, platforms)
-            count = bench.size(300 if clients == 1 else 1500, 10)
-            database, cpu = bench.server.cpu, api.cpu
-            load = await _ask(api, clients, count, request)
-            found.append(
-                (
-                    Figure(
-                        name="post_request",
-                        case=case.name,
-                        figure=load.rate,
-                        unit="requests/s",
-                        cpu=Cpu(
-                            (api.cpu - cpu) / count * 1e6,
-                            (bench.server.cpu - database) / count * 1e6,
-                        ),
-                        limit=Limit(
-                            "the bare transaction",
-                            await _bare(bench, site, clients, count, json.loads(load.body)),
-                        ),
-                        target=f"≥ {_TARGET}/s" if clients == _MANY else None,
-                        met=load.rate >= _TARGET if clients == _MANY else None,
-                    ),
-                    case,
-                )
-            )
+async def _measure(bench: Bench, site: Site, booked: int, platforms: int) -> dict[Case, Figure]:
+    found: dict[Case, Figure] = {}
+    program = ("execution_broker.cli", "api", "--config", str(site.file))
+    async with brokers.process(*program) as first:
+        for case in (Case(1, booked, platforms, 1), Case(_MANY, booked, platforms, 1)):
+            found[case] = await _row(bench, site, [first], case)
+        async with brokers.process(*program) as second:
+            case = Case(_MANY, booked, platforms, 2)
+            found[case] = await _row(bench, site, [first, second], case)
     return found
 
 
-async def _ask(api: Process, clients: int, count: int, request: bytes) -> loading.Load:
-    load = await loading.ask(api.url, clients, count, request)
+async def _row(bench: Bench, site: Site, apis: list[Process], case: Case) -> Figure:
+    """What connections cost to open, and what is loaded with its first use, is over before."""
+    request = loading.post("/requests", site.authorization, brokers.body())
+    count = bench.size(300 if case.clients == 1 else 2000, 16)
+    async with loading.connected([api.url for api in apis], case.clients) as clients:
+        _check(await clients.ask(bench.size(100 if case.clients == 1 else 400, 16), request))
+        database, ours = bench.server.cpu, _cpu(apis)
+        load = await clients.ask(count, request)
+        cpu = Cpu((_cpu(apis) - ours) / count * 1e6, (bench.server.cpu - database) / count * 1e6)
+    _check(load)
+    bare = await _bare(bench, site, case.clients, bench.size(300, 16), json.loads(load.body))
+    return Figure(
+        name="post_request",
+        case=case.name,
+        figure=load.rate,
+        unit="requests/s",
+        cpu=cpu,
+        limit=Limit("the bare transaction", bare),
+    )
+
+
+def _cpu(apis: list[Process]) -> float:
+    return sum(api.cpu for api in apis)
+
+
+def _check(load: loading.Load) -> None:
     if set(load.statuses) != {_SEE_OTHER} or b'"YES"' not in load.body:
         raise RuntimeError(f"offers were expected: {load.statuses} {load.body[:500]!r}")
-    return load
+
+
+def _judged(found: Mapping[Case, Figure]) -> dict[Case, Figure]:
+    """The target is one for the machine: it is up to whoever runs the broker how many processes
+    serve it, so the better of the rows that differ in that alone is compared with it."""
+    many = [case for case in found if case.clients == _MANY]
+    best = max(many, key=lambda case: found[case].figure)
+    met = found[best].figure >= _TARGET
+    row = msgspec.structs.replace(found[best], target=f"≥ {_TARGET}/s", met=met)
+    return {**found, best: row}
 
 
 async def _bare(bench: Bench, site: Site, clients: int, count: int, answer: Any) -> float:
@@ -114,8 +126,8 @@ async def _bare(bench: Bench, site: Site, clients: int, count: int, answer: Any)
 
 def _grown(row: Figure, case: Case, rates: Mapping[Case, float]) -> Figure:
     """With what ten thousand bookings cost, where both were measured."""
-    few = next((one for one in rates if one[::2] == case[::2] and one.booked < case.booked), None)
-    if few is None:
+    few = case._replace(booked=_FEW)
+    if few == case:
         return row
     growth = rates[few] / rates[case]
     is_fast = row.met is not False
