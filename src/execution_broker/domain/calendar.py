@@ -32,6 +32,11 @@ class Calendar:
         for name, amount in booking.amounts.items():
             self._timelines[name].add(booking.start, booking.end, -amount)
 
+    def change(self, stretches: Iterable[Stretch]) -> None:
+        """Book stretches; one of a negative amount is taken back."""
+        for name, start, end, amount in stretches:
+            self._timelines.setdefault(name, Timeline()).add(start, end, amount)
+
     def peak(self, name: str, start: int, end: int) -> int:
         timeline = self._timelines.get(name)
         return timeline.peak(start, end) if timeline else 0

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
-from execution_broker.domain.amounts import Booking
+from execution_broker.domain.amounts import Booking, Stretch
 from execution_broker.domain.calendar import Calendar
 from execution_broker.storage import calendars
 from execution_broker.storage.calendars import Change
@@ -96,6 +96,14 @@ class Calendars:
             for booking in out:
                 cached.calendar.add(booking)
 
+    def leave(self, changes: Mapping[int, Iterable[Stretch]]) -> None:
+        """What was decided stays in the calendars until they are taken again. The caller has `turn`.
+
+        What is read then mostly tells the same, and only the difference is worked in: all of it
+        taken back, if the transaction came to nothing or has not ended."""
+        for platform, stretches in changes.items():
+            self._cached[platform].leave(stretches)
+
     def take(self, news: Iterable[News], now: datetime) -> Mapping[int, Calendar]:
         """The calendars once they know this, by platform. The caller has `turn`."""
         self._now = max(self._now, now)
@@ -126,6 +134,8 @@ class Calendars:
         assert cached is not None, "the first news of a platform are whole"
         if _UNKNOWN < cached.version <= news.platform.version and not news.whole:
             cached.catch_up(news)
+        else:
+            cached.settle()
         cached.expire(self._now)
         return cached.calendar
 
@@ -140,6 +150,7 @@ class _Cached:
         heapq.heapify(self._expiries)
         self._forgotten = 0
         self._known = platform.decided
+        self._unsettled: dict[tuple[str, int, int], int] = {}
 
     def is_old(self, platform: StoredPlatform, now: datetime) -> bool:
         """Whether changes since are not enough: what has ended is not kept for ever."""
@@ -153,12 +164,28 @@ class _Cached:
         self._known = news.platform.decided
         for change in news.changes:
             if change.has_ended:
-                self._drop(change.id)
+                if change.id in self._bookings:
+                    self._count(self._bookings.pop(change.id), -1)
             elif change.id not in self._bookings:
                 self._bookings[change.id] = change.booking
-                self.calendar.add(change.booking)
+                self._count(change.booking, 1)
                 if change.expires is not None:
                     heapq.heappush(self._expiries, (change.expires, change.id))
+
+        self.settle()
+
+    def leave(self, stretches: Iterable[Stretch]) -> None:
+        """These are in the calendar already, and to be taken back unless what is read says so."""
+        for name, start, end, amount in stretches:
+            key = name, start, end
+            self._unsettled[key] = self._unsettled.get(key, 0) - amount
+
+    def settle(self) -> None:
+        """Work in what is known and not in the calendar yet."""
+        self.calendar.change(
+            Stretch(*key, amount) for key, amount in self._unsettled.items() if amount
+        )
+        self._unsettled.clear()
 
     def known(self, ids: Iterable[int]) -> list[Booking]:
         """Those of these bookings that count."""
@@ -168,6 +195,11 @@ class _Cached:
         while self._expiries and self._expiries[0][0] <= now:
             self._drop(heapq.heappop(self._expiries)[1])
         self._forget(int(now.timestamp()))
+
+    def _count(self, booking: Booking, sign: int) -> None:
+        for name, amount in booking.amounts.items():
+            key = name, booking.start, booking.end
+            self._unsettled[key] = self._unsettled.get(key, 0) + sign * amount
 
     def _drop(self, id_: int) -> None:
         booking = self._bookings.pop(id_, None)

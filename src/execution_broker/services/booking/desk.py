@@ -177,7 +177,7 @@ class Desk:
             try:
                 outcomes = [_decide(errand, scene, keys) for errand in errands]
             finally:
-                scene.close()
+                self._calendars.leave(scene.changes())
         await scene.write(connection)
         await _settle_keys(errands, outcomes, keys, connection)
         return outcomes

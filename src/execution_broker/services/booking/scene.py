@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from execution_broker.domain.amounts import Amounts, Booking
+from execution_broker.domain.amounts import Amounts, Booking, Stretch
 from execution_broker.domain.budget import most_of
 from execution_broker.domain.calendar import Calendar, envelope
 from execution_broker.domain.growing import no_room
@@ -175,11 +175,24 @@ class Scene:
     def undo(self) -> None:
         """What was decided since the last `keep` is not."""
         self._part = Part()
-        self._go_back(self._kept)
+        while len(self._changes) > self._kept:
+            platform, booking, is_end = self._changes.pop()
+            calendar = self.calendars[platform]
+            if is_end:
+                calendar.add(booking)
+            else:
+                calendar.remove(booking)
 
-    def close(self) -> None:
-        """Leave the calendars as they were: what is written is read again with its version."""
-        self._go_back(0)
+    def changes(self) -> dict[int, list[Stretch]]:
+        """How its calendars differ by now from what was read, by platform."""
+        found: dict[int, list[Stretch]] = {}
+        for platform, booking, is_end in self._changes:
+            sign = -1 if is_end else 1
+            found.setdefault(platform, []).extend(
+                Stretch(name, booking.start, booking.end, sign * amount)
+                for name, amount in booking.amounts.items()
+            )
+        return found
 
     async def write(self, connection: Connection) -> None:
         """Write everything in few statements: what others refer to first."""
@@ -253,15 +266,6 @@ class Scene:
             calendar.remove(booking)
         else:
             calendar.add(booking)
-
-    def _go_back(self, number: int) -> None:
-        while len(self._changes) > number:
-            platform, booking, is_end = self._changes.pop()
-            calendar = self.calendars[platform]
-            if is_end:
-                calendar.add(booking)
-            else:
-                calendar.remove(booking)
 
 
 def holds(offers: Sequence[LockedOffer]) -> list[Taken]:

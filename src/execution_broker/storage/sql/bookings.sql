@@ -116,7 +116,8 @@ ORDER BY platform_id, id;
 
 -- end_booking: End one booking.
 UPDATE booking SET ended_at = :now, version = :version
-WHERE id = :booking AND ended_at IS NULL;
+WHERE coalesce(ended_at, :now) = :now -- found by its key, not among all that is live
+  AND id = :booking;
 
 -- booked_names: Which amounts of a platform are booked from now on.
 SELECT DISTINCT amount_name FROM booking
