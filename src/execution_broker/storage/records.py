@@ -116,7 +116,7 @@ class StoredSession(LockedOffer, kw_only=True):
 
     def plan(self) -> Plan:
         """The plan of the platform that the session is on."""
-        return msgspec.json.decode(self.plans, type=dict[int, Plan])[self.platform]
+        return _plans(self.plans)[self.platform]
 
 
 class NewOfferSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +133,12 @@ class NewOfferSet(msgspec.Struct, frozen=True, kw_only=True):
 @lru_cache(maxsize=64)
 def _capability(text: str) -> Capability:
     return msgspec.json.decode(text, type=Capability)
+
+
+@lru_cache(maxsize=64)
+def _plans(text: str) -> dict[int, Plan]:
+    """Requests of one shape have the same plans; what follows from one is found out once."""
+    return msgspec.json.decode(text, type=dict[int, Plan])
 
 
 class StoredOfferSet(msgspec.Struct, frozen=True, kw_only=True):
