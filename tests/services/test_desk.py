@@ -40,6 +40,17 @@ class Poison:
         raise ZeroDivisionError
 
 
+class Spoilt(Poison):
+    """Lets go what an answer holds, and then has a fault of ours in it."""
+
+    def __init__(self, offerset: int) -> None:
+        self.offerset: Any = offerset
+
+    def decide(self, scene: Scene) -> None:
+        scene.let_go(self.offerset)
+        super().decide(scene)
+
+
 class Hurried(Calendars):
     """Somebody who proposes has a later look at the clock while a transaction reads what is new."""
 
@@ -106,6 +117,22 @@ async def test_what_breaks_breaks_nobody_else(tmp_path: Path) -> None:
             assert isinstance(one, Decided)
             assert one.session.phase is SessionPhase.ACCEPTED
         assert (await made.session(alice, offers[2])).phase is SessionPhase.OFFERED
+
+
+async def test_what_comes_to_nothing_leaves_no_trace_in_a_calendar(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation=ONE, platforms=SCARCE) as made:
+        alice = await made.caller("alice")
+        (offer,) = (await made.ask(alice, request(duration="PT1H"))).offers
+        found = await located(made, uuid_of(offer))
+        ((key, _),) = made.work.platforms.items()
+        desk = Desk(made.database, Calendars())
+        for _ in range(2):
+            assert (await desk.do(Look(key)))[1] == 0
+            with pytest.raises(ZeroDivisionError):
+                await desk.do(Spoilt(found.offerset))
+        assert (await desk.do(Look(key)))[1] == 0
+        await made.set_phase(alice, uuid_of(offer), "REJECTED")
+        assert (await desk.do(Look(key)))[1] == 1
 
 
 async def test_two_about_the_same_answer_take_turns(tmp_path: Path) -> None:

@@ -97,10 +97,9 @@ class Calendars:
                 cached.calendar.add(booking)
 
     def leave(self, changes: Mapping[int, Iterable[Stretch]]) -> None:
-        """What was decided stays in the calendars until they are taken again. The caller has `turn`.
-
-        What is read then mostly tells the same, and only the difference is worked in: all of it
-        taken back, if the transaction came to nothing or has not ended."""
+        """What was decided stays in the calendars until they are taken again. What is read then
+        mostly tells the same, and only the difference is worked in: all is taken back, if the
+        transaction has not ended or came to nothing. The caller has `turn`."""
         for platform, stretches in changes.items():
             self._cached[platform].leave(stretches)
 
