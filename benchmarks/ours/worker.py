@@ -20,9 +20,9 @@ async def prepare(
     *, url: str, platform: int, batch: int, count: int
 ) -> Callable[[], Awaitable[dict[str, Any]]]:
     database = PostgresDatabase(url)
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(url, server_settings={"enable_seqscan": "off", "jit": "off"})
     await asyncio.gather(
-        database.read(_clock), database.read(_clock)
+        *(database.read(_clock) for _ in range(_CONNECTIONS))
     )  # connected, as the peers are
     nothing = noop.Noop()
 
@@ -52,7 +52,13 @@ async def _clock(connection: Connection) -> None:
 
 _LOOK = 0.01
 """Seconds. While it does something, there is something left: the database is not asked."""
-_LEFT = "SELECT EXISTS (SELECT 1 FROM step WHERE phase IN ('DORMANT', 'READY', 'RUNNING'))"
+_LEFT = """
+SELECT EXISTS (SELECT 1 FROM step WHERE phase IN ('READY', 'RUNNING'))
+    OR EXISTS (SELECT 1 FROM step WHERE phase = 'DORMANT')
+"""
+"""While there is something of the first, which has an index, nothing else is read."""
+_CONNECTIONS = 4
+"""For a claim and the batches under way."""
 
 if __name__ == "__main__":
     program(prepare)
