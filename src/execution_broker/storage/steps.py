@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from execution_broker.domain.lifecycle import StepPhase, move_step
@@ -10,9 +11,12 @@ from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import RELEASES, TIMERS, StepKind
 from execution_broker.domain.waking import Needs
 from execution_broker.storage import waking
-from execution_broker.storage.database import Connection, Part, Row
+from execution_broker.storage.database import Connection, Glance, Part, Row
 from execution_broker.storage.documents import decode, encode
 from execution_broker.storage.records import LeasedStep
+
+_BY_DUE: Final = attrgetter("due", "id")
+_KINDS: Final = {kind.value: kind for kind in StepKind}
 
 
 class NewStep(NamedTuple):
@@ -125,15 +129,15 @@ async def claim(connection: Connection, lease: Lease) -> list[LeasedStep]:
         limit=lease.limit,
         lease=lease.lasts,
     )
-    claimed = sorted((_step(row) for row in rows), key=lambda step: (step.due, step.id))
+    claimed = sorted(map(_step, rows), key=_BY_DUE)
     for step in claimed:
-        waited = (rows[0]["now_at"] - step.due).total_seconds()
-        connection.measure(Measure.CLAIM_LATENCY, step.kind.word, value=waited)
+        waited = rows[0]["now_at"] - step.due
+        connection.measure(Measure.CLAIM_LATENCY, step.kind.word, value=waited.total_seconds())
     return claimed
 
 
 async def next_free(
-    connection: Connection, kinds: Collection[StepKind], platforms: Collection[int]
+    connection: Glance, kinds: Collection[StepKind], platforms: Collection[int]
 ) -> timedelta | None:
     """How long until the next step can be claimed; None if there is none."""
     row = await connection.row("next_free", kinds=list(kinds), platforms=list(platforms))
@@ -251,7 +255,7 @@ def _step(row: Row) -> LeasedStep:
         uuid=row["uuid"],
         session=row["session_id"],
         platform=row["platform_id"],
-        kind=StepKind(row["kind"]),
+        kind=_KINDS[row["kind"]],
         key=row["key"],
         component=row["component"],
         attempt=row["attempt"],

@@ -13,7 +13,7 @@ from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.plan import StepKind
 from execution_broker.storage import steps
-from execution_broker.storage.database import Connection, Database
+from execution_broker.storage.database import Database
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Lease
 from execution_broker.worker.places import Places
@@ -63,7 +63,7 @@ class Claimer:
         self._turn = asyncio.Lock()
         self._heard = -1
         self._looked = -_LONGEST_BREATH
-        self._wait = 0.0
+        self._until: float | None = -_LONGEST_BREATH
         self._breath = 0.0
 
     async def claim(self, most: Callable[[], int]) -> list[LeasedStep]:
@@ -93,9 +93,14 @@ class Claimer:
     async def _reason(self) -> bool:
         """Wait for a reason to look; False once the worker is to stop."""
         clock = asyncio.get_running_loop().time
-        left = self._looked + self._wait - clock()
-        if left > 0 and self._database.heard(self._pool.kinds) == self._heard:
-            await self._until_called(left)
+        if self._stopping.is_set():
+            return False
+        if self._database.heard(self._pool.kinds) == self._heard:
+            if self._until is None:
+                wait = await self._until_free()
+                self._until = clock() + wait
+            if (left := self._until - clock()) > 0:
+                await self._until_called(left)
         left = self._looked + self._breath - clock()
         if left > 0:
             await asyncio.sleep(left)
@@ -116,9 +121,10 @@ class Claimer:
 
     async def _look(self, places: int) -> list[LeasedStep]:
         self._heard = self._database.heard(self._pool.kinds)
-        leased, self._wait = await self._claim(places)
+        leased, wait = await self._claim(places)
         before = self._looked
         self._looked = asyncio.get_running_loop().time()
+        self._until = None if wait is None else self._looked + wait
         if self._pool.batch and len(leased) >= places:
             self._breath = 0.0
         elif leased or self._looked - before > 2 * _LONGEST_BREATH:
@@ -127,25 +133,31 @@ class Claimer:
             self._breath = min(2 * self._breath, _LONGEST_BREATH)
         return leased
 
-    async def _claim(self, places: int) -> tuple[list[LeasedStep], float]:
-        """The steps that were leased, and how long to wait before looking again unless called.
+    async def _claim(self, places: int) -> tuple[list[LeasedStep], float | None]:
+        """The steps that were leased, and how long to wait before looking again unless called;
+        None if that is still to be asked, so that what was leased need not wait for it.
 
         A database that is away is waited for.
         """
-        pool, poll = self._pool, self._settings.poll
+        pool = self._pool
         lasts = timedelta(seconds=self._settings.lease)
         lease = Lease(pool.processor, pool.kinds, self._platforms, places, lasts)
 
-        async def claim(connection: Connection) -> tuple[list[LeasedStep], float]:
-            leased = await steps.claim(connection, lease)
-            if len(leased) >= places:
-                return leased, 0.0
-            free = await steps.next_free(connection, pool.kinds, self._platforms)
-            wait = free.total_seconds() if free else poll
-            return leased, min(max(wait, _SHORTEST_WAIT), poll)
-
         try:
-            return await self._database.write_apart(claim)
+            leased = await self._database.write_apart(lambda c: steps.claim(c, lease))
         except Unavailable as error:
             _log.warning(LogEvent.CLAIM_FAILED, reason=str(error))
             return [], _UNTIL_IT_IS_BACK
+        return leased, 0.0 if len(leased) >= places else None
+
+    async def _until_free(self) -> float:
+        """How long until there will be something to look for."""
+        poll = self._settings.poll
+        try:
+            free = await self._database.look(
+                lambda c: steps.next_free(c, self._pool.kinds, self._platforms)
+            )
+        except Unavailable as error:
+            _log.warning(LogEvent.CLAIM_FAILED, reason=str(error))
+            return _UNTIL_IT_IS_BACK
+        return poll if free is None else min(max(free.total_seconds(), _SHORTEST_WAIT), poll)
