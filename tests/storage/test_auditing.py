@@ -185,10 +185,10 @@ class WatchedRows:
                 return int(self) < other
 
         found = await self._connection.rows(statement, **values)
-        for row in found:
-            if "start_second" in row:
-                row["start_second"] = Second(row["start_second"])
-        return list(found)
+        return [
+            {**row, "start_second": Second(row["start_second"])} if "start_second" in row else row
+            for row in found
+        ]
 
 
 async def test_what_was_read_is_judged_when_the_transaction_has_ended(database: Any) -> None:

@@ -12,7 +12,7 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.models.phases import SessionPhase
 from execution_broker.storage import outside, sessions, steps, waking
 from execution_broker.storage.batch import Batch
-from execution_broker.storage.database import Connection
+from execution_broker.storage.database import Connection, Row
 from execution_broker.storage.frames import Frames, Kept
 from execution_broker.storage.records import LeasedStep, NewEvent, Progress, StoredSession
 from execution_broker.storage.steps import Lease, NewStep
@@ -219,5 +219,5 @@ async def _woken(
     return [one["key"] for one in named if one["id"] in found]
 
 
-async def _steps(connection: Connection, session: int) -> list[dict[str, Any]]:
+async def _steps(connection: Connection, session: int) -> list[Row]:
     return await connection.rows("sleeping_steps", sessions=[session])

@@ -34,9 +34,8 @@ class StepKind(StrEnum):
     PROLONG = _URN + "prolong"
     PURGE = _URN + "purge"
 
-    @property
-    def word(self) -> str:
-        return self.value.removeprefix(_URN)
+    def __init__(self, uri: str) -> None:
+        self.word = uri.removeprefix(_URN)
 
 
 PREPARES: Final = frozenset(

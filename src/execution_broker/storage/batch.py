@@ -161,7 +161,7 @@ class Batch:
     async def execute(self, statement: str, /, **values: Any) -> int:
         """How many rows were changed; none of what is gathered."""
         if statement in _GATHERED:
-            await self.many(statement, [values])
+            self._gather(statement, values)
             return 0
         if statement == _CANCELLING:
             self._cancel(values)
@@ -174,12 +174,8 @@ class Batch:
         if statement not in _GATHERED:
             await self._connection.many(statement, values)
             return
-        self._gathered[statement] += values
-        if statement in _PLANNING:
-            for one in values:
-                self._planned.pop(one["session"], None)
-        elif statement in _OF_STEPS:
-            self._moved |= {one["id"]: one.get("phase", StepPhase.READY) for one in values}
+        for one in values:
+            self._gather(statement, one)
 
     async def all(self, *parts: Part) -> None:
         await self._connection.all(*parts)
@@ -195,6 +191,13 @@ class Batch:
 
     def measure(self, what: Measure, *labels: str, value: float = 1) -> None:
         self._connection.measure(what, *labels, value=value)
+
+    def _gather(self, statement: str, values: Mapping[str, Any]) -> None:
+        self._gathered[statement].append(values)
+        if statement in _PLANNING:
+            self._planned.pop(values["session"], None)
+        elif statement in _OF_STEPS:
+            self._moved[values["id"]] = values.get("phase", StepPhase.READY)
 
     def _cancel(self, values: Mapping[str, Any]) -> None:
         """What was to be made READY is cancelled instead."""

@@ -14,7 +14,7 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.storage.ringing import EVERY
 
 T = TypeVar("T")
-Row = dict[str, Any]
+Row = Mapping[str, Any]
 """One row by column name. Columns named `..._at` are aware datetimes, `...uuid` are UUIDs."""
 Part = tuple[str, Sequence[Mapping[str, Any]]]
 """A statement, and the sets of values for each of which it is meant."""

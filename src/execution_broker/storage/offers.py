@@ -28,7 +28,7 @@ async def lock(
     frames = await connection.rows("offer_frames", ids=wanted) if wanted else []
     of_key = {frame["id"]: frame for frame in frames}
     return [
-        sessions.of_row(row | of_key[row["id"]]) if row["id"] in of_key else _offer(row)
+        sessions.of_row({**row, **of_key[row["id"]]}) if row["id"] in of_key else _offer(row)
         for row in rows
     ]
 

@@ -25,8 +25,8 @@ class PostgresConnection:
 
     async def rows(self, statement: str, /, **values: Any) -> list[Row]:
         said = self._say(statement)
-        found = await self._connection.fetch(said.sql, *self._in_order(said, values))
-        return [dict(row) for row in found]
+        found: list[Row] = await self._connection.fetch(said.sql, *self._in_order(said, values))
+        return found
 
     async def row(self, statement: str, /, **values: Any) -> Row | None:
         found = await self.rows(statement, **values)
@@ -72,13 +72,14 @@ class PostgresConnection:
         if not values:
             return []
         said = self._say(statement)
+        found: list[Row]
         if len(values) > 1 and said.is_row:
             sql = await self._of_many(statement, said)
             found = await self._connection.fetch(sql, *_columns(said, values))
         else:
             rows = [self._in_order(said, one) for one in values]
             found = await self._connection.fetchmany(said.sql, rows)
-        return [dict(row) for row in found]
+        return found
 
     async def clock(self) -> datetime:
         now: datetime = await self._connection.fetchval("SELECT clock_timestamp()")

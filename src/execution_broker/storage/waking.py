@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.waking import Needs, Sleeper, awake
 from execution_broker.storage.database import Connection
 from execution_broker.storage.documents import decode
+
+_PHASES: Final = {phase.value: phase for phase in StepPhase}
+_KINDS: Final = {kind.value: kind for kind in StepKind}
 
 
 class Woken(NamedTuple):
@@ -53,8 +56,8 @@ async def planned_of(
     for row in await connection.rows("sleeping_steps", sessions=sessions):
         id_, session = row["id"], row["session_id"]
         found[session][id_] = Planned(
-            Sleeper(id_, row["key"], StepPhase(row["phase"]), _needs(row["needs"])),
-            Woken(id_, session, StepKind(row["kind"]), row["free_at"]),
+            Sleeper(id_, row["key"], _PHASES[row["phase"]], _needs(row["needs"])),
+            Woken(id_, session, _KINDS[row["kind"]], row["free_at"]),
         )
     return found
 

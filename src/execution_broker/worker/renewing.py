@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from enum import Enum
 from functools import partial
@@ -56,13 +56,14 @@ class Renewer:
         self._stopping.set()
         self._thread.join()
 
-    def hold(self, step: int, held: Held) -> None:
+    def hold(self, steps: Collection[int], held: Held) -> None:
         with self._lock:
-            self._held[step] = held
+            self._held.update(dict.fromkeys(steps, held))
 
-    def release(self, step: int) -> None:
+    def release(self, steps: Collection[int]) -> None:
         with self._lock:
-            self._held.pop(step, None)
+            for step in steps:
+                self._held.pop(step, None)
 
     def _run(self) -> None:
         asyncio.run(self._renew_for_ever())

@@ -172,7 +172,7 @@ class Worker:
             losses.append(loss)
             loop.call_soon_threadsafe(acting.cancel)
 
-        renewer.hold(step.id, Held(pool.processor, stop))
+        renewer.hold([step.id], Held(pool.processor, stop))
         try:
             return await acting
         except asyncio.CancelledError:
@@ -182,7 +182,7 @@ class Worker:
         except Unavailable as error:
             _log.warning(LogEvent.STEP_UNFINISHED, reason=str(error))
         finally:
-            renewer.release(step.id)
+            renewer.release([step.id])
         return None
 
     async def _leave(self, carrier: Carrier, step: LeasedStep, losses: list[Loss]) -> None:
@@ -207,8 +207,8 @@ class Worker:
             if loss is Loss.LAPSED:
                 loop.call_soon_threadsafe(carrying.cancel)
 
-        for step in leased:
-            renewer.hold(step.id, Held(pool.processor, stop))
+        ids = [step.id for step in leased]
+        renewer.hold(ids, Held(pool.processor, stop))
         try:
             await asyncio.wait([carrying])
             if not carrying.cancelled() and (error := carrying.exception()) is not None:
@@ -216,8 +216,7 @@ class Worker:
                     raise error
                 _log.warning(LogEvent.STEP_UNFINISHED, reason=str(error))
         finally:
-            for step in leased:
-                renewer.release(step.id)
+            renewer.release(ids)
 
     async def _drain(self, pools: Sequence[Places]) -> None:
         clock = asyncio.get_running_loop().time
