@@ -1,7 +1,9 @@
 """The desk: many errands in one transaction, lagging replicas, differing clocks, cuts (B4-B7)."""
 
 import asyncio
-from collections.abc import Iterable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from execution_broker.services.booking.choosing import Accept, Decided
 from execution_broker.services.booking.desk import Desk
 from execution_broker.services.booking.scene import Scene
 from execution_broker.steps.upkeep import store_report
-from execution_broker.storage import auditing, sessions
+from execution_broker.storage import auditing, bookings, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import Located, StoredPlatform, StoredSession
 from tests.harness.broker import Broker, broker, request, uuid_of
@@ -80,6 +82,16 @@ class Look:
         return scene.now, calendar.free(CORES, second, second + 86400)
 
 
+class Noticed(Look):
+    """One that tells when the desk has taken it up."""
+
+    is_taken = False
+
+    @property
+    def repetition(self) -> None:  # type: ignore[override] # the same value, once it is asked for
+        self.is_taken = True
+
+
 def unguarded(session: StoredSession, now: Any) -> None:
     """Nothing is expected of the session."""
 
@@ -133,6 +145,36 @@ async def test_what_comes_to_nothing_leaves_no_trace_in_a_calendar(tmp_path: Pat
         assert (await desk.do(Look(key)))[1] == 0
         await made.set_phase(alice, uuid_of(offer), "REJECTED")
         assert (await desk.do(Look(key)))[1] == 1
+
+
+async def test_who_comes_while_another_process_has_the_locks_is_served_at_once(
+    tmp_path: Path,
+) -> None:
+    async with (
+        broker(tmp_path, negotiation=ONE) as made,
+        broker(tmp_path, negotiation=ONE) as other,
+    ):
+        ((key, _),) = made.work.platforms.items()
+        desk = Desk(made.database, Calendars())
+        async with _locked(other, key):
+            first = Noticed(key)
+            served = [asyncio.create_task(desk.do(first))]
+            await _until(lambda: first.is_taken)
+            served += [asyncio.create_task(desk.do(Look(key))) for _ in range(2)]
+            poisoned = asyncio.create_task(desk.do(Poison()))
+            await asyncio.sleep(0)  # all are at the desk
+        with pytest.raises(ZeroDivisionError):
+            await poisoned
+        assert len(await asyncio.gather(*served)) == 3
+
+        async with _locked(other, key):
+            again = Noticed(key)
+            served = [asyncio.create_task(desk.do(again))]
+            await _until(lambda: again.is_taken)
+            served += [asyncio.create_task(desk.do(Look(key))) for _ in range(2)]
+            await asyncio.sleep(0)
+        decided = await asyncio.gather(*served)
+        assert len({when for when, _ in decided}) == 1
 
 
 async def test_two_about_the_same_answer_take_turns(tmp_path: Path) -> None:
@@ -203,6 +245,32 @@ async def test_a_cut_blocks_offers_and_cancels_nothing(tmp_path: Path) -> None:
         await _has(made, cores=5)
         assert (await made.ask(alice, request(cores=1))).result == "YES"
         assert (await auditing.audit(made.database)).findings == ()
+
+
+@asynccontextmanager
+async def _locked(made: Broker, platform: int) -> AsyncIterator[None]:
+    """Another process has the lock of a platform meanwhile."""
+    has_it, is_over = threading.Event(), threading.Event()
+
+    async def hold(connection: Connection) -> None:
+        await bookings.lock_platforms(connection, [platform])
+        has_it.set()
+        while not is_over.is_set():
+            await connection.clock()
+
+    holding = asyncio.create_task(made.database.write(hold))
+    try:
+        await _until(has_it.is_set)
+        yield
+    finally:
+        is_over.set()
+        await holding
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110  (a thread of another broker has no event for us)
+            await asyncio.sleep(0.001)
 
 
 async def _has(made: Broker, cores: int) -> None:

@@ -2,13 +2,16 @@
 
 Under load many callers wait while a transaction is on its way; the next one serves all of them, and
 waits a moment for those who have just been served, as they often have something else to bring.
+Where other processes have the locks, whoever comes until they are free is served with those who
+wait for them.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 from execution_broker.domain.errors import BrokerError, KeyReused, Unavailable
@@ -16,8 +19,8 @@ from execution_broker.services.booking.calendars import Calendars
 from execution_broker.services.booking.scene import Scene
 from execution_broker.services.repeating import Key, take_key
 from execution_broker.storage import bookings, offers, repetitions
-from execution_broker.storage.database import Connection, Database
-from execution_broker.storage.records import LockedOffer, StoredBooking
+from execution_broker.storage.database import Connection, Database, Work
+from execution_broker.storage.records import LockedOffer, StoredBooking, StoredPlatform
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -73,13 +76,23 @@ Entry = tuple[Errand[Any], "asyncio.Future[Any]"]
 """An errand, and what whoever brought it waits for."""
 
 
+class _Locked(NamedTuple):
+    """What a transaction has locked: the keys with what they stand for already, the offers of
+    answers with what is booked for them, and platforms."""
+
+    keys: Mapping[Key, Any]
+    offers: list[LockedOffer]
+    booked: list[StoredBooking]
+    platforms: Mapping[int, StoredPlatform]
+
+
 class Desk:
     """One for each process. Belongs to the event loop that uses it."""
 
     def __init__(self, database: Database, calendars: Calendars) -> None:
         self._database = database
         self._calendars = calendars
-        self._waiting: list[Entry] = []
+        self._waiting: deque[Entry] = deque()
         self._serving: asyncio.Task[None] | None = None
         self._expected = 0
         self._have_come = asyncio.Event()
@@ -99,7 +112,7 @@ class Desk:
     async def _serve(self) -> None:
         while self._waiting:
             batch = self._next_batch()
-            outcomes = await self._try([errand for errand, _ in batch])
+            outcomes = await self._try(batch)
             for (_, future), outcome in zip(batch, outcomes, strict=True):
                 if future.done():
                     continue
@@ -123,7 +136,7 @@ class Desk:
     def _next_batch(self) -> list[Entry]:
         """The next in the queue, but of those about the same answer or key only the first."""
         batch: list[Entry] = []
-        later: list[Entry] = []
+        later: deque[Entry] = deque()
         taken: set[int | Key] = set()
         for entry in self._waiting:
             claims = _claims(entry[0])
@@ -135,23 +148,48 @@ class Desk:
         self._waiting = later
         return batch
 
-    async def _try(self, errands: Sequence[Errand[Any]]) -> list[Any]:
-        """Their decisions or errors. What breaks a transaction is tried alone, so that it can
-        break nobody else's."""
+    def _latecomers(self, room: int, platforms: Collection[int]) -> list[Entry]:
+        """At most so many of those who wait and need no more locks than those of these platforms.
+        The thread that writes may call it while others come: it takes one after another."""
+        found: list[Entry] = []
+        for _ in range(len(self._waiting)):
+            entry = self._waiting.popleft()
+            errand = entry[0]
+            joins = not _claims(errand) and errand.platforms.issubset(platforms)
+            (found if joins and len(found) < room else self._waiting).append(entry)
+        return found
+
+    async def _try(self, batch: list[Entry]) -> list[Any]:
+        """Their decisions or errors, and those of the latecomers, who are in the batch then. What
+        breaks a transaction is tried alone, so that it can break nobody else's."""
 
         async def work(connection: Connection) -> list[Any]:
-            return await self._carry_out(errands, connection)
+            locked = await self._lock([errand for errand, _ in batch], connection)
+            batch.extend(self._latecomers(_BATCH - len(batch), locked.platforms))
+            return await self._carry_out([errand for errand, _ in batch], locked, connection)
 
+        outcome = await self._write(work)
+        if not isinstance(outcome, BaseException):
+            return outcome
+        if len(batch) == 1 or isinstance(outcome, Unavailable):
+            return [outcome] * len(batch)
+        return [await self._try_alone(errand) for errand, _ in batch]
+
+    async def _try_alone(self, errand: Errand[Any]) -> Any:
+        async def work(connection: Connection) -> list[Any]:
+            locked = await self._lock([errand], connection)
+            return await self._carry_out([errand], locked, connection)
+
+        outcome = await self._write(work)
+        return outcome if isinstance(outcome, BaseException) else outcome[0]
+
+    async def _write(self, work: Work[list[Any]]) -> list[Any] | BaseException:
         writing = asyncio.ensure_future(self._database.write(work))
         await asyncio.wait([writing])
         found = writing.exception()
-        if found is None:
-            return writing.result()
-        if len(errands) == 1 or isinstance(found, Unavailable):
-            return [found] * len(errands)
-        return [outcome for errand in errands for outcome in await self._try([errand])]
+        return writing.result() if found is None else found
 
-    async def _carry_out(self, errands: Sequence[Errand[Any]], connection: Connection) -> list[Any]:
+    async def _lock(self, errands: Sequence[Errand[Any]], connection: Connection) -> _Locked:
         keys = await _take_keys(errands, connection)
         answers = {errand.offerset for errand in errands if errand.offerset is not None}
         found: list[LockedOffer] = []
@@ -166,6 +204,12 @@ class Desk:
         wanted = {platform for errand in errands for platform in errand.platforms}
         wanted |= {offer.platform for offer in found}
         platforms = await bookings.lock_platforms(connection, wanted)
+        return _Locked(keys, found, booked, platforms)
+
+    async def _carry_out(
+        self, errands: Sequence[Errand[Any]], locked: _Locked, connection: Connection
+    ) -> list[Any]:
+        platforms = locked.platforms
         self._calendars.doubt(platforms.values())
         now = await bookings.decision_time(connection, platforms.values())
         held_by = await self._held_by(errands, connection, now)
@@ -173,13 +217,13 @@ class Desk:
         with self._calendars.turn:
             calendars = self._calendars.take(news, now)
             now = self._calendars.latest(now)
-            scene = Scene(now, platforms, calendars, found, booked, held_by)
+            scene = Scene(now, platforms, calendars, locked.offers, locked.booked, held_by)
             try:
-                outcomes = [_decide(errand, scene, keys) for errand in errands]
+                outcomes = [_decide(errand, scene, locked.keys) for errand in errands]
             finally:
                 self._calendars.leave(scene.changes())
         await scene.write(connection)
-        await _settle_keys(errands, outcomes, keys, connection)
+        await _settle_keys(errands, outcomes, locked.keys, connection)
         return outcomes
 
     async def _held_by(
