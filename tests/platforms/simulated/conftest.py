@@ -11,7 +11,9 @@ import pytest
 from execution_broker.platforms.simulated.config import SimulatedConfig
 from execution_broker.platforms.simulated.platform import SimulatedPlatform
 from execution_broker.platforms.simulated.world import World
+from execution_broker.ports.data import Stage
 from execution_broker.ports.platform import PlatformContext
+from execution_broker.steps.staging import Staging
 
 NAME = "there"
 
@@ -50,3 +52,13 @@ def world(place: PlatformContext) -> Iterator[World]:
     seen = World(place.directory / "world.sqlite", f"{place.instance}/{NAME}")
     yield seen
     seen.close()
+
+
+@pytest.fixture
+def staged_nowhere(tmp_path: Path) -> Stage:
+    return Staging({}, tmp_path / "cache")
+
+
+@pytest.fixture
+def stage(staged_nowhere: Stage) -> Stage:
+    return staged_nowhere

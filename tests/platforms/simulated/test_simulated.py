@@ -6,14 +6,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from uuid import uuid4
 
 import msgspec
 import pytest
 
 from execution_broker.domain.demand import COMPUTE, EXECUTABLE, data_key, storage_key
-from execution_broker.domain.errors import ConfigurationError, Permanent, Transient
+from execution_broker.domain.errors import ConfigurationError, Permanent
 from execution_broker.models.component import Metadata
 from execution_broker.models.executable import (
     Checks,
@@ -27,23 +26,15 @@ from execution_broker.platforms.simulated.platform import SimulatedPlatform
 from execution_broker.platforms.simulated.results import content
 from execution_broker.platforms.simulated.world import World
 from execution_broker.ports.data import Stage
-from execution_broker.ports.platform import Done, Life, NotYet, PlatformContext
-from execution_broker.steps.staging import Staging
+from execution_broker.ports.platform import Done, NotYet, PlatformContext
 from execution_broker.testing.course import Course
 from execution_broker.testing.platform import PlatformContract, Workload
-
-Make = Callable[..., SimulatedPlatform]
-
-
-def container(**environment: str) -> DockerContainer:
-    return DockerContainer(
-        image=Image(locations=("simulated://busy",)), environment=dict(environment)
-    )
+from tests.platforms.simulated.courses import Make, container, outcome
 
 
 class TestSimulatedPlatform(PlatformContract):
     @pytest.fixture
-    def make(self, simulated: Make) -> Make:
+    def make(self, simulated: Make) -> Callable[..., SimulatedPlatform]:
         return lambda: simulated(results={"made/answer.dat": 25}, outputs=1)
 
     @pytest.fixture
@@ -65,21 +56,6 @@ class TestSimulatedPlatform(PlatformContract):
             interactive=JupyterNotebook(location="simulated://busy"),
             data=S3Data(bucket="stars", object="a.fits", meta=Metadata(name="a.fits")),
         )
-
-
-@pytest.fixture
-def staged_nowhere(tmp_path: Path) -> Stage:
-    return Staging({}, tmp_path / "cache")
-
-
-@pytest.fixture
-def stage(staged_nowhere: Stage) -> Stage:
-    return staged_nowhere
-
-
-async def outcome(course: Course, what: str, key: str) -> object:
-    """What one call answers."""
-    return await getattr(course._make(), what)(course.order(key))
 
 
 async def test_the_same_session_takes_the_same_time_everywhere(
@@ -150,68 +126,6 @@ async def test_what_is_cached_takes_no_time(simulated: Make, stage: Stage) -> No
     assert capability.images == ("simulated://known/*",)
 
 
-async def test_calls_fail_as_often_as_configured(simulated: Make, stage: Stage) -> None:
-    failures = {"prepare_storage": {"transient": 0.5}, "prepare_compute": {"fatal": 0.3}}
-    platform = simulated(failures=failures)
-    found: Counter[str] = Counter()
-    for _ in range(60):
-        course = Course(lambda: platform, stage, container())
-        for _ in range(3):
-            try:
-                await outcome(course, "prepare_storage", storage_key(0))
-            except Transient:
-                found["transient"] += 1
-        ended = set()
-        for _ in range(2):
-            try:
-                await outcome(course, "prepare_compute", COMPUTE)
-                ended.add("well")
-            except Permanent:
-                ended.add("fatal")
-        assert len(ended) == 1, "what is fatal is so every time"
-        found.update(ended)
-    assert 60 < found["transient"] < 120
-    assert 5 < found["fatal"] < 35
-
-
-async def test_executables_fail_as_often_as_configured(simulated: Make, stage: Stage) -> None:
-    platform = simulated(failures={"run": 0.5}, run=0)
-    lives: Counter[Life] = Counter()
-    for _ in range(40):
-        course = Course(lambda: platform, stage, container())
-        await course.prepare()
-        await course.start()
-        lives[(await course.watch()).life] += 1
-    assert lives.keys() == {Life.SUCCEEDED, Life.FAILED}
-    assert min(lives.values()) > 8
-
-
-async def test_a_place_that_is_down_answers_nothing_and_loses_nothing(
-    simulated: Make, stage: Stage, world: World
-) -> None:
-    platform = simulated()
-    course = Course(lambda: platform, stage, container())
-    await course.prepare_storage()
-    world.go_down()
-    for asked in (platform.report(), platform.holdings(), course.watch()):
-        with pytest.raises(Transient, match="is down"):
-            await asked
-    world.come_up()
-    assert await course.is_held()
-
-
-async def test_what_is_lost_is_lost(simulated: Make, stage: Stage, world: World) -> None:
-    course = Course(simulated, stage, container(SIMULATED_RUN="forever"))
-    await course.prepare()
-    assert not world.lose(course.session)
-    await course.start()
-    assert (await course.watch()).life is Life.RUNNING
-    assert world.lose(course.session)
-    assert (await course.watch()).life is Life.LOST
-    await course.release()
-    assert not await course.is_held()
-
-
 async def test_every_creation_is_recorded(simulated: Make, stage: Stage, world: World) -> None:
     course = Course(simulated, stage, container())
     await course.prepare()
@@ -263,6 +177,8 @@ def test_many_processes_make_each_thing_once(place: PlatformContext, world: Worl
     """Four processes prepare the same sessions at the same time."""
     script = f"""
 import sys
+from collections.abc import Callable
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 from execution_broker.platforms.simulated.world import World
