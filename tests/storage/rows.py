@@ -1,15 +1,16 @@
 """Makes rows that storage tests need: an identity, a platform, a session."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from execution_broker.domain.identity import Role
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.plan import Plan
+from execution_broker.domain.plan import Plan, StepKind
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.phases import ComponentPhase, SessionPhase
-from execution_broker.storage import bookings, events, identities, offersets, sessions
+from execution_broker.storage import bookings, events, identities, offersets, sessions, steps
 from execution_broker.storage.database import Connection
 from execution_broker.storage.documents import encode
 from execution_broker.storage.records import NewEvent, NewOfferSet, StoredComponent, StoredSession
@@ -33,6 +34,23 @@ class Rows(NamedTuple):
     platform: int
     identity: int
     now: datetime
+
+
+async def add_probe(
+    connection: Connection, key: str, payload: Mapping[str, Any] | None = None
+) -> None:
+    """A step without a session, due now, that exists once by its key."""
+    now = await connection.clock()
+    await steps.add_unique(
+        connection,
+        uuid=uuid4(),
+        kind=StepKind.PROBE,
+        key=key,
+        platform=None,
+        payload=dict(payload or {}),
+        due=now,
+        now=now,
+    )
 
 
 async def a_session(database: Any) -> Rows:

@@ -16,7 +16,7 @@ from execution_broker.storage.database import Connection
 from execution_broker.storage.frames import Frames
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Lease, NewStep
-from tests.storage.rows import Rows, a_session
+from tests.storage.rows import Rows, a_session, add_probe
 
 KINDS = tuple(StepKind)
 
@@ -175,17 +175,7 @@ async def test_dormant_steps_sleep_until_they_are_woken_and_what_nobody_holds_is
 
 async def test_a_unique_step_exists_once_and_can_be_revived(database: Any) -> None:
     async def add_unique(connection: Connection) -> None:
-        now = await connection.clock()
-        await steps.add_unique(
-            connection,
-            uuid=uuid4(),
-            kind=StepKind.PROBE,
-            key="probe:x",
-            platform=None,
-            payload={"location": "x"},
-            due=now,
-            now=now,
-        )
+        await add_probe(connection, "probe:x", {"location": "x"})
 
     await database.write(add_unique)
     await database.write(add_unique)

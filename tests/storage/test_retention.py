@@ -12,7 +12,7 @@ from execution_broker.models.execution import OfferSetResponse
 from execution_broker.storage import offersets, repetitions, retention, sessions, steps
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import NewOfferSet
-from tests.storage.rows import Rows, a_session
+from tests.storage.rows import Rows, a_session, add_probe
 
 OLD = 25
 BATCH = 10
@@ -51,16 +51,7 @@ async def _add_old(connection: Connection, rows: Rows) -> None:
     """Answers without sessions, keys, and probes that have ended."""
     for number in range(OLD):
         await repetitions.take(connection, rows.identity, f"key-{number}", "digest", rows.now)
-        await steps.add_unique(
-            connection,
-            uuid=uuid4(),
-            kind=StepKind.PROBE,
-            key=f"probe-{number}",
-            platform=None,
-            payload={},
-            due=rows.now,
-            now=rows.now,
-        )
+        await add_probe(connection, f"probe-{number}")
     lease = steps.Lease(uuid4(), [StepKind.PROBE], [], OLD, DAY)
     for step in await steps.claim(connection, lease):
         await steps.end(connection, step, StepPhase.COMPLETED, None, rows.now)

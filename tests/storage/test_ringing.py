@@ -1,15 +1,13 @@
 """A bell tells of which kinds there is something, to other processes and older ones, too."""
 
 from typing import Any
-from uuid import uuid4
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from execution_broker.domain.plan import StepKind
-from execution_broker.storage import steps
-from execution_broker.storage.database import Connection
 from execution_broker.storage.ringing import EVERY, heard, told
+from tests.storage.rows import add_probe
 
 
 @given(st.sets(st.sampled_from(list(StepKind))))
@@ -23,23 +21,10 @@ def test_who_tells_nothing_means_everything_and_what_is_unknown_is_nobodys() -> 
 
 
 async def test_who_waits_for_other_kinds_does_not_hear(database: Any) -> None:
-    async def add(connection: Connection) -> None:
-        now = await connection.clock()
-        await steps.add_unique(
-            connection,
-            uuid=uuid4(),
-            kind=StepKind.PROBE,
-            key="probe:x",
-            platform=None,
-            payload={},
-            due=now,
-            now=now,
-        )
-
     before = database.heard([StepKind.WATCH])
     probes = database.heard([StepKind.PROBE])
     followers = database.heard()
-    await database.write(add)
+    await database.write(lambda c: add_probe(c, "probe:x"))
     assert database.heard([StepKind.PROBE]) > probes
     assert database.heard() > followers
     assert database.heard([StepKind.WATCH]) == before
