@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from execution_broker.domain.plan import StepKind
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.waking import Woken
@@ -97,3 +99,27 @@ async def test_who_waits_for_a_free_place_gets_it_or_is_told_to_stop() -> None:
     assert pool.places.keep() == 0
     async with asyncio.timeout(30):
         await pool.places.until_free()
+
+
+async def test_a_third_of_the_places_is_not_to_spare() -> None:
+    pool = Pool()
+    assert pool.places.spare == 2
+    assert pool.places.keep(2) == 2
+    assert (pool.places.free, pool.places.spare) == (1, 0)
+    waiting = asyncio.create_task(pool.places.until_spare())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    pool.places.give_up(1)
+    async with asyncio.timeout(30):
+        await waiting
+
+
+async def test_who_waits_no_longer_for_a_place_leaves_nothing_behind() -> None:
+    pool = Pool()
+    pool.places.keep()
+    before = asyncio.all_tasks()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await pool.places.until_spare()
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before

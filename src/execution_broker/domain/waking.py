@@ -1,6 +1,6 @@
 """Which steps of a session need wait no longer (S7)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -30,14 +30,10 @@ def awake(steps: Sequence[Sleeper]) -> list[Sleeper]:
     asleep = [step for step in steps if step.phase is StepPhase.DORMANT]
     if not asleep:
         return []
-    completed = _keys(step for step in steps if step.phase is StepPhase.COMPLETED)
-    ended = _keys(step for step in steps if step.phase in STEP_ENDS)
+    completed = {step.key for step in steps if step.phase is StepPhase.COMPLETED}
+    ended = {step.key for step in steps if step.phase in STEP_ENDS}
     return [
         step
         for step in asleep
         if completed.issuperset(step.needs.needs) and ended.issuperset(step.needs.after)
     ]
-
-
-def _keys(steps: Iterable[Sleeper]) -> frozenset[str]:
-    return frozenset(step.key for step in steps)

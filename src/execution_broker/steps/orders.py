@@ -1,6 +1,7 @@
 """Loads a session and makes the order for one of its components."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -72,7 +73,11 @@ async def load_order(
 
 def external_name(session: StoredSession, key: str) -> str:
     """The name of a component outside: the same for every step and repetition (S2)."""
-    component: UUID = session.components[key].uuid
+    return _external_name(session.components[key].uuid)
+
+
+@lru_cache(maxsize=1024)
+def _external_name(component: UUID) -> str:
     return str(uuid5(component, "external"))
 
 

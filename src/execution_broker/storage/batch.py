@@ -11,19 +11,12 @@ from execution_broker.domain.capability import Capability
 from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
-from execution_broker.models.message import Message
-from execution_broker.models.phases import ComponentPhase
-from execution_broker.storage import bookings, events, sessions, waking
+from execution_broker.storage import bookings, waking
 from execution_broker.storage.database import Connection, Part, Row
-from execution_broker.storage.documents import decode, decode_optional
-from execution_broker.storage.frames import Frame, Frames, Kept
-from execution_broker.storage.records import (
-    LeasedStep,
-    NewEvent,
-    Progress,
-    StoredComponent,
-    StoredSession,
-)
+from execution_broker.storage.documents import decode_optional
+from execution_broker.storage.frames import Frames, Kept
+from execution_broker.storage.opened import Opened
+from execution_broker.storage.records import LeasedStep, NewEvent, StoredSession
 from execution_broker.storage.ringing import EVERY
 from execution_broker.storage.waking import Planned, Woken
 
@@ -52,13 +45,7 @@ class Batch:
 
     def __init__(self, connection: Connection, frames: Frames) -> None:
         self._connection = connection
-        self._frames = frames
-        self._locked: dict[int, Row] = {}
-        self._sessions: dict[int, StoredSession] = {}
-        self._events: list[tuple[int, NewEvent]] = []
-        self._before: dict[int, Any] = {}
-        self._changed: set[int] = set()
-        self._written: set[int] = set()
+        self._opened = Opened(connection, frames)
         self._planned: dict[int, dict[int, Planned]] = {}
         self._gathered: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         self._ending: list[tuple[int, int, str | None]] = []
@@ -78,35 +65,22 @@ class Batch:
             sessions=sorted({step.session for step in leased if step.session is not None}),
             steps=sorted(step.id for step in leased),
         )
-        self._locked = {row["id"]: row for row in rows if row["id"] is not None}
-        for key, row in self._locked.items():
-            if (kept := self._frames.take(row)) is not None:
-                self._know(kept.session)
-                if kept.planned is not None:
-                    self._planned[key] = kept.planned
+        self._planned |= self._opened.lock([row for row in rows if row["id"] is not None])
         held = {(row["step_id"], row["attempt"], row["processor_uuid"]) for row in rows}
         return held, max((row["now_at"] for row in rows), default=None) or await self.clock()
 
     async def session(self, id_: int) -> StoredSession:
         """A session that was opened: the same object for everyone who asks. Its `capability` is
         not read; see `capability`."""
-        if id_ not in self._sessions:
-            await self._read()
-        return self._sessions[id_]
+        return await self._opened.session(id_)
 
     def save(self, session: StoredSession, now: datetime) -> None:
         """Write the session, its components and its new events with this transaction."""
-        if session.new_events:
-            session.modified = now
-        self._changed.add(session.id)
+        self._opened.save(session, now)
 
     def add_event(self, session: int, event: NewEvent) -> None:
         """Append to the log of a session that was opened, whether anybody has read it or not."""
-        if session in self._sessions:
-            self._sessions[session].new_events.append(event)
-            self.save(self._sessions[session], event.time)
-        else:
-            self._events.append((session, event))
+        self._opened.add_event(session, event)
 
     async def capability(self, platform: int) -> Capability | None:
         """What the platform reported last."""
@@ -134,17 +108,13 @@ class Batch:
         """Write all that was gathered; the steps that have become READY by it."""
         woken = await self.woken()
         await waking.make_ready(self, woken)
-        await self._write(*self._steps_moved(), *self._changes(now))
+        await self._write(*self._steps_moved(), *self._opened.changes(now))
         await self._end_bookings(now)
         return woken
 
     def left(self) -> list[Kept]:
         """The sessions that this transaction has written, as they are when it is flushed."""
-        return [
-            Kept(row["uuid"], row["revision"] + 1, self._sessions[key], self._planned.get(key))
-            for key, row in self._locked.items()
-            if key in self._written
-        ]
+        return self._opened.left(self._planned)
 
     async def rows(self, statement: str, /, **values: Any) -> list[Row]:
         if statement == _WAKING:
@@ -223,7 +193,7 @@ class Batch:
             await self._write()
         found = self._shared.get(statement)
         if found is None or not found.keys() >= set(sessions):
-            ids = self._locked.keys() | set(sessions)
+            ids = self._opened.ids | set(sessions)
             found = {session: [] for session in ids}
             for row in await self._connection.rows(statement, sessions=sorted(ids)):
                 found[row["session_id"]].append(row)
@@ -261,24 +231,6 @@ class Batch:
         if any(rows for _, rows in parts):
             await self._connection.all(*parts)
 
-    async def _read(self) -> None:
-        """All that were opened and are not known, at once."""
-        found = {key: row for key, row in self._locked.items() if key not in self._sessions}
-        frames = await self._frames.of(
-            self._connection, {key: row["uuid"] for key, row in found.items()}
-        )
-        read = {key: _session(row, frames[key]) for key, row in found.items()}
-        for row in await self._connection.rows("components", sessions=sorted(found)):
-            component = _component(row)
-            read[row["session_id"]].components[component.key] = component
-        for session in read.values():
-            self._know(session)
-
-    def _know(self, session: StoredSession) -> None:
-        self._sessions[session.id] = session
-        for component in session.components.values():
-            self._before[component.id] = _living(component)
-
     def _wake(self, planned: dict[int, Planned]) -> list[Woken]:
         """What of the steps of one session waits for nothing any more. It sleeps no more."""
         for id_ in planned.keys() & self._moved.keys():
@@ -291,47 +243,3 @@ class Batch:
 
     def _steps_moved(self) -> Sequence[Part]:
         return [(statement, self._gathered.pop(statement, [])) for statement in _OF_STEPS]
-
-    def _changes(self, now: datetime) -> Sequence[Part]:
-        """What writes the sessions that were given to `save`, and their components, and what adds
-        to the logs of others."""
-        new, self._events = self._events, []
-        unread = [(session, event) for session, event in new if session not in self._sessions]
-        counts = {session: self._locked[session]["events"] for session, _ in unread}
-        counting, telling = events.of_locked(counts, unread, now)
-        for session, event in new:
-            if session in self._sessions:
-                self.add_event(session, event)
-        changed = [self._sessions[id_] for id_ in sorted(self._changed)]
-        self._written |= self._changed
-        self._changed.clear()
-        parts = [
-            component
-            for session in changed
-            for component in session.components.values()
-            if self._before[component.id] != _living(component)
-        ]
-        self._before.update({component.id: _living(component) for component in parts})
-        saving, (add_event, told) = sessions.of_sessions(changed)
-        return saving, counting, (add_event, [*told, *telling[1]]), sessions.of_components(parts)
-
-
-def _session(row: Row, frame: Frame) -> StoredSession:
-    return StoredSession(**frame._asdict(), capability=None, **sessions.living(row))
-
-
-def _component(row: Row) -> StoredComponent:
-    return StoredComponent(
-        id=row["id"],
-        key=row["key"],
-        uuid=row["uuid"],
-        phase=ComponentPhase(row["phase"]),
-        handle=row["handle"],
-        progress=decode_optional(row["progress"], Progress),
-        messages=decode(row["messages"], list[Message]),
-    )
-
-
-def _living(component: StoredComponent) -> Any:
-    """What is compared to know whether a component has changed: messages are only added."""
-    return component.phase, component.handle, component.progress, len(component.messages)

@@ -49,14 +49,15 @@ class PostgresConnection:
             await self._connection.executemany(said.sql, rows)
 
     async def all(self, *parts: Part) -> None:
-        """One statement of those parts that have values."""
+        """One statement of all parts, also of those without values: so that the server plans few
+        different ones, which costs more than to find that there is nothing to do."""
         together: list[Part] = []
         for statement, values in parts:
-            if values and _are_apart(dialect(statement), values):
+            if _are_apart(dialect(statement), values):
                 together.append((statement, values))
             else:
                 await self.many(statement, values)
-        if len(together) < 2:
+        if sum(1 for _, values in together if values) < 2:
             for statement, values in together:
                 await self.many(statement, values)
             return

@@ -220,7 +220,7 @@ async def poke(connection: Connection) -> int:
 
 
 async def set_due(connection: Connection, session: int, kind: StepKind, due: datetime) -> None:
-    await connection.execute("set_due", session=session, kind=kind, due=due)
+    await connection.execute("set_due", session=session, key=kind.word, due=due)
 
 
 async def cancel_unclaimed(connection: Connection, session: int, now: datetime) -> None:

@@ -32,6 +32,7 @@ from execution_broker.storage.records import LeasedStep, NewEvent
 from execution_broker.transitions.living import STEP_END
 from execution_broker.worker.desk import Desk, Write, Written
 from execution_broker.worker.places import Carried, Onward
+from execution_broker.worker.telling import telling_of
 from execution_broker.worker.tracing import Tracing, end, outcome_of
 
 T = TypeVar("T")
@@ -184,9 +185,7 @@ class Carrier:
                 wait = min(2 * wait, _LONGEST_WAIT)
 
     async def _carry_brief(self, connection: Batch, step: LeasedStep, now: datetime) -> None:
-        with structlog.contextvars.bound_contextvars(
-            processor=str(self._processor), step=str(step.uuid), session=step.session
-        ):
+        with telling_of(step, self._processor):
             await self._carry_in(connection, step, now, NO_SPAN)
 
     async def _carry_in(

@@ -6,7 +6,7 @@ platform by platform (B4). What belongs to a lease that is lost is void (S1).
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
@@ -23,6 +23,7 @@ from execution_broker.storage.frames import Frames, Kept
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.waking import Woken
 from execution_broker.worker.places import Carried, Handing, Onward, Places
+from execution_broker.worker.telling import telling_of
 
 T = TypeVar("T")
 
@@ -198,9 +199,7 @@ async def _together(
     for number in sorted(range(len(errands)), key=lambda number: _order(errands[number].step)):
         one = errands[number]
         if (one.step.id, one.step.attempt, one.processor) in held:
-            with structlog.contextvars.bound_contextvars(
-                processor=str(one.processor), step=str(one.step.uuid), session=one.step.session
-            ):
+            with telling_of(one.step, one.processor):
                 results[number] = Written(await one.write(batch, now))
     free = {number: errands[number] for number in results if errands[number].onward is not None}
     for number, then in (await _conclude(batch, free, handing, now)).items():
@@ -256,25 +255,33 @@ async def _carry_brief(
 def _choose(errands: Mapping[int, Errand], due: Sequence[Woken]) -> dict[int, int]:
     """Which steps the places go on with that have become free: one of its own session each, if
     there is one, so that what has begun comes to its end first."""
-    left = list(due)
-    free = dict(errands)
+    left = {one.id: one for one in due}
+    of_sessions: dict[int | None, list[Woken]] = {}
+    for one in due:
+        of_sessions.setdefault(one.session, []).append(one)
     chosen: dict[int, int] = {}
-    for is_of in (_is_of_its_session, _is_of_any_session):
-        for number, errand in list(free.items()):
-            one = next((one for one in left if is_of(errand, one)), None)
-            if one is not None:
-                chosen[one.id] = number
-                left.remove(one)
-                del free[number]
+    free = dict(errands)
+    for number, errand in errands.items():
+        own = of_sessions.get(errand.step.session, ())
+        _take(number, free, (one for one in own if one.id in left), left, chosen)
+    for number in list(free):
+        _take(number, free, left.values(), left, chosen)
     return chosen
 
 
-def _is_of_its_session(errand: Errand, woken: Woken) -> bool:
-    return woken.session == errand.step.session and _is_of_any_session(errand, woken)
-
-
-def _is_of_any_session(errand: Errand, woken: Woken) -> bool:
-    return errand.onward is not None and errand.onward.takes(woken)
+def _take(
+    number: int,
+    free: dict[int, Errand],
+    among: Iterable[Woken],
+    left: dict[int, Woken],
+    chosen: dict[int, int],
+) -> None:
+    """The first of these that the place of an errand takes, if there is one."""
+    onward = free[number].onward
+    one = next((one for one in among if onward is not None and onward.takes(one)), None)
+    if one is not None:
+        chosen[one.id] = number
+        del left[one.id], free[number]
 
 
 def _order(step: LeasedStep) -> tuple[int, int]:

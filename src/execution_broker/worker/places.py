@@ -63,8 +63,8 @@ class Places:
 
     @property
     def spare(self) -> int:
-        """How many are free beside half of all, which is for what goes on."""
-        return self._number // 2 - self._used
+        """How many are free beside a third of all, which is for what goes on."""
+        return self._number * 2 // 3 - self._used
 
     def keep(self, most: int | None = None) -> int:
         """How many of the free places are kept from now on; none once the worker is to stop."""

@@ -97,15 +97,19 @@ class Worker:
         clock = asyncio.get_running_loop().time
         size = _FIRST_BATCH
         following = _following(desk.pools) if pool.kinds == _BEGINS else []
+        has_room = False
 
         def places() -> int:
             spare = min((one.spare for one in following), default=0)
-            return min(size, pool.batch, spare if spare > 0 else size)
+            return min(max(1, spare) if has_room else size, pool.batch)
 
-        while await _room(following) and (leased := await claimer.claim(places)):
+        while True:
+            has_room = await _has_room(following)
+            if not (leased := await claimer.claim(places)):
+                return
             begun = clock()
             await self._carry_together(carrier, leased, pool, renewer)
-            if clock() - begun > _LONG_BATCH:
+            if has_room or clock() - begun > _LONG_BATCH:
                 size = max(_FIRST_BATCH, size // 2)
             elif len(leased) >= size:
                 size = min(2 * size, pool.batch)
@@ -242,10 +246,13 @@ def _following(pools: Collection[Places]) -> list[Places]:
     return [places for places in pools if not PREPARES.isdisjoint(places.onward.kinds)]
 
 
-async def _room(pools: Collection[Places]) -> bool:
-    """Return when each of them has a free place, or that takes long."""
+async def _has_room(pools: Collection[Places]) -> bool:
+    """Return when each of them has places to spare, or not, when that takes long."""
+    if not pools:
+        return False
     with suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE):
             for places in pools:
                 await places.until_spare()
-    return True
+            return True
+    return False

@@ -69,7 +69,7 @@ WHERE id = :id;
 
 -- set_due: When a step of a session is due. One that is leased looks for itself.
 UPDATE step SET due_at = :due, free_at = :due
-WHERE session_id = :session AND kind = :kind AND phase IN ('DORMANT', 'WAITING', 'READY');
+WHERE session_id = :session AND key = :key AND phase IN ('DORMANT', 'WAITING', 'READY');
 
 -- cancel_unclaimed: Cancel what nobody works on.
 UPDATE step SET phase = 'CANCELLED', ended_at = :now
