@@ -85,6 +85,23 @@ async def test_rows_changed_together_are_each_changed_with_their_own_values(data
         assert found.components == rows.session.components
 
 
+@pytest.mark.parametrize("apart", [timedelta(), timedelta(seconds=1)], ids=["same", "different"])
+async def test_rows_made_together_have_each_its_own_time(database: Any, apart: timedelta) -> None:
+    rows = await a_session(database)
+    times = [rows.now + number * apart for number in range(5)]
+
+    async def tell(connection: Connection) -> None:
+        session = await sessions.locked(connection, rows.session.id)
+        assert session is not None
+        session.new_events += [NewEvent("test", None, {}, time) for time in times]
+        await sessions.save(connection, session, rows.now)
+
+    before = len(await database.look(partial(events.after, session=rows.session.id, number=0)))
+    await database.write(tell)
+    told = await database.look(partial(events.after, session=rows.session.id, number=before))
+    assert [event.time for event in told] == times
+
+
 async def test_of_two_changes_of_one_row_the_later_one_is_the_last(database: Any) -> None:
     rows = await a_session(database)
     (part, *_) = rows.session.components.values()

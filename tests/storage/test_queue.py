@@ -65,6 +65,21 @@ async def test_a_step_is_leased_to_one_processor_until_the_lease_lapses(database
     assert (again.id, again.attempt, again.lapses) == (leased.id, 2, 1)
 
 
+async def test_who_claim_side_by_side_get_each_step_once(database: Any) -> None:
+    rows = await a_session(database)
+    await add(database, rows, *(step(rows, str(number)) for number in range(40)))
+
+    async def take() -> list[int]:
+        processor, taken = uuid4(), []
+        while leased := await claim(database, processor, limit=3, kinds=[StepKind.WATCH]):
+            taken += [one.id for one in leased]
+            await end(database, leased[0])
+        return taken
+
+    taken = [id_ for ids in await asyncio.gather(*(take() for _ in range(6))) for id_ in ids]
+    assert len(taken) == len(set(taken)) == 40
+
+
 async def test_only_the_attempt_that_holds_the_lease_may_write(database: Any) -> None:
     rows = await a_session(database)
     await add(database, rows, step(rows, "one"))

@@ -69,7 +69,7 @@ class PostgresDatabase:
         self._url = url
         self._connections = connections
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._bulk: dict[str, str] = {}
+        self._bulk: dict[Any, str] = {}
         self._opening = asyncio.Lock()
         self._bell = Bell(url, self._ring)
         self._woken = asyncio.Event()

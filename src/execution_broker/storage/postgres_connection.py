@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
@@ -11,11 +11,15 @@ from execution_broker.storage.database import Measured, Part, Row
 from execution_broker.storage.postgres_dialect import SHIFT, Dialect, at_once, dialect, over_arrays
 from execution_broker.storage.ringing import EVERY
 
+Bulk = tuple[str, str | None]
+"""A statement for many rows, and the parameter that is the same for all."""
+_NOW: Final = "now"
+
 
 class PostgresConnection:
     """A transaction on PostgreSQL. `bulk`: what is known of statements for many rows."""
 
-    def __init__(self, connection: Any, shift: timedelta, bulk: dict[str, str]) -> None:
+    def __init__(self, connection: Any, shift: timedelta, bulk: dict[Any, str]) -> None:
         self._connection = connection
         self._shift = shift
         self._bulk = bulk
@@ -42,7 +46,7 @@ class PostgresConnection:
             return
         said = self._say(statement)
         if len(values) > 1 and _are_apart(said, values):
-            sql = await self._of_many(statement, said)
+            sql = await self._of_many(statement, said, _same(values))
             await self._connection.execute(sql, *_columns(said, values))
         else:
             rows = [self._in_order(said, one) for one in values]
@@ -61,7 +65,9 @@ class PostgresConnection:
             for statement, values in together:
                 await self.many(statement, values)
             return
-        sql = await self._at_once(tuple(statement for statement, _ in together))
+        sql = await self._at_once(
+            tuple((statement, _same(values)) for statement, values in together)
+        )
         columns = [
             column
             for statement, values in together
@@ -75,7 +81,7 @@ class PostgresConnection:
         said = self._say(statement)
         found: list[Row]
         if len(values) > 1 and said.is_row:
-            sql = await self._of_many(statement, said)
+            sql = await self._of_many(statement, said, _same(values))
             found = await self._connection.fetch(sql, *_columns(said, values))
         else:
             rows = [self._in_order(said, one) for one in values]
@@ -100,21 +106,22 @@ class PostgresConnection:
     def _in_order(self, said: Dialect, values: Mapping[str, Any]) -> list[Any]:
         return [self._shift if name == SHIFT else values[name] for name in said.names]
 
-    async def _of_many(self, statement: str, said: Dialect) -> str:
-        """The statement for many rows; the server says of what types its parameters are."""
-        if statement not in self._bulk:
+    async def _of_many(self, statement: str, said: Dialect, same: str | None) -> str:
+        """The statement for many rows; the server says of what types its parameters are. `same`:
+        the parameter that is the same for all of them."""
+        if (statement, same) not in self._bulk:
             prepared = await self._connection.prepare(said.sql)
             types = [one.name for one in prepared.get_parameters()]
-            self._bulk[statement] = over_arrays(said.sql, types)
-        return self._bulk[statement]
+            numbers = [number for number, name in enumerate(said.names, 1) if name == same]
+            self._bulk[statement, same] = over_arrays(said.sql, types, numbers)
+        return self._bulk[statement, same]
 
-    async def _at_once(self, statements: tuple[str, ...]) -> str:
+    async def _at_once(self, statements: tuple[Bulk, ...]) -> str:
         """One statement of all of these for many rows."""
-        name = " ".join(statements)
-        if name not in self._bulk:
-            each = [await self._of_many(one, dialect(one)) for one in statements]
-            self._bulk[name] = at_once(each)
-        return self._bulk[name]
+        if statements not in self._bulk:
+            each = [await self._of_many(one, dialect(one), same) for one, same in statements]
+            self._bulk[statements] = at_once(each)
+        return self._bulk[statements]
 
 
 def _are_apart(said: Dialect, values: Sequence[Mapping[str, Any]]) -> bool:
@@ -126,5 +133,14 @@ def _are_apart(said: Dialect, values: Sequence[Mapping[str, Any]]) -> bool:
     return said.is_row and len({key(one) for one in values}) == len(values)
 
 
-def _columns(said: Dialect, values: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
-    return [[one[name] for one in values] for name in said.names]
+def _same(values: Sequence[Mapping[str, Any]]) -> str | None:
+    """The time of a transaction, where it is that of all rows: an array of it is dear to write."""
+    now = values[0].get(_NOW)
+    return _NOW if now is not None and all(one[_NOW] == now for one in values) else None
+
+
+def _columns(said: Dialect, values: Sequence[Mapping[str, Any]]) -> list[Any]:
+    same = _same(values)
+    return [
+        values[0][name] if name == same else [one[name] for one in values] for name in said.names
+    ]

@@ -1,7 +1,7 @@
 """How statements are said to PostgreSQL: with numbered parameters, with arrays for many rows."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -41,6 +41,7 @@ def dialect(statement: str) -> Dialect:
         {
             "for_update": "FOR NO KEY UPDATE",  # rows that refer to it may be added meanwhile
             "skip_locked": "FOR NO KEY UPDATE SKIP LOCKED",
+            "row": "ctid",
             "any_start": "= ANY(ARRAY(",
             "any_end": "))",
             "soon": "(SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL",
@@ -70,24 +71,31 @@ def dialect(statement: str) -> Dialect:
     )
 
 
-def over_arrays(row: str, types: Sequence[str]) -> str:
-    """A plain INSERT or UPDATE of one row as one of many: each parameter is an array of its type.
+def over_arrays(row: str, types: Sequence[str], same: Collection[int]) -> str:
+    """A plain INSERT or UPDATE of one row as one of many: each parameter is an array of its type,
+    but for those that are the same for all rows, which are named by number.
 
     The rows of an INSERT are made, and what they return is told, in the order of the arrays. Those
     of an UPDATE are changed in no order, each once: whoever might wait for another has locked them
     before. The server plans and starts one statement where it would start as many as there are
     rows.
     """
-    arrays = ", ".join(f"${number}::{type_}[]" for number, type_ in enumerate(types, 1))
-    columns = ", ".join(f"p{number}" for number, _ in enumerate(types, 1))
+    each = {number: type_ for number, type_ in enumerate(types, 1) if number not in same}
+    arrays = ", ".join(f"${number}::{type_}[]" for number, type_ in each.items())
+    columns = ", ".join(f"p{number}" for number in each)
+    typed = {number: f"${number}::{types[number - 1]}" for number in same}
+
+    def given(sql: str) -> str:
+        return _NUMBER.sub(lambda one: typed.get(int(one[1]), f"given.p{one[1]}"), sql)
+
     if (update := _UPDATE.fullmatch(row)) is not None:
         return (
-            f"{_given(update['set'])}FROM unnest({arrays}) AS given({columns}) "
-            f"{_given(update['where'])}"
+            f"{given(update['set'])}FROM unnest({arrays}) AS given({columns}) "
+            f"{given(update['where'])}"
         )
     insert = _INSERT.fullmatch(row)
     assert insert is not None, "only a plain INSERT or UPDATE takes rows"
-    selected = _given(insert["row"])
+    selected = given(insert["row"])
     return (
         f"{insert['into']}SELECT {selected} FROM unnest({arrays}) "  # noqa: S608 - from sql/
         f"WITH ORDINALITY AS given({columns}, place) ORDER BY given.place{insert['rest']}"
@@ -118,7 +126,3 @@ def _finding(sql: str) -> str:
 
 def _names(listed: str) -> list[str]:
     return [one.strip() for one in listed.split(",")]
-
-
-def _given(sql: str) -> str:
-    return _NUMBER.sub(r"given.p\1", sql)

@@ -213,6 +213,7 @@ def _dialect(statement: str) -> str:
         {
             "for_update": "",
             "skip_locked": "",
+            "row": "rowid",
             "any_start": "IN (",
             "any_end": ")",
             "soon": "1 = 1",

@@ -1,9 +1,10 @@
 """Loads the named statements of `sql/`, written once for all databases.
 
 A statement begins with a line `-- name: one sentence`. `{for_update}`, `{skip_locked}`, `{clock}`,
-`{soon}` (this transaction need not wait for the disk) and `{among:NAME}` (one of a list) stand for
-what each database says its own way. What several statements have in common begins with
-`-- part name: ...`; `{part:NAME}` stands for it.
+`{soon}` (this transaction need not wait for the disk), `{row}` (where a row is: known for as long
+as its lock is held) and `{among:NAME}` (one of a list) stand for what each database says its own
+way. What several statements have in common begins with `-- part name: ...`; `{part:NAME}` stands
+for it.
 """
 
 import re

@@ -15,8 +15,8 @@ ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING;
 UPDATE step
 SET phase = 'RUNNING', processor_uuid = :processor, free_at = {clock} + :lease,
     attempt = attempt + 1, lapses = lapses + CASE WHEN phase = 'RUNNING' THEN 1 ELSE 0 END
-WHERE id {any_start}
-    SELECT id FROM step
+WHERE {row} {any_start}
+    SELECT {row} FROM step
     WHERE phase IN ('READY', 'RUNNING') AND free_at <= (SELECT {clock})
       AND kind {among:kinds}
       AND (platform_id IS NULL OR platform_id {among:platforms})
