@@ -7,10 +7,7 @@ faster, nor easier to find room for.
 """
 
 import math
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from itertools import product
 from typing import Any
 
@@ -18,25 +15,13 @@ from execution_broker.domain.amounts import Booking
 from execution_broker.domain.capability import Capability
 from execution_broker.domain.negotiation import Rules
 from execution_broker.domain.offer import Offer
+from tests.domain.negotiation.asked import Wanted, epoch, seconds, wanted
 
 REACH = 200
 """Seconds before and after now that anything in a small world can touch."""
 
 Amounts = tuple[int, int, tuple[int, ...], dict[str, int]]
 """Cores, GiB of memory, GiB of each storage, and what else was asked for, by name."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A least and perhaps a most; `free`: nothing was said, it may be as large as need be."""
-
-    least: int
-    most: int | None = None
-    free: bool = False
-
-    @property
-    def top(self) -> int:
-        return self.least if self.most is None else self.most
 
 
 class Referee:
@@ -55,13 +40,13 @@ class Referee:
         self.rules = rules
         self.now = now
         asked = request["schedule"]["requested"]
-        self.opens, self.closes = (_epoch(text) for text in asked["start"].split("/"))
-        self.duration = _seconds(asked["duration"])
-        self.cores = _wanted(request["compute"].get("cores"))
-        self.memory = _wanted(request["compute"].get("memory"))
-        self.storage = [_wanted(one.get("size")) for one in request["storage"]]
+        self.opens, self.closes = (epoch(text) for text in asked["start"].split("/"))
+        self.duration = seconds(asked["duration"])
+        self.cores = wanted(request["compute"].get("cores"))
+        self.memory = wanted(request["compute"].get("memory"))
+        self.storage = [wanted(one.get("size")) for one in request["storage"]]
         asked_further = request["compute"].get("amounts") or {}
-        self.further = {name: _wanted(one) for name, one in asked_further.items()}
+        self.further = {name: wanted(one) for name, one in asked_further.items()}
         self.homes = self._homes()
         self._used = {
             name: [
@@ -311,20 +296,3 @@ class Referee:
 
     def _stores(self) -> list[tuple[Wanted, int]]:
         return list(zip(self.storage, self._needs(), strict=True))
-
-
-def _wanted(asked: dict[str, int] | None) -> Wanted:
-    if not asked:
-        return Wanted(1, free=True)
-    return Wanted(asked.get("min", 1), asked.get("max"))
-
-
-def _epoch(text: str) -> int:
-    return int(datetime.fromisoformat(text).timestamp())
-
-
-def _seconds(text: str) -> int:
-    found = re.fullmatch(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?", text)
-    assert found is not None, text
-    hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return hours * 3600 + minutes * 60 + seconds
