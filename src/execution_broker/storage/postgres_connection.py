@@ -135,12 +135,13 @@ def _are_apart(said: Dialect, values: Sequence[Mapping[str, Any]]) -> bool:
 
 def _same(values: Sequence[Mapping[str, Any]]) -> str | None:
     """The time of a transaction, where it is that of all rows: an array of it is dear to write."""
-    now = values[0].get(_NOW)
-    return _NOW if now is not None and all(one[_NOW] == now for one in values) else None
+    now = values[0].get(_NOW) if values else None
+    return _NOW if all(one.get(_NOW) == now for one in values) else None
 
 
 def _columns(said: Dialect, values: Sequence[Mapping[str, Any]]) -> list[Any]:
     same = _same(values)
     return [
-        values[0][name] if name == same else [one[name] for one in values] for name in said.names
+        next((one[name] for one in values), None) if name == same else [one[name] for one in values]
+        for name in said.names
     ]
