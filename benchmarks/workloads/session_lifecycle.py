@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+import asyncpg
+
 from benchmarks import brokers, loading
 from benchmarks.brokers import Process, Site
 from benchmarks.figures import Cpu, Figure, Limit
@@ -16,12 +18,16 @@ _TARGET: Final = 100
 _CLIENTS: Final = 8
 _OK: Final = 200
 _RELEASED: Final = "SELECT count(*) FROM session WHERE phase = 'COMPLETED'"
+_LEFT: Final = (
+    "SELECT 1 FROM session WHERE phase = ANY("
+    "'{ACCEPTED,WAITING,PREPARING,AVAILABLE,RUNNING,RELEASING}') LIMIT 1"
+)
 _STEPS: Final = "SELECT count(*) FROM step WHERE session_id IS NOT NULL"
 
 
 async def measure(bench: Bench) -> list[Figure]:
-    """The sessions are accepted first; the time is the worker's, from its start to the last
-    release. One worker process, as its defaults are."""
+    """The sessions are accepted first; the time is the worker's, from when it says that it works
+    to the last release. One worker process, as its defaults are."""
     count = bench.size(1000, 10)
     with tempfile.TemporaryDirectory(prefix="bench") as directory:
         async with brokers.site(bench, Path(directory) / "site") as site:
@@ -36,15 +42,20 @@ async def measure(bench: Bench) -> list[Figure]:
                 count=bench.size(400, 20),
                 clients=4,
             )
-            database, start = bench.server.cpu, time.monotonic()
+            connection = await asyncpg.connect(site.url)
             async with brokers.process(
                 "execution_broker.cli", "worker", "--config", str(site.file)
             ) as worker:
-                await completed(site, count)
+                database, used, start = bench.server.cpu, worker.cpu, time.monotonic()
+                await ended(connection)
                 seconds = time.monotonic() - start
-                steps = int((await site.rows(_STEPS))[0][0])
-                used = worker.cpu / count * 1e6
+                used = (worker.cpu - used) / count * 1e6
                 database = (bench.server.cpu - database) / count * 1e6
+            await connection.close()
+            steps = int((await site.rows(_STEPS))[0][0])
+            released = int((await site.rows(_RELEASED))[0][0])
+            if released != count:
+                raise RuntimeError(f"{released} of {count} sessions were completed")
     rate = count / seconds
     return [
         Figure(
@@ -81,8 +92,8 @@ async def accept(site: Site, api: Process, count: int) -> None:
     await asyncio.gather(*(client() for _ in range(_CLIENTS)))
 
 
-async def completed(site: Site, count: int, seconds: float = 200) -> None:
-    """Wait until so many sessions are COMPLETED."""
+async def ended(connection: asyncpg.Connection, seconds: float = 200) -> None:
+    """Wait until no session is left that an end is before."""
     async with asyncio.timeout(seconds):
-        while int((await site.rows(_RELEASED))[0][0]) < count:
-            await asyncio.sleep(0.05)
+        while await connection.fetchval(_LEFT):
+            await asyncio.sleep(0.02)
