@@ -30,8 +30,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """A platform with a fresh capability. `lookups` by component key. `waiting`: seconds that what
-    prepares sessions there waits for a worker by now."""
+    """A platform with a fresh capability. `lookups` by component key. `waiting`: seconds that
+    sessions there wait for a worker to begin them by now."""
 
     name: str
     capability: Capability
