@@ -1,4 +1,7 @@
-"""queue_latency: an idle worker, from storing a step to its beginning."""
+"""queue_latency: an idle worker, from storing a step to its beginning.
+
+The first step of a run is not counted: connections are opened by it, of ours and of the peer's.
+"""
 
 import statistics
 from typing import Final
