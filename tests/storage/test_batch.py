@@ -96,7 +96,7 @@ async def test_what_is_cancelled_lets_its_release_begin(database: Any) -> None:
         await batch.open([step])
         await steps.add(batch, id_, platform, new, rows.now)
         await steps.cancel_unclaimed(batch, id_, rows.now)
-        await waking.wake(batch, [id_])
+        await waking.wake(batch, [id_], rows.now)
         return [one.kind for one in await batch.flush(rows.now)]
 
     assert await database.write(work) == [StepKind.FINISH]
@@ -206,7 +206,7 @@ async def _woken(
         for key in ended:
             values = {"id": keys[key], "phase": StepPhase.COMPLETED, "now": rows.now}
             await batch.execute("end_step", **values)
-        await waking.wake(batch, [id_])
+        await waking.wake(batch, [id_], rows.now)
         batch.add_event(id_, NewEvent("test", None, {}, rows.now))
         session = await batch.session(id_)
         batch.save(session, rows.now)

@@ -14,6 +14,7 @@ from execution_broker.storage import steps, waking
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Connection
 from execution_broker.storage.frames import Frames
+from execution_broker.storage.gauges import numbers
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Lease, NewStep
 from tests.storage.rows import Rows, a_session, add_probe
@@ -180,12 +181,60 @@ async def test_dormant_steps_sleep_until_they_are_woken_and_what_nobody_holds_is
     async def stop(connection: Connection) -> None:
         now = await connection.clock()
         await steps.cancel_unclaimed(connection, rows.session.id, now)
-        await waking.wake(connection, [rows.session.id])
+        await waking.wake(connection, [rows.session.id], now)
 
     await database.write(stop)
     assert await claim(database, uuid4()) == []
     await end(database, held, StepPhase.CANCELLED)
     assert [leased.key for leased in await claim(database, uuid4())] == ["release"]
+
+
+async def test_what_wakes_is_due_from_then_on_but_not_before_its_time(database: Any) -> None:
+    rows = await a_session(database)
+    asleep = {"phase": StepPhase.DORMANT, "needs": ("held",)}
+    planned = rows.now - timedelta(hours=1)
+    later = rows.now + timedelta(hours=1)
+    await add(
+        database,
+        rows,
+        step(rows, "held"),
+        step(rows, "soon", due=planned, **asleep),
+        step(rows, "later", due=later, **asleep),
+    )
+    (held,) = await claim(database, uuid4())
+    await end(database, held)
+    assert (await database.read(numbers)).age < 60
+    (soon,) = await claim(database, uuid4())
+    assert soon.key == "soon"
+    assert soon.due >= rows.now
+    database.shift += timedelta(hours=1)
+    await end(database, soon)
+    (late,) = await claim(database, uuid4())
+    assert (late.key, late.due) == ("later", later)
+
+
+async def test_what_is_leased_as_it_wakes_is_due_from_then_on(database: Any) -> None:
+    rows = await a_session(database)
+    asleep = {"phase": StepPhase.DORMANT, "needs": ("held",)}
+    planned = rows.now - timedelta(hours=1)
+    await add(database, rows, step(rows, "held"), step(rows, "soon", due=planned, **asleep))
+    (held,) = await claim(database, uuid4())
+    processor, lease = uuid4(), timedelta(seconds=30)
+
+    async def work(connection: Connection) -> list[LeasedStep]:
+        batch = Batch(connection, Frames())
+        _, now = await batch.open([held])
+        await steps.end(batch, held, StepPhase.COMPLETED, None, now)
+        ids = [one.id for one in await batch.woken()]
+        leased = await steps.claim_woken(batch, processor, ids, now, lease)
+        await batch.flush(now)
+        return leased
+
+    (soon,) = await database.write(work)
+    assert soon.due >= rows.now
+    database.shift += timedelta(seconds=31)
+    (again,) = await claim(database, uuid4())
+    assert (again.id, again.due) == (soon.id, soon.due)
 
 
 async def test_a_unique_step_exists_once_and_can_be_revived(database: Any) -> None:

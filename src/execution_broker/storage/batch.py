@@ -107,7 +107,7 @@ class Batch:
     async def flush(self, now: datetime) -> list[Woken]:
         """Write all that was gathered; the steps that have become READY by it."""
         woken = await self.woken()
-        await waking.make_ready(self, woken)
+        await waking.make_ready(self, woken, now)
         await self._write(*self._steps_moved(), *self._opened.changes(now))
         await self._end_bookings(now)
         return woken

@@ -6,13 +6,15 @@ from typing import Final, NamedTuple
 
 from execution_broker.domain.amounts import Booking
 from execution_broker.domain.capability import Capability
-from execution_broker.domain.plan import StepKind
+from execution_broker.domain.plan import PREPARES, StepKind
 from execution_broker.storage.database import Connection, Glance, Part, Row
 from execution_broker.storage.documents import decode, decode_optional, encode
 from execution_broker.storage.records import StoredBooking, StoredPlatform
 
 _FOR_EVER: Final = 2**62
 _TICK: Final = timedelta(microseconds=1)
+_BEFORE_START: Final = sorted({StepKind.BEGIN} | PREPARES)
+"""What a session waits for before it can start."""
 
 
 class Owner(NamedTuple):
@@ -43,10 +45,9 @@ async def platforms(connection: Connection) -> list[StoredPlatform]:
 
 
 async def platforms_now(connection: Glance) -> tuple[list[StoredPlatform], datetime]:
-    """All platforms with how long sessions that are due wait there to be begun, and the time of
-    what is proposed for them. One statement. Steps that have woken keep the time at which they were
-    planned, so that only those that begin sessions tell how far workers are behind."""
-    rows = await connection.rows("platforms_now", kind=StepKind.BEGIN)
+    """All platforms with how long sessions wait there to be begun or prepared, and the time of
+    what is proposed for them. One statement."""
+    rows = await connection.rows("platforms_now", kinds=_BEFORE_START)
     found = [_platform(row) for row in rows if row["id"] is not None]
     return found, _after_all(rows[0]["read_at"], found)
 

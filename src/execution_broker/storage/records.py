@@ -155,8 +155,8 @@ class StoredOfferSet(msgspec.Struct, frozen=True, kw_only=True):
 class StoredPlatform(msgspec.Struct, frozen=True, kw_only=True):
     """A platform's row: the lock of its capacity. `decided`: the time of the last decision.
     `locked`: when this transaction had taken the lock, None if it has not.
-    `report`: the capability as it is stored. `waiting`: seconds for which a session there has been
-    due to begin that no worker has begun yet; 0 where that was not asked."""
+    `report`: the capability as it is stored. `waiting`: seconds for which a step that begins or
+    prepares a session there has been due that no worker has taken yet; 0 where not asked."""
 
     id: int
     name: str

@@ -157,10 +157,17 @@ async def renew(
 
 
 async def claim_woken(
-    connection: Connection, processor: UUID, ids: Collection[int], until: datetime
+    connection: Connection,
+    processor: UUID,
+    ids: Collection[int],
+    now: datetime,
+    lasts: timedelta,
 ) -> list[LeasedStep]:
-    """Lease steps of locked sessions that have woken: they need not become READY first."""
-    rows = await connection.rows("claim_woken", processor=processor, ids=sorted(ids), until=until)
+    """Lease steps of locked sessions that have woken and whose time has come: they need not become
+    READY first."""
+    rows = await connection.rows(
+        "claim_woken", processor=processor, ids=sorted(ids), now=now, until=now + lasts
+    )
     woken = [_step(row) for row in rows]
     for step in woken:
         connection.measure(Measure.CLAIM_LATENCY, step.kind.word, value=0)
@@ -184,7 +191,7 @@ async def end(
         await connection.execute("end_step_with", id=step.id, phase=phase, result=document, now=now)
     connection.measure(Measure.STEPS_ENDED, step.kind.word, phase)
     if step.session is not None:
-        await waking.wake(connection, [step.session])
+        await waking.wake(connection, [step.session], now)
 
 
 async def put_back(

@@ -16,12 +16,12 @@ _KINDS: Final = {kind.value: kind for kind in StepKind}
 
 
 class Woken(NamedTuple):
-    """A step that waits for nothing any more."""
+    """A step that waits for nothing any more. `due`: as it was planned."""
 
     id: int
     session: int
     kind: StepKind
-    free: datetime
+    due: datetime
 
 
 class Planned(NamedTuple):
@@ -34,11 +34,11 @@ class Planned(NamedTuple):
         return Planned(self.sleeper._replace(phase=phase), self.woken)
 
 
-async def wake(connection: Connection, sessions: Sequence[int]) -> None:
+async def wake(connection: Connection, sessions: Sequence[int], now: datetime) -> None:
     """Make READY what waits for nothing any more, in sessions whose locks are held (S7)."""
     woken = await woken_of(connection, sessions)
     if woken:
-        await make_ready(connection, woken)
+        await make_ready(connection, woken, now)
         connection.ring({step.kind for step in woken})
 
 
@@ -57,7 +57,7 @@ async def planned_of(
         id_, session = row["id"], row["session_id"]
         found[session][id_] = Planned(
             Sleeper(id_, row["key"], _PHASES[row["phase"]], _needs(row["needs"])),
-            Woken(id_, session, _KINDS[row["kind"]], row["free_at"]),
+            Woken(id_, session, _KINDS[row["kind"]], row["due_at"]),
         )
     return found
 
@@ -67,8 +67,10 @@ def woken_among(steps: Mapping[int, Planned]) -> list[Woken]:
     return [steps[step.id].woken for step in awake([one.sleeper for one in steps.values()])]
 
 
-async def make_ready(connection: Connection, woken: Sequence[Woken]) -> None:
-    await connection.many("wake_step", [{"id": step.id} for step in woken])
+async def make_ready(connection: Connection, woken: Sequence[Woken], now: datetime) -> None:
+    """They have waited for a worker since now, if they are not due later: not since they were
+    planned."""
+    await connection.many("wake_step", [{"id": step.id, "now": now} for step in woken])
 
 
 @lru_cache(maxsize=1024)

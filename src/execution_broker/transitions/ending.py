@@ -76,4 +76,4 @@ async def _stop(
         await steps.cancel_unclaimed(connection, session.id, now)
         if not begun:
             await add_releases(connection, session, now)
-        await waking.wake(connection, [session.id])
+        await waking.wake(connection, [session.id], now)

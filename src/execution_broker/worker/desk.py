@@ -213,25 +213,25 @@ async def _conclude(
     """Write all that was gathered. What has woken is leased by the places that have become free,
     or for others that are free; the rest is READY. What the errands go on with."""
     woken = await _carry_brief(batch, handing, await batch.woken(), now)
-    due = [one for one in woken if one.free <= now]
+    due = [one for one in woken if one.due <= now]
     own = _choose(free, due)
     handed = handing.choose(one for one in due if one.id not in own)
     left = [one for one in woken if one.id not in own and one.id not in handed]
-    await waking.make_ready(batch, left)
+    await waking.make_ready(batch, left, now)
     then: dict[int, Carried] = {}
     takers = {id_: free[number].onward for id_, number in own.items()}
     takers |= {id_: places.onward for id_, places in handed.items()}
     for processor in {one.processor for one in takers.values() if one is not None}:
         mine = {id_: one for id_, one in takers.items() if one and one.processor == processor}
-        until = now + max(one.lease for one in mine.values())
-        for step in await steps.claim_woken(batch, processor, mine, until):
+        lasts = max(one.lease for one in mine.values())
+        for step in await steps.claim_woken(batch, processor, mine, now, lasts):
             carried = Carried(step, await mine[step.id].load(batch, step, now))
             if step.id in own:
                 then[own[step.id]] = carried
             else:
                 handing.take(handed[step.id], carried)
     left += await batch.flush(now)
-    if kinds := {one.kind for one in left if one.free <= now + _SOON}:
+    if kinds := {one.kind for one in left if one.due <= now + _SOON}:
         batch.ring(kinds)
     return then
 
@@ -242,11 +242,10 @@ async def _carry_brief(
     """Carry what does nothing outside; what has woken besides, and by that."""
     left = list(woken)
     for brief in handing.brief:
-        mine = {one.id for one in left if one.free <= now and brief.takes(one)}
+        mine = {one.id for one in left if one.due <= now and brief.takes(one)}
         if mine:
             left = [one for one in left if one.id not in mine]
-            until = now + brief.lease
-            for step in await steps.claim_woken(batch, brief.processor, mine, until):
+            for step in await steps.claim_woken(batch, brief.processor, mine, now, brief.lease):
                 await brief.load(batch, step, now)
             left += await batch.woken()
     return left

@@ -31,7 +31,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """A platform with a fresh capability. `lookups` by component key. `waiting`: seconds that
-    sessions there wait for a worker to begin them by now."""
+    sessions there wait for a worker to begin or prepare them by now."""
 
     name: str
     capability: Capability

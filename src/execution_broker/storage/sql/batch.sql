@@ -22,9 +22,10 @@ WHERE s.id {among:ids};
 -- last_capability: What a platform reported last.
 SELECT capability FROM platform WHERE id = :platform;
 
--- claim_woken: Lease steps of locked sessions that have just woken.
+-- claim_woken: Lease steps of locked sessions that have just woken, and are due from now on.
 UPDATE step
-SET phase = 'RUNNING', processor_uuid = :processor, free_at = :until, attempt = attempt + 1
+SET phase = 'RUNNING', processor_uuid = :processor, due_at = :now, free_at = :until,
+    attempt = attempt + 1
 WHERE id {among:ids} AND phase = 'DORMANT'
 RETURNING id, uuid, session_id, platform_id, kind, key, component, attempt, failures, lapses,
           delays, payload, due_at;

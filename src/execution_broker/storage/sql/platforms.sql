@@ -6,12 +6,12 @@ ON CONFLICT (name) DO NOTHING;
 SELECT id, name, version, capacity, overcommitted, capability, reported_at, decided_at
 FROM platform ORDER BY id;
 
--- platforms_now: Every platform with its last report, what time it is, and since when the step of a kind is due there that nobody has claimed for longest; one row without a platform where there is none.
+-- platforms_now: Every platform with its last report, what time it is, and since when the step of some kinds is due there that nobody has claimed for longest; one row without a platform where there is none.
 SELECT p.id, p.name, p.version, p.capacity, p.overcommitted, p.capability, p.reported_at,
        p.decided_at, this.read_at, (
            SELECT step.free_at FROM step
            WHERE step.phase IN ('READY', 'RUNNING') AND step.free_at <= this.read_at
-             AND step.platform_id = p.id AND step.kind = :kind
+             AND step.platform_id = p.id AND step.kind {among:kinds}
            ORDER BY step.free_at LIMIT 1
        ) AS free_at
 FROM (SELECT {clock} AS read_at) AS this LEFT JOIN platform AS p ON 1 = 1 ORDER BY p.id;

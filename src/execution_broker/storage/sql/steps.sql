@@ -41,11 +41,14 @@ SELECT step.id FROM step JOIN session ON session.id = step.session_id
 WHERE step.id {among:ids} AND session.ended_at IS NOT NULL AND NOT step.kind {among:releases};
 
 -- sleeping_steps: All steps of some sessions, by which those know that wait for others (S7).
-SELECT id, session_id, kind, key, phase, needs, free_at FROM step
+SELECT id, session_id, kind, key, phase, needs, due_at FROM step
 WHERE session_id {among:sessions};
 
--- wake_step: Make READY what waits for nothing any more.
-UPDATE step SET phase = 'READY' WHERE id = :id AND phase = 'DORMANT';
+-- wake_step: Make READY what waits for nothing any more: due from now on, if not later.
+UPDATE step
+SET phase = 'READY', due_at = CASE WHEN due_at > :now THEN due_at ELSE :now END,
+    free_at = CASE WHEN due_at > :now THEN due_at ELSE :now END
+WHERE id = :id AND phase = 'DORMANT';
 
 -- poke: Let what is put back, and upkeep, look now; a timer only where it failed and waits to retry.
 UPDATE step SET due_at = :now, free_at = :now
