@@ -112,6 +112,11 @@ def test_watch_says_why_a_session_failed(run: Broker, broker: FakeBroker) -> Non
     assert "ERROR data cat.fits: https://example.org/cat.fits could not be read: gone." in ended.out
 
 
+def _interruptible() -> None:
+    """As at a terminal: what a shell runs in the background begins with interrupts ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_watch_leaves_the_session_alone(
     broker: FakeBroker, environment: dict[str, str]
 ) -> None:
@@ -124,11 +129,15 @@ def test_an_interrupted_watch_leaves_the_session_alone(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_interruptible,
     ) as process:
         assert process.stdout is not None
         assert "RUNNING" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
+        try:
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == Exit.INTERRUPTED
     assert f"broker cancel {uuid}" in err
     assert "Traceback" not in err
