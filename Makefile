@@ -37,7 +37,7 @@ test: $(PROJECT) $(KERNEL)  ## The tests; PYTEST_ARGS="..." is handed to pytest
 
 .PHONY: soak
 soak: $(PROJECT) $(KERNEL)  ## The long forms of the tests that have one; takes PYTEST_ARGS too
-	$(BIN)/python -m pytest -m soak --capture=no $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m soak --capture=no -o faulthandler_timeout=0 $(PYTEST_ARGS)
 
 .PHONY: bench
 bench: $(BENCH)  ## Measure beside the peers and the limits; BENCH_ARGS="queue_drain" for one, --quick
