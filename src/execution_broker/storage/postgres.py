@@ -21,6 +21,7 @@ from execution_broker.storage.database import Look, OneStatement, Work
 from execution_broker.storage.postgres_away import AWAY, unavailable
 from execution_broker.storage.postgres_bell import Bell
 from execution_broker.storage.postgres_connection import PostgresConnection
+from execution_broker.storage.postgres_connections import Connections
 from execution_broker.storage.ringing import Rings
 
 T = TypeVar("T")
@@ -67,10 +68,8 @@ class PostgresDatabase:
         self.shift = timedelta()
         self._rings = Rings()
         self._url = url
-        self._connections = connections
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._connections = Connections(self._connect, connections)
         self._bulk: dict[Any, str] = {}
-        self._opening = asyncio.Lock()
         self._bell = Bell(url, self._ring)
         self._woken = asyncio.Event()
 
@@ -79,8 +78,7 @@ class PostgresDatabase:
 
     async def look(self, look: Look[T]) -> T:
         try:
-            pool = await self._open()
-            async with pool.acquire() as connection:
+            async with self._connections.taken() as connection:
                 return await look(
                     OneStatement(PostgresConnection(connection, self.shift, self._bulk))
                 )
@@ -112,9 +110,7 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         await self._bell.close()
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
+        await self._connections.close()
 
     def _ring(self, kinds: Collection[StepKind]) -> None:
         self._rings.add(kinds)
@@ -138,8 +134,7 @@ class PostgresDatabase:
 
     async def _run(self, work: Work[T], begin: str) -> T:
         """What has changed nothing is rolled back, as that waits for no disk: locks alone would."""
-        pool = await self._open()
-        async with pool.acquire() as connection:
+        async with self._connections.taken() as connection:
             if begin:
                 await connection.execute(begin)
             transaction = PostgresConnection(connection, self.shift, self._bulk)
@@ -159,20 +154,18 @@ class PostgresDatabase:
             self._bell.ring(transaction.rung)
         return result
 
-    async def _open(self) -> "asyncpg.Pool[asyncpg.Record]":
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(
-                    self._url,
-                    min_size=0,
-                    max_size=self._connections,
-                    timeout=10,
-                    command_timeout=30,
-                    init=_learn_types,
-                    reset=_leave_as_it_is,
-                    server_settings=_SETTINGS,
-                )
-            return self._pool
+    async def _connect(self) -> Any:
+        """What the driver has to ask the server about types is asked all at once: each question of
+        it costs the server more than most of our statements do."""
+        connection = await asyncpg.connect(
+            self._url, timeout=10, command_timeout=30, server_settings=_SETTINGS
+        )
+        try:
+            await connection.prepare(_ARRAYS)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
 
 
 async def _roll_back(connection: Any) -> None:
@@ -181,15 +174,4 @@ async def _roll_back(connection: Any) -> None:
     try:
         await connection.execute("ROLLBACK")
     except AWAY:
-        with suppress(asyncpg.InterfaceError):  # the pool has it back, closed
-            connection.terminate()
-
-
-async def _learn_types(connection: Any) -> None:
-    """What the driver has to ask the server about types, all at once: each question of it costs
-    the server more than most of our statements do."""
-    await connection.prepare(_ARRAYS)
-
-
-async def _leave_as_it_is(connection: Any) -> None:
-    """Transactions leave nothing in a session that another could notice: one round trip saved."""
+        connection.terminate()
