@@ -53,6 +53,7 @@ def step(id_: int) -> LeasedStep:
         delays=0,
         payload={},
         due=NOW,
+        claimed=NOW,
     )
 
 

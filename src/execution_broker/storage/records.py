@@ -184,7 +184,8 @@ class Origin(NamedTuple):
 
 
 class LeasedStep(msgspec.Struct, frozen=True, kw_only=True):
-    """A step as its processor sees it. `payload` belongs to its kind."""
+    """A step as its processor sees it. `payload` belongs to its kind. `claimed`: when it was
+    leased, as the database says."""
 
     id: int
     uuid: UUID
@@ -199,6 +200,7 @@ class LeasedStep(msgspec.Struct, frozen=True, kw_only=True):
     delays: int
     payload: dict[str, Any]
     due: datetime
+    claimed: datetime
 
 
 class StoredBooking(msgspec.Struct, frozen=True, kw_only=True):
