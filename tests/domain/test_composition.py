@@ -8,8 +8,11 @@ import msgspec
 import pytest
 
 from execution_broker.domain.composition import (
+    Bid,
+    Composition,
+    asked_for,
+    bid_of,
     component_keys,
-    compose_session,
     reschedule,
 )
 from execution_broker.domain.demand import Demand
@@ -65,7 +68,16 @@ def composed(request: dict[str, Any]) -> tuple[Demand, Offer, Plan, ExecutionSes
     assert isinstance(verdict, Yes)
     offer = verdict.offers[0]
     plan = verdict.plans["here"]
-    return wanted, offer, plan, compose_session(wanted, offer, plan, builders.identities(wanted))
+    return wanted, offer, plan, document(wanted, offer, plan)
+
+
+def document(wanted: Demand, offer: Offer, plan: Plan) -> ExecutionSession:
+    """The document of an offer, from parts that were stored and read again."""
+    bid = bid_of(offer, builders.identities(wanted).values())
+    asked = msgspec.json.encode(asked_for(wanted))
+    return Composition(msgspec.json.decode(asked, type=ExecutionSession)).session(
+        msgspec.json.decode(msgspec.json.encode(bid), type=Bid), plan
+    )
 
 
 def plain(session: ExecutionSession) -> dict[str, Any]:
@@ -205,7 +217,7 @@ def test_schedules_of_the_offer_and_of_what_was_accepted() -> None:
     moved = reschedule(session, fixed, plan)
     check_schedules(moved, fixed.start, fixed.start, terms.duration)
     accepted = msgspec.structs.replace(offer, terms=fixed)
-    assert moved == compose_session(wanted, accepted, plan, builders.identities(wanted))
+    assert moved == document(wanted, accepted, plan)
 
 
 @pytest.mark.parametrize("executable", [DOCKER, builders.SINGULARITY])

@@ -55,6 +55,7 @@ def _row(id_: int, length: int) -> dict[str, Any]:
         "platform_id": 1,
         "plans": "x" * length,
         "document": _DOCUMENT,
+        "asked": None,
         "created_at": _NOW,
         "expires_at": _NOW,
     }

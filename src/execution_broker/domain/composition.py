@@ -4,7 +4,7 @@ The document is immutable. Phases, messages, connectors and the expiry live else
 over it when it is read.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -21,9 +21,15 @@ from execution_broker.domain.demand import (
 from execution_broker.domain.iso8601 import write_epoch, write_epochs, write_seconds
 from execution_broker.domain.offer import Offer, Terms
 from execution_broker.domain.plan import Plan
-from execution_broker.models.component import Component, LifecycleComponent, Metadata
+from execution_broker.models.component import (
+    Component,
+    Cost,
+    LifecycleComponent,
+    Metadata,
+    Metric,
+)
 from execution_broker.models.execution import ExecutionSession
-from execution_broker.models.resources import Data, Range, SimpleCompute, SimpleStorage
+from execution_broker.models.resources import Range, SimpleCompute
 from execution_broker.models.schedule import InstantSpan, IntervalSpan, Schedule
 
 C = TypeVar("C", bound=Component)
@@ -43,15 +49,97 @@ def component_keys(demand: Demand) -> tuple[str, ...]:
     )
 
 
-def compose_session(
-    demand: Demand, offer: Offer, plan: Plan, identities: Mapping[str, str]
-) -> ExecutionSession:
-    """The document of an offer of `demand`.
+class Bid(msgspec.Struct, frozen=True, kw_only=True):
+    """What one offer has of its own, beside what it has in common with the others of its answer:
+    the uuid of the session and of each of its components, in the order of their keys, and its
+    terms, costs and metrics as they were offered."""
 
-    `identities` has a uuid for `session` and for each of `component_keys`; they replace the uuids
-    of the client, whose names and descriptions are kept.
-    """
-    return _Composer(demand, offer, plan, identities).session()
+    uuids: tuple[str, ...]
+    terms: Terms
+    costs: dict[str, tuple[Cost, ...]]
+    metrics: dict[str, tuple[Metric, ...]]
+
+
+def bid_of(offer: Offer, uuids: Iterable[str]) -> Bid:
+    """`uuids`: one for the session, and one for each of `component_keys`."""
+    return Bid(uuids=tuple(uuids), terms=offer.terms, costs=offer.costs, metrics=offer.metrics)
+
+
+def asked_for(demand: Demand) -> ExecutionSession:
+    """What all offers of `demand` have in common: its components with the names that the client
+    gave them. Where one refers to another, it has the key of it."""
+    inside: dict[int, list[str]] = {}
+    for index, data in enumerate(demand.data):
+        inside.setdefault(data.storage, []).append(data_key(index))
+    volumes = tuple(_named(volume.resource, resource=volume.target) for volume in demand.volumes)
+    return ExecutionSession(
+        executable=_unplanned(demand.executable),
+        compute=_unplanned(demand.compute, volumes=volumes),
+        storage=tuple(
+            _unplanned(one.resource, data=tuple(inside.get(index, ())))
+            for index, one in enumerate(demand.storage)
+        ),
+        data=tuple(
+            _unplanned(one.resource, storage=storage_key(one.storage)) for one in demand.data
+        ),
+    )
+
+
+class Composition:
+    """Makes the documents of the offers of one answer, which have `asked` in common."""
+
+    def __init__(self, asked: ExecutionSession) -> None:
+        assert isinstance(asked.compute, SimpleCompute)
+        self._asked = asked
+        self._compute = asked.compute
+        self._storage = [(storage_key(i), one) for i, one in enumerate(asked.storage)]
+        self._data = [(data_key(i), one) for i, one in enumerate(asked.data)]
+        self._volumes = [(volume_key(i), one) for i, one in enumerate(asked.compute.volumes)]
+        parts = (*self._storage, *self._data)
+        self._living = (SESSION, EXECUTABLE, COMPUTE, *(key for key, _ in parts))
+        self._keys = (*self._living, *(key for key, _ in self._volumes))
+
+    def session(self, bid: Bid, plan: Plan) -> ExecutionSession:
+        """The document of an offer: what was asked for, as this offer has it."""
+        uuids = dict(zip(self._keys, bid.uuids, strict=True))
+        planned = schedules(bid.terms, plan, self._living)
+        costs, metrics, terms = bid.costs, bid.metrics, bid.terms
+
+        def own(component: C, key: str, **changes: Any) -> C:
+            asked = component.meta or _NOBODY
+            meta = Metadata(uuid=uuids[key], name=asked.name, description=asked.description)
+            mine, worth = costs.get(key, ()), metrics.get(key, ())
+            return msgspec.structs.replace(
+                component, meta=meta, costs=mine, metrics=worth, **changes
+            )
+
+        def living(component: L, key: str, **changes: Any) -> L:
+            return own(component, key, schedule=planned[key], **changes)
+
+        return ExecutionSession(
+            meta=Metadata(uuid=uuids[SESSION]),
+            costs=costs.get(SESSION, ()),
+            metrics=metrics.get(SESSION, ()),
+            executable=self._asked.executable and living(self._asked.executable, EXECUTABLE),
+            compute=living(
+                self._compute,
+                COMPUTE,
+                volumes=tuple(
+                    own(one, key, resource=uuids[one.resource or ""]) for key, one in self._volumes
+                ),
+                cores=_exactly(terms.cores),
+                memory=_exactly(terms.memory),
+                amounts={name: _exactly(n) for name, n in terms.amounts.items()},
+            ),
+            storage=tuple(
+                living(one, key, data=tuple(uuids[d] for d in one.data), size=_exactly(size))
+                for (key, one), size in zip(self._storage, terms.storage, strict=True)
+            ),
+            data=tuple(
+                living(one, key, storage=uuids[one.storage or ""]) for key, one in self._data
+            ),
+            schedule=planned[SESSION],
+        )
 
 
 def schedules(terms: Terms, plan: Plan, keys: Iterable[str]) -> dict[str, Schedule]:
@@ -117,72 +205,16 @@ def reschedule(document: ExecutionSession, terms: Terms, plan: Plan) -> Executio
     )
 
 
-class _Composer:
-    def __init__(
-        self, demand: Demand, offer: Offer, plan: Plan, identities: Mapping[str, str]
-    ) -> None:
-        self.demand = demand
-        self.offer = offer
-        self.uuids = identities
-        self.inside: dict[int, list[str]] = {}
-        for index, data in enumerate(demand.data):
-            self.inside.setdefault(data.storage, []).append(self.uuids[data_key(index)])
-        self.schedules = schedules(offer.terms, plan, identities)
+def _unplanned(component: L, **changes: Any) -> L:
+    return _named(component, phase=None, schedule=None, **changes)
 
-    def session(self) -> ExecutionSession:
-        demand = self.demand
-        return ExecutionSession(
-            meta=Metadata(uuid=self.uuids[SESSION]),
-            costs=self.offer.costs.get(SESSION, ()),
-            metrics=self.offer.metrics.get(SESSION, ()),
-            executable=self._living(demand.executable, EXECUTABLE),
-            compute=self._compute(),
-            storage=tuple(self._storage(index) for index in range(len(demand.storage))),
-            data=tuple(self._data(index) for index in range(len(demand.data))),
-            schedule=self.schedules[SESSION],
-        )
 
-    def _compute(self) -> SimpleCompute:
-        terms = self.offer.terms
-        volumes = tuple(
-            self._component(volume.resource, volume_key(index), resource=self.uuids[volume.target])
-            for index, volume in enumerate(self.demand.volumes)
-        )
-        return self._living(
-            self.demand.compute,
-            COMPUTE,
-            volumes=volumes,
-            cores=_exactly(terms.cores),
-            memory=_exactly(terms.memory),
-            amounts={name: _exactly(n) for name, n in terms.amounts.items()},
-        )
-
-    def _storage(self, index: int) -> SimpleStorage:
-        return self._living(
-            self.demand.storage[index].resource,
-            storage_key(index),
-            data=tuple(self.inside.get(index, ())),
-            size=_exactly(self.offer.terms.storage[index]),
-        )
-
-    def _data(self, index: int) -> Data:
-        data = self.demand.data[index]
-        storage = self.uuids[storage_key(data.storage)]
-        return self._living(data.resource, data_key(index), storage=storage)
-
-    def _living(self, component: L, key: str, **changes: Any) -> L:
-        schedule = self.schedules[key]
-        return self._component(component, key, phase=None, schedule=schedule, **changes)
-
-    def _component(self, component: C, key: str, **changes: Any) -> C:
-        asked = component.meta or _NOBODY
-        return msgspec.structs.replace(
-            component,
-            meta=Metadata(uuid=self.uuids[key], name=asked.name, description=asked.description),
-            costs=self.offer.costs.get(key, ()),
-            metrics=self.offer.metrics.get(key, ()),
-            **changes,
-        )
+def _named(component: C, **changes: Any) -> C:
+    """What the client asked for, with the name and description that it gave it, and no more that is
+    for us to say."""
+    asked = component.meta or _NOBODY
+    meta = Metadata(name=asked.name, description=asked.description)
+    return msgspec.structs.replace(component, meta=meta, costs=(), metrics=(), **changes)
 
 
 def _exactly(amount: int) -> Range:

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.storage.database import Connection, Row
-from execution_broker.storage.documents import decode
-from execution_broker.storage.records import StoredSession
+from execution_broker.storage.records import StoredSession, document_of
 from execution_broker.storage.waking import Planned
 
 _KEPT: Final = 2 << 20
@@ -62,7 +61,7 @@ class Frames:
         if wanted:
             for row in await connection.rows("session_frames", ids=sorted(wanted)):
                 found[row["id"]] = self._frames[row["id"]] = _frame(row)
-                length = len(row["document"]) + len(row["plans"])
+                length = sum(len(row[part] or "") for part in ("document", "asked", "plans"))
                 self._kept += length - self._lengths.get(row["id"], 0)
                 self._lengths[row["id"]] = length
         for key in uuids:
@@ -103,7 +102,7 @@ def _frame(row: Row) -> Frame:
         row["owner"],
         row["platform_id"],
         row["plans"],
-        decode(row["document"], ExecutionSession),
+        document_of(row),
         row["created_at"],
         row["expires_at"],
     )

@@ -12,7 +12,7 @@ from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
 from execution_broker.storage.database import Connection, Glance, Row
 from execution_broker.storage.documents import decode
-from execution_broker.storage.records import NewEvent
+from execution_broker.storage.records import NewEvent, document_of
 
 _LAST: Final = 2**62
 
@@ -152,7 +152,7 @@ def _session(row: Row) -> ListedSession:
         platform=row["platform"],
         owner=row["owner"],
         name=row["name"],
-        document=decode(row["document"], ExecutionSession),
+        document=document_of(row),
         terms=decode(row["terms"], Terms),
         created=row["created_at"],
         modified=row["modified_at"],

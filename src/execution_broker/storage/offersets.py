@@ -9,7 +9,13 @@ from execution_broker.models.execution import OfferSetResponse
 from execution_broker.storage import sessions
 from execution_broker.storage.database import Connection, Glance, Row
 from execution_broker.storage.documents import decode, encode
-from execution_broker.storage.records import FORMAT, NewOfferSet, StoredOfferSet, StoredSession
+from execution_broker.storage.records import (
+    IN_PARTS,
+    WHOLE,
+    NewOfferSet,
+    StoredOfferSet,
+    StoredSession,
+)
 from execution_broker.storage.sights import Sight, Stamp, Surroundings
 
 
@@ -32,9 +38,10 @@ async def add(connection: Connection, new: Sequence[NewOfferSet]) -> list[int]:
                 "uuid": one.uuid,
                 "identity": one.identity,
                 "result": one.document.result,
-                "format": FORMAT,
+                "format": WHOLE if one.asked is None else IN_PARTS,
                 "document": encode(one.document),
                 "plans": one.plans,
+                "asked": one.asked,
                 "now": one.now,
                 "expires": one.expires,
             }

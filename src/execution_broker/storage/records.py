@@ -9,14 +9,19 @@ from uuid import UUID
 import msgspec
 
 from execution_broker.domain.capability import Capability
+from execution_broker.domain.composition import Bid, Composition
 from execution_broker.domain.offer import Terms
 from execution_broker.domain.plan import Plan, StepKind
 from execution_broker.models.execution import Connector, ExecutionSession, OfferSetResponse
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.storage.database import Row
+from execution_broker.storage.documents import decode
 
-FORMAT = 1
-"""The number of the format that documents are written in."""
+WHOLE = 1
+IN_PARTS = 2
+"""The number of the format that documents are written in: each as a whole, or what the offers of
+an answer have in common with the answer, and with each what it has of its own."""
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -84,6 +89,8 @@ class LockedOffer(msgspec.Struct, kw_only=True):
 class StoredSession(LockedOffer, kw_only=True):
     """A session: what was offered (`document`, immutable) and its living part.
 
+    `bid`: what of the document is its own, where the rest is stored with its offer set; None where
+    it was read, or is stored as a whole.
     `plans`: those of its offer set, as stored; `capability`: the last report of its platform,
     likewise.
     `trace`: the trace context of whoever accepts it, written with that and never read again here.
@@ -98,6 +105,7 @@ class StoredSession(LockedOffer, kw_only=True):
     plans: str
     capability: str | None
     document: ExecutionSession
+    bid: Bid | None = None
     name: str | None = None
     description: str | None = None
     facts: dict[str, Any] = {}
@@ -120,12 +128,14 @@ class StoredSession(LockedOffer, kw_only=True):
 
 
 class NewOfferSet(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer on its way to its row. `plans` by platform key, encoded."""
+    """An answer on its way to its row. `plans` by platform key, encoded. `asked`: what the
+    documents of its offers have in common, encoded; None if each is stored as a whole."""
 
     uuid: UUID
     identity: int
     document: OfferSetResponse
     plans: str
+    asked: str | None = None
     now: datetime
     expires: datetime | None
 
@@ -133,6 +143,21 @@ class NewOfferSet(msgspec.Struct, frozen=True, kw_only=True):
 @lru_cache(maxsize=64)
 def _capability(text: str) -> Capability:
     return msgspec.json.decode(text, type=Capability)
+
+
+def document_of(row: Row) -> ExecutionSession:
+    """The document of a session, from a row with its platform, and what is stored with its answer:
+    `plans` and `asked`."""
+    if row["asked"] is None:
+        return decode(row["document"], ExecutionSession)
+    plan = _plans(row["plans"])[row["platform_id"]]
+    return _composition(row["asked"]).session(decode(row["document"], Bid), plan)
+
+
+@lru_cache(maxsize=16)
+def _composition(asked: str) -> Composition:
+    """The offers of an answer are mostly read together."""
+    return Composition(decode(asked, ExecutionSession))
 
 
 @lru_cache(maxsize=64)

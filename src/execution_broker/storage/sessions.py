@@ -7,20 +7,22 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from execution_broker.domain.offer import Terms
-from execution_broker.models.execution import Connector, ExecutionSession
+from execution_broker.models.execution import Connector
 from execution_broker.models.message import Message
 from execution_broker.models.phases import SessionPhase
 from execution_broker.storage import events, sights
 from execution_broker.storage.database import Connection, Glance, Part, Row
 from execution_broker.storage.documents import decode, encode
 from execution_broker.storage.records import (
-    FORMAT,
+    IN_PARTS,
+    WHOLE,
     Located,
     LockedOffer,
     Origin,
     Progress,
     StoredComponent,
     StoredSession,
+    document_of,
 )
 from execution_broker.storage.sights import Sight
 
@@ -48,8 +50,8 @@ async def add(connection: Connection, new: Sequence[StoredSession]) -> None:
                 "platform": session.platform,
                 "phase": session.phase,
                 "events": session.events,
-                "format": FORMAT,
-                "document": encode(session.document),
+                "format": WHOLE if session.bid is None else IN_PARTS,
+                "document": encode(session.document if session.bid is None else session.bid),
                 "terms": encode(session.terms),
                 "messages": encode(session.messages),
                 "now": session.created,
@@ -237,7 +239,7 @@ def of_row(row: Row) -> StoredSession:
         plans=row["plans"],
         capability=row["capability"],
         platform=row["platform_id"],
-        document=decode(row["document"], ExecutionSession),
+        document=document_of(row),
         created=row["created_at"],
         expires=row["expires_at"],
         is_folded=not components,

@@ -92,6 +92,7 @@ offerset = Table(
     Column("format", Integer, nullable=False),
     Column("document", DOCUMENT, nullable=False),
     Column("plans", DOCUMENT, nullable=False),
+    Column("asked", DOCUMENT),
     instant("created", nullable=False),
     instant("expires"),
     Index(None, "identity_id", "id"),
@@ -212,8 +213,7 @@ step = Table(
     Index(None, "session_id", "key", unique=True, postgresql_where=_PLANNED, sqlite_where=_PLANNED),
     Index(None, "unique_key", unique=True, postgresql_where=_UNIQUE, sqlite_where=_UNIQUE),
 )
-"""Every version of a row is entered in each index that it belongs to, and a step has many
-versions: no more indexes than these, and each of what it finds only."""
+"""Each of the many versions of a step is entered in each index: there are no more than these."""
 
 receipt = Table(
     "receipt",

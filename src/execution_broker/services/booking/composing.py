@@ -7,8 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from execution_broker.domain.composition import component_keys, compose_session
-from execution_broker.domain.demand import SESSION
+from execution_broker.domain.composition import Composition, asked_for, bid_of, component_keys
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.offer import Offer, Yes
 from execution_broker.models.component import Metadata
@@ -47,24 +46,35 @@ class Composer:
         names = {offer.platform for offer in offers}
         plans = encode({found.platforms[name].id: yes.plans[name] for name in names})
         expires = datetime.fromtimestamp(max(offer.expires for offer in offers), UTC)
-        answer = self._answer(OfferSetResponse(result="YES"), plans, now, expires)
         assert found.demand is not None, "what was offered was resolved"
-        keys = (SESSION, *component_keys(found.demand))
-        return answer, [self._session(found, yes, plans, offer, keys, now) for offer in offers]
+        asked = asked_for(found.demand)
+        document = OfferSetResponse(result="YES")
+        answer = self._answer(document, now, plans=plans, asked=encode(asked), expires=expires)
+        composition, number = Composition(asked), 1 + len(component_keys(found.demand))
+        return answer, [
+            self._session(found, yes, answer, offer, composition, number) for offer in offers
+        ]
 
     def no(self, why: tuple[Message, ...], now: datetime) -> NewOfferSet:
         """An answer that says why not."""
         document = OfferSetResponse(result="NO", meta=Metadata(messages=timed_at(why, now)))
-        return self._answer(document, "{}", now, None)
+        return self._answer(document, now)
 
     def _answer(
-        self, document: OfferSetResponse, plans: str, now: datetime, expires: datetime | None
+        self,
+        document: OfferSetResponse,
+        now: datetime,
+        *,
+        plans: str = "{}",
+        asked: str | None = None,
+        expires: datetime | None = None,
     ) -> NewOfferSet:
         return NewOfferSet(
             uuid=UUID(self._new_uuids(1)[0]),
             identity=self._caller.key,
             document=document,
             plans=plans,
+            asked=asked,
             now=now,
             expires=expires,
         )
@@ -73,26 +83,27 @@ class Composer:
         self,
         found: Negotiated,
         yes: Yes,
-        plans: str,
+        answer: NewOfferSet,
         offer: Offer,
-        keys: tuple[str, ...],
-        now: datetime,
+        composition: Composition,
+        number: int,
     ) -> StoredSession:
-        assert found.demand is not None, "what was offered was resolved"
-        platform = found.platforms[offer.platform]
-        uuids = dict(zip(keys, self._new_uuids(len(keys)), strict=True))
+        """`number`: how many uuids it needs."""
+        platform, now = found.platforms[offer.platform], answer.now
+        bid = bid_of(offer, self._new_uuids(number))
         return StoredSession(
             id=0,
-            uuid=UUID(uuids[SESSION]),
+            uuid=UUID(bid.uuids[0]),
             offerset=0,
             identity=self._caller.key,
             owner=self._caller.username,
             platform=platform.id,
-            plans=plans,
+            plans=answer.plans,
             capability=platform.report,
             phase=SessionPhase.INITIAL,
             events=0,
-            document=compose_session(found.demand, offer, yes.plans[offer.platform], uuids),
+            document=composition.session(bid, yes.plans[offer.platform]),
+            bid=bid,
             terms=offer.terms,
             created=now,
             modified=now,

@@ -13,7 +13,7 @@ FROM held LEFT JOIN living ON living.id = held.session_id;
 
 -- session_frames: What of some sessions never changes.
 SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.document, s.created_at,
-       s.expires_at, i.username AS owner, o.plans
+       s.expires_at, i.username AS owner, o.plans, o.asked
 FROM session AS s
 JOIN identity AS i ON i.id = s.identity_id
 JOIN offerset AS o ON o.id = s.offerset_id

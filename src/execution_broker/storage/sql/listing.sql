@@ -5,10 +5,12 @@ SELECT id FROM session WHERE uuid = :uuid;
 SELECT id FROM offerset WHERE uuid = :uuid;
 
 -- own_sessions: A part of an identity's sessions, the newest first.
-SELECT s.id, s.uuid, s.phase, s.name, s.document, s.terms, s.created_at, s.modified_at, s.expires_at,
-       s.started_at, s.ends_at, s.ended_at, p.name AS platform, i.username AS owner
+SELECT s.id, s.uuid, s.phase, s.name, s.document, s.platform_id, s.terms, s.created_at,
+       s.modified_at, s.expires_at, s.started_at, s.ends_at, s.ended_at, o.plans, o.asked,
+       p.name AS platform, i.username AS owner
 FROM session AS s
 JOIN identity AS i ON i.id = s.identity_id
+JOIN offerset AS o ON o.id = s.offerset_id
 JOIN platform AS p ON p.id = s.platform_id
 WHERE s.identity_id = :identity AND s.id < :before
   AND s.created_at >= :since AND s.created_at < :until
@@ -17,10 +19,12 @@ WHERE s.identity_id = :identity AND s.id < :before
 ORDER BY s.id DESC LIMIT :limit;
 
 -- all_sessions: A part of everybody's sessions, the newest first.
-SELECT s.id, s.uuid, s.phase, s.name, s.document, s.terms, s.created_at, s.modified_at, s.expires_at,
-       s.started_at, s.ends_at, s.ended_at, p.name AS platform, i.username AS owner
+SELECT s.id, s.uuid, s.phase, s.name, s.document, s.platform_id, s.terms, s.created_at,
+       s.modified_at, s.expires_at, s.started_at, s.ends_at, s.ended_at, o.plans, o.asked,
+       p.name AS platform, i.username AS owner
 FROM session AS s
 JOIN identity AS i ON i.id = s.identity_id
+JOIN offerset AS o ON o.id = s.offerset_id
 JOIN platform AS p ON p.id = s.platform_id
 WHERE s.id < :before
   AND s.created_at >= :since AND s.created_at < :until

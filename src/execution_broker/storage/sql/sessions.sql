@@ -1,6 +1,7 @@
 -- add_offerset: Store an answer.
-INSERT INTO offerset (uuid, identity_id, result, format, document, plans, created_at, expires_at)
-VALUES (:uuid, :identity, :result, :format, :document, :plans, :now, :expires)
+INSERT INTO offerset (uuid, identity_id, result, format, document, plans, asked, created_at,
+    expires_at)
+VALUES (:uuid, :identity, :result, :format, :document, :plans, :asked, :now, :expires)
 RETURNING id;
 
 -- see_offersets: Some answers by their public names with their offers; one row without a session for one that has none.
@@ -33,7 +34,7 @@ SELECT id, uuid, offerset_id, identity_id, platform_id, phase, events, terms, na
 FROM session WHERE offerset_id {among:offersets} ORDER BY id {for_update};
 
 -- offer_frames: What some locked offers have beside their living parts.
-SELECT s.id, s.document, i.username AS owner, o.plans, p.capability, (SELECT coalesce({json_list}({json_object}(
+SELECT s.id, s.document, i.username AS owner, o.plans, o.asked, p.capability, (SELECT coalesce({json_list}({json_object}(
             'id', c.id, 'key', c.key, 'uuid', c.uuid, 'phase', c.phase, 'handle', c.handle,
             'progress', {json}(c.progress), 'messages', {json}(c.messages)
         )), '[]') FROM component AS c WHERE c.session_id = s.id) AS components
@@ -50,7 +51,8 @@ SELECT id, uuid, offerset_id, identity_id, phase FROM session WHERE uuid {among:
        s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.phase, s.events, s.format,
        s.document, s.terms, s.name, s.description, s.facts, s.connectors, s.messages, s.created_at,
        s.modified_at, s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at,
-       s.released_at, s.is_promise_broken, i.username AS owner, o.plans, p.capability,
+       s.released_at, s.is_promise_broken, i.username AS owner, o.plans, o.asked,
+       p.capability,
        s.revision, p.version, p.reported_at, {clock} AS read_at,
        (SELECT coalesce({json_list}({json_object}(
             'id', c.id, 'key', c.key, 'uuid', c.uuid, 'phase', c.phase, 'handle', c.handle,
@@ -158,8 +160,10 @@ WHERE s.uuid {among:uuids} AND EXISTS (
     WHERE step.session_id = s.id AND step.phase IN ('DORMANT', 'WAITING', 'READY', 'RUNNING')
 );
 
--- unprepared_documents: What is offered, or accepted and not yet made ready.
-SELECT document FROM session WHERE phase IN ('OFFERED', 'ACCEPTED', 'WAITING', 'PREPARING');
+-- unprepared_documents: What is asked for by what is offered, or accepted and not yet made ready.
+SELECT coalesce(o.asked, s.document) AS document
+FROM session AS s JOIN offerset AS o ON o.id = s.offerset_id
+WHERE s.phase IN ('OFFERED', 'ACCEPTED', 'WAITING', 'PREPARING');
 
 -- abandoned_sessions: Sessions of a platform whose release failed and left something.
 SELECT s.id FROM session AS s
