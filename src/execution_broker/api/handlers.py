@@ -144,7 +144,7 @@ async def _reading(call: Call) -> tuple[Reading, Once | None]:
     reading = read_request(values)
     if reading.faults:
         raise InvalidBody(reading.faults)
-    return reading, conditions.once(call.request.headers, call.request.url.path, values)
+    return reading, conditions.once(call.request.headers, call.request.scope["path"], values)
 
 
 def _see_other(call: Call, collection: str, body: Component) -> Response:

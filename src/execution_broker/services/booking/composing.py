@@ -1,6 +1,6 @@
 """Makes the rows of an answer from what was negotiated; nothing is stored here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -32,6 +32,21 @@ class Stored(NamedTuple):
     lasting: UUID | None
 
 
+class Draft(NamedTuple):
+    """An answer with its sessions, as if they were made when they were found: most of the work that
+    an answer is, and done before anybody has to wait for its locks."""
+
+    answer: NewOfferSet
+    sessions: list[StoredSession]
+
+    def made_at(self, now: datetime) -> NewOfferSet:
+        """Let them be made at that time. Their sessions tell of it, too."""
+        for session in self.sessions:
+            session.created = session.modified = now
+            session.messages = list(timed_at(session.messages, now))
+        return msgspec.structs.replace(self.answer, now=now)
+
+
 class Composer:
     """Makes what belongs to one caller. `new_uuids` makes so many random UUIDs."""
 
@@ -39,9 +54,7 @@ class Composer:
         self._caller = caller
         self._new_uuids = new_uuids
 
-    def yes(
-        self, found: Negotiated, yes: Yes, offers: tuple[Offer, ...], now: datetime
-    ) -> tuple[NewOfferSet, list[StoredSession]]:
+    def yes(self, found: Negotiated, yes: Yes, offers: tuple[Offer, ...]) -> Draft:
         """An answer with some of the offers of a verdict, and their sessions."""
         names = {offer.platform for offer in offers}
         plans = encode({found.platforms[name].id: yes.plans[name] for name in names})
@@ -49,11 +62,14 @@ class Composer:
         assert found.demand is not None, "what was offered was resolved"
         asked = asked_for(found.demand)
         document = OfferSetResponse(result="YES")
-        answer = self._answer(document, now, plans=plans, asked=encode(asked), expires=expires)
+        answer = self._answer(
+            document, found.now, plans=plans, asked=encode(asked), expires=expires
+        )
         composition, number = Composition(asked), 1 + len(component_keys(found.demand))
-        return answer, [
+        sessions = [
             self._session(found, yes, answer, offer, composition, number) for offer in offers
         ]
+        return Draft(answer, sessions)
 
     def no(self, why: tuple[Message, ...], now: datetime) -> NewOfferSet:
         """An answer that says why not."""
@@ -108,7 +124,7 @@ class Composer:
             created=now,
             modified=now,
             expires=datetime.fromtimestamp(offer.expires, UTC),
-            messages=list(timed_at(offer.messages, now)),
+            messages=list(offer.messages),
             room=offer.room,
         )
 
@@ -126,6 +142,6 @@ def stored(answer: NewOfferSet, offers: list[StoredSession], lasting: UUID | Non
     return Stored(offerset, offers, answer.now, lasting)
 
 
-def timed_at(told: tuple[Message, ...], now: datetime) -> tuple[Message, ...]:
+def timed_at(told: Iterable[Message], now: datetime) -> tuple[Message, ...]:
     """Messages as they are served: with the time when they were told."""
     return tuple(msgspec.structs.replace(message, time=now) for message in told)

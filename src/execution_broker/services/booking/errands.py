@@ -12,10 +12,11 @@ from execution_broker.domain.offer import No, Offer, Yes
 from execution_broker.domain.reserving import bookings as bookings_of
 from execution_broker.domain.reserving import needs
 from execution_broker.models.message import Message
-from execution_broker.services.booking.composing import Composer, Stored, stored
+from execution_broker.services.booking.composing import Composer, Draft, Stored, stored
 from execution_broker.services.booking.scene import Answered, Scene, Taken
 from execution_broker.services.negotiating import Negotiated, Negotiator
 from execution_broker.services.repeating import Key
+from execution_broker.storage.records import NewOfferSet, StoredSession
 from execution_broker.transitions import accepting, folding
 
 _FRESH: Final = timedelta(seconds=2)
@@ -52,6 +53,10 @@ class Hold:
         self._negotiator = negotiator
         self._composer = composer
         self._budget = budget
+        self._proposed = self._taken(asked.found)
+        self._drafted: Draft | None = None
+        if isinstance(asked.found.verdict, Yes):
+            self._drafted = self._draft(asked.found, asked.found.verdict)
         self.platforms = asked.platforms
         self.repetition = asked.repetition
 
@@ -62,8 +67,7 @@ class Hold:
     def decide(self, scene: Scene) -> Stored | None:
         """None: it is gone, and not all platforms that may have room are locked; or there is no
         room any more, and why is found out without their locks."""
-        found = self._asked.found
-        taken = self._taken(found)
+        found, taken = self._asked.found, self._proposed
         if isinstance(found.verdict, Yes) and not self._holds(scene, taken):
             if self.platforms != {one.id for one in found.platforms.values()}:
                 return None
@@ -103,8 +107,20 @@ class Hold:
     def _offered(self, yes: Yes) -> tuple[Offer, ...]:
         return yes.offers
 
+    def _draft(self, found: Negotiated, yes: Yes) -> Draft:
+        return self._composer.yes(found, yes, self._offered(yes))
+
+    def _made(
+        self, found: Negotiated, yes: Yes, now: datetime
+    ) -> tuple[NewOfferSet, list[StoredSession]]:
+        """What was drafted, where that is what is offered: once, as it changes from here on."""
+        draft, self._drafted = self._drafted, None
+        if draft is None or found is not self._asked.found:
+            draft = self._draft(found, yes)
+        return draft.made_at(now), draft.sessions
+
     def _accept(self, scene: Scene, found: Negotiated, yes: Yes, taken: list[Taken]) -> Stored:
-        answer, offers = self._composer.yes(found, yes, self._offered(yes), scene.now)
+        answer, offers = self._made(found, yes, scene.now)
         for offer in offers:
             folding.offer(offer)
         scene.answer(Answered(offerset=answer, sessions=offers, taken=taken))
@@ -140,7 +156,7 @@ class Direct(Hold):
         return None
 
     def _accept(self, scene: Scene, found: Negotiated, yes: Yes, _taken: list[Taken]) -> Stored:
-        answer, (session,) = self._composer.yes(found, yes, self._offered(yes), scene.now)
+        answer, (session,) = self._made(found, yes, scene.now)
         folding.begin(session)
         first = accepting.begin(session, scene.now, self._asked.trace)
         scene.measure_room(session)
