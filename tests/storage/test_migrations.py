@@ -155,6 +155,27 @@ async def test_what_steps_wait_for_is_the_same_as_edges_and_with_them(
         assert await run(_edges) == edges
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_documents_in_parts_are_not_left_to_a_version_that_cannot_read_them(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    async with _engine(kind, tmp_path, request) as run:
+        await run(_to_head)
+        await run(lambda connection: command.downgrade(migrate.alembic_config(connection), "0009"))
+        await run(_add_a_session)
+        await run(_to_head)
+        await run(lambda connection: connection.exec_driver_sql(f"{_IN_PARTS} '{{}}'"))
+        with pytest.raises(RuntimeError, match=r"^1 answers .* older versions cannot read"):
+            await run(lambda one: command.downgrade(migrate.alembic_config(one), "0012"))
+        await run(lambda connection: connection.exec_driver_sql(f"{_IN_PARTS} NULL"))
+        await run(lambda connection: command.downgrade(migrate.alembic_config(connection), "0012"))
+        await run(_to_head)
+        assert await run(migrate.drift) == []
+
+
+_IN_PARTS = "UPDATE offerset SET asked ="
+
+
 def _add_a_session(connection: Connection) -> None:
     now = "5" if connection.dialect.name == "sqlite" else "now()"
     uuid = "00000000-0000-0000-0000-00000000000"
