@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.harness.broker import request
-from tests.harness.serving import PHASE, server, set_phase, wait_for
+from tests.harness.serving import PHASE, first_server, server, set_phase, wait_for
 
 COMMAND = [sys.executable, "-m", "execution_broker.cli"]
 SCRIPTED = {"PLATFORMS__HERE__PLUGIN": "scripted"}
@@ -29,7 +29,7 @@ def ask(client: httpx.Client, **parts: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_session_survives_a_restart(tmp_path: Path, how: signal.Signals) -> None:
     settings = {**SCRIPTED, "WORKER__LEASE": "3", "WORKER__RENEWAL": "1"}
-    with server(tmp_path, settings) as first, first.client() as client:
+    with first_server(tmp_path, settings) as first, first.client() as client:
         first.ready()
         uuid = ask(client, script={"run": "forever"})["offers"][0]["meta"]["uuid"]
         set_phase(client, uuid, "ACCEPTED")
@@ -68,8 +68,8 @@ def test_a_client_goes_from_request_to_result_in_yaml(tmp_path: Path) -> None:
 
 def test_api_and_worker_run_apart(tmp_path: Path) -> None:
     with (
-        server(tmp_path, SCRIPTED, "api") as api,
-        server(tmp_path, SCRIPTED, "worker") as worker,
+        first_server(tmp_path, SCRIPTED, "api") as api,
+        first_server(tmp_path, SCRIPTED, "worker") as worker,
         api.client() as client,
     ):
         api.ready()

@@ -30,6 +30,7 @@ from execution_broker.storage.database import Database
 from execution_broker.storage.sqlite import SqliteDatabase
 from execution_broker.worker.claiming import Pool
 from execution_broker.worker.worker import Worker
+from tests.harness.sqlite import with_tables
 
 T = TypeVar("T")
 
@@ -222,6 +223,8 @@ async def replica(directory: Path, tracer: Any = None, **sections: Any) -> Async
     }
     values["data_directory"] = str(directory)
     settings = config.load_values(values)
+    if settings.database.url == "sqlite":
+        with_tables(directory / "broker.sqlite")
     plain = await factory.database_opener(settings, PrometheusMeter())
     opened: list[Any] = []
 

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from tests.harness.secrecy import leaked, plant
+from tests.harness.sqlite import with_tables
 
 PHASE = {"kind": "uri:enum-value-update", "path": "phase"}
 _PLUGINS = Path(__file__).parent.parent / "plugin"
@@ -73,9 +74,21 @@ class Server:
 def server(
     directory: Path, settings: Mapping[str, str], command: str = "serve", plugins: Path = _PLUGINS
 ) -> Iterator[Server]:
-    """`settings` are BROKER__ variables without their prefix. Killed at the end if still there.
+    """A server that finds its tables made, which spares each of them a second of migrations.
 
+    `settings` are BROKER__ variables without their prefix. Killed at the end if still there.
     What is in `plugins` is installed."""
+    if "DATABASE__URL" not in settings:
+        with_tables(directory / "broker.sqlite")
+    with first_server(directory, settings, command, plugins) as made:
+        yield made
+
+
+@contextmanager
+def first_server(
+    directory: Path, settings: Mapping[str, str], command: str = "serve", plugins: Path = _PLUGINS
+) -> Iterator[Server]:
+    """The same, but what it finds is what the test has made: nothing, at a first start."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("BROKER")
     }

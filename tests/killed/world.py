@@ -17,6 +17,7 @@ from execution_broker.models import kinds
 from execution_broker.platforms.local.launch import marks
 from execution_broker.platforms.local.processes import Process, marked
 from tests.harness.control_groups import control_groups
+from tests.harness.sqlite import with_tables
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300.0
@@ -40,6 +41,7 @@ class World:
         """`python` runs the notebook; by default what stands for it does, and is quick."""
         directory.mkdir(parents=True)
         world = cls(directory)
+        with_tables(directory / "data" / "broker.sqlite")
         notebook = directory / "notebook.ipynb"
         cell = f"open({str(world.ran)!r}, 'a').write('begun\\n')"
         notebook.write_text(json.dumps(_document(cell)))

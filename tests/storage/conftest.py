@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from execution_broker.storage.migrate import upgrade_sqlite
 from execution_broker.storage.postgres import PostgresDatabase
 from execution_broker.storage.sqlite import SqliteDatabase
 from tests.harness.postgres import PostgresServer
+from tests.harness.sqlite import with_tables
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -18,7 +18,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     opened: SqliteDatabase | PostgresDatabase
     if request.param == "sqlite":
         path = tmp_path / "broker.sqlite"
-        upgrade_sqlite(path)
+        with_tables(path)
         opened = SqliteDatabase(path)
     else:
         server: PostgresServer = request.getfixturevalue("postgres")
