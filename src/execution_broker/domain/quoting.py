@@ -23,7 +23,7 @@ _DIGITS: Final = 6
 
 _Range = tuple[float, float]
 
-_FREE: Final = Price(type=kinds.COST_MONETARY)
+_FREE: Final[_Range] = (0.0, 0.0)
 _CORES: Final = Quality(type=kinds.METRIC_COMPUTE, min=1, max=1, per_core=True)
 
 
@@ -43,13 +43,15 @@ def quote(capability: Capability, terms: Terms, to_stage: Mapping[str, int]) -> 
     Prices of one type add up; of qualities of one type the first counts.
     """
     ranges: dict[str, dict[str, _Range]] = {SESSION: {}, COMPUTE: {}}
-    for price in _prices(capability):
+    for price in capability.prices:
         least, greatest = _factors(price, terms)
         for key, value in _values(price, terms, to_stage):
             low, high = _quoted(price, value, least, greatest)
             if high or key == COMPUTE:
                 _add(ranges.setdefault(key, {}), price.type, low, high)
             _add(ranges[SESSION], price.type, low, high)
+    if not any("monetary" in price.type for price in capability.prices):
+        ranges[SESSION][kinds.COST_MONETARY] = ranges[COMPUTE][kinds.COST_MONETARY] = _FREE
     qualities = {quality.type: quality for quality in reversed(_qualities(capability))}
     metrics = tuple(_metric(quality, terms.cores) for quality in reversed(qualities.values()))
     return Quote(
@@ -61,11 +63,6 @@ def quote(capability: Capability, terms: Terms, to_stage: Mapping[str, int]) -> 
 def changing(capability: Capability) -> frozenset[str]:
     """The types of cost that depend on when a session starts."""
     return frozenset(price.type for price in capability.prices if price.by_hour)
-
-
-def _prices(capability: Capability) -> tuple[Price, ...]:
-    known = any("monetary" in price.type for price in capability.prices)
-    return capability.prices if known else (*capability.prices, _FREE)
 
 
 def _qualities(capability: Capability) -> tuple[Quality, ...]:
