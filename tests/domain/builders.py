@@ -19,7 +19,7 @@ from execution_broker.models import kinds
 from execution_broker.models.message import Message
 from execution_broker.models.reading import read_request
 
-EXAMPLES = settings(max_examples=60, deadline=None)
+EXAMPLES = settings(max_examples=min(60, settings().max_examples), deadline=None)
 """How often a rule is tried: the machine that does it may be slow."""
 
 NOW = 1_800_000_000  # 2027-01-15T08:00:00Z

@@ -97,7 +97,7 @@ days = st.lists(st.integers(0, 9).map(float), min_size=24, max_size=24).map(tupl
 booked = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 6)), max_size=3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=min(40, settings().max_examples), deadline=None)
 @given(
     by_hour=days,
     full=booked,

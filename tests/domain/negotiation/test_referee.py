@@ -13,7 +13,7 @@ from tests.domain.builders import follow, has_remedy
 from tests.domain.negotiation.referee import Referee
 from tests.domain.negotiation.worlds import RULES, Mood, World, rich_worlds
 
-SOME = settings(max_examples=60, deadline=None)
+SOME = builders.EXAMPLES
 MANY = settings(max_examples=int(os.environ.get("BROKER_TEST_WORLDS", "3000")), deadline=None)
 ALL = rich_worlds(Mood.TIGHT) | rich_worlds(Mood.ROOMY)
 

@@ -30,7 +30,7 @@ from tests.domain.negotiation.worlds import RULES, Mood, World, worlds
 START = "schedule.requested.start"
 NO_CAPACITY = messages.NO_CAPACITY.kind
 NOT_ENOUGH_TIME = messages.NOT_ENOUGH_TIME.kind
-MANY = settings(max_examples=80, deadline=None)
+MANY = settings(max_examples=min(80, settings().max_examples), deadline=None)
 
 
 def answer(world: World) -> tuple[Demand, Yes | No]:
