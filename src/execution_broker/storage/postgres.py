@@ -20,7 +20,7 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.storage.database import Look, OneStatement, Work
 from execution_broker.storage.postgres_away import AWAY, unavailable
 from execution_broker.storage.postgres_bell import Bell
-from execution_broker.storage.postgres_connection import PostgresConnection
+from execution_broker.storage.postgres_connection import Known, PostgresConnection
 from execution_broker.storage.postgres_connections import Connections
 from execution_broker.storage.ringing import Rings
 
@@ -69,7 +69,7 @@ class PostgresDatabase:
         self._rings = Rings()
         self._url = url
         self._connections = Connections(self._connect, connections)
-        self._bulk: dict[Any, str] = {}
+        self._known = Known()
         self._bell = Bell(url, self._ring)
         self._woken = asyncio.Event()
 
@@ -80,7 +80,7 @@ class PostgresDatabase:
         try:
             async with self._connections.taken() as connection:
                 return await look(
-                    OneStatement(PostgresConnection(connection, self.shift, self._bulk))
+                    OneStatement(PostgresConnection(connection, self.shift, self._known))
                 )
         except AWAY as error:
             raise unavailable(error) from error
@@ -137,7 +137,7 @@ class PostgresDatabase:
         async with self._connections.taken() as connection:
             if begin:
                 await connection.execute(begin)
-            transaction = PostgresConnection(connection, self.shift, self._bulk)
+            transaction = PostgresConnection(connection, self.shift, self._known)
             try:
                 result = await work(transaction)
             except BaseException:  # a cancelled caller's transaction ends as well

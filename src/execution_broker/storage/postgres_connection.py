@@ -1,5 +1,6 @@
 """One transaction's connection to PostgreSQL: how statements go to the server, and many as one."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -14,15 +15,30 @@ from execution_broker.storage.ringing import EVERY
 Bulk = tuple[str, str | None]
 """A statement for many rows, and the parameter that is the same for all."""
 _NOW: Final = "now"
+_OFTEN: Final = 20
+
+
+class Known:
+    """What is known of statements for many rows. Shared by the transactions of one process."""
+
+    def __init__(self) -> None:
+        self.bulk: dict[Any, str] = {}
+        self._wanted: Counter[tuple[Bulk, ...]] = Counter()
+
+    def is_often(self, statements: tuple[Bulk, ...]) -> bool:
+        """Whether these were wanted together often by now."""
+        self._wanted[statements] += 1
+        return self._wanted[statements] > _OFTEN
 
 
 class PostgresConnection:
-    """A transaction on PostgreSQL. `bulk`: what is known of statements for many rows."""
+    """A transaction on PostgreSQL."""
 
-    def __init__(self, connection: Any, shift: timedelta, bulk: dict[Any, str]) -> None:
+    def __init__(self, connection: Any, shift: timedelta, known: Known) -> None:
         self._connection = connection
         self._shift = shift
-        self._bulk = bulk
+        self._known = known
+        self._bulk = known.bulk
         self.rung: frozenset[StepKind] | None = None
         self.has_changed = False
         self.measured: list[Measured] = []
@@ -46,32 +62,36 @@ class PostgresConnection:
             return
         said = self._say(statement)
         if len(values) > 1 and _are_apart(said, values):
-            sql = await self._of_many(statement, said, _same(values))
-            await self._connection.execute(sql, *_columns(said, values))
+            same = _same(values)
+            sql = await self._of_many(statement, said, same)
+            await self._connection.execute(sql, *_columns(said, values, same))
         else:
             rows = [self._in_order(said, one) for one in values]
             await self._connection.executemany(said.sql, rows)
 
     async def all(self, *parts: Part) -> None:
-        """One statement of all parts, also of those without values: so that the server plans few
-        different ones, which costs more than to find that there is nothing to do."""
+        """One statement of all parts. Until the same parts have had values often, also of those
+        without: the server plans a statement once for each connection, which costs as much as to
+        find some ten times that there is nothing to do."""
         together: list[Part] = []
         for statement, values in parts:
             if _are_apart(dialect(statement), values):
                 together.append((statement, values))
             else:
                 await self.many(statement, values)
-        if sum(1 for _, values in together if values) < 2:
-            for statement, values in together:
+        wanted = [(statement, values) for statement, values in together if values]
+        if len(wanted) < 2:
+            for statement, values in wanted:
                 await self.many(statement, values)
             return
-        sql = await self._at_once(
-            tuple((statement, _same(values)) for statement, values in together)
-        )
+        statements = _bulk_of(wanted)
+        if not self._known.is_often(statements):
+            wanted, statements = together, _bulk_of(together)
+        sql = await self._at_once(statements)
         columns = [
             column
-            for statement, values in together
-            for column in _columns(self._say(statement), values)
+            for (statement, values), (_, same) in zip(wanted, statements, strict=True)
+            for column in _columns(self._say(statement), values, same)
         ]
         await self._connection.execute(sql, *columns)
 
@@ -81,8 +101,9 @@ class PostgresConnection:
         said = self._say(statement)
         found: list[Row]
         if len(values) > 1 and said.is_row:
-            sql = await self._of_many(statement, said, _same(values))
-            found = await self._connection.fetch(sql, *_columns(said, values))
+            same = _same(values)
+            sql = await self._of_many(statement, said, same)
+            found = await self._connection.fetch(sql, *_columns(said, values, same))
         else:
             rows = [self._in_order(said, one) for one in values]
             found = await self._connection.fetchmany(said.sql, rows)
@@ -133,14 +154,17 @@ def _are_apart(said: Dialect, values: Sequence[Mapping[str, Any]]) -> bool:
     return said.is_row and len({key(one) for one in values}) == len(values)
 
 
+def _bulk_of(parts: Sequence[Part]) -> tuple[Bulk, ...]:
+    return tuple((statement, _same(values)) for statement, values in parts)
+
+
 def _same(values: Sequence[Mapping[str, Any]]) -> str | None:
     """The time of a transaction, where it is that of all rows: an array of it is dear to write."""
     now = values[0].get(_NOW) if values else None
     return _NOW if all(one.get(_NOW) == now for one in values) else None
 
 
-def _columns(said: Dialect, values: Sequence[Mapping[str, Any]]) -> list[Any]:
-    same = _same(values)
+def _columns(said: Dialect, values: Sequence[Mapping[str, Any]], same: str | None) -> list[Any]:
     return [
         next((one[name] for one in values), None) if name == same else [one[name] for one in values]
         for name in said.names
