@@ -33,6 +33,43 @@ from tests.harness.postgres import PostgresServer
 from tests.storage.rows import a_session, add_event
 
 
+async def test_parts_are_all_written_however_often_the_same_ones_come(database: Any) -> None:
+    """Some of three, in turns: none is left out or written twice, whatever is sent of them."""
+    rows = await a_session(database)
+    times = 30
+
+    async def work(connection: Connection) -> None:
+        for number in range(1, times + 1):
+            touched = [{"session": rows.session.id}]
+            learned = [
+                {"platform": rows.platform, "name": name, "value": float(number)}
+                for name in ("one", "two")
+            ]
+            total = [{"session": rows.session.id, "name": "stdout", "total": number}]
+            parts: dict[str, list[dict[str, Any]]] = {
+                "touch_session": touched,
+                "add_timing": learned,
+                "save_stream_total": total,
+            }
+            left_out = list(parts)[number % 4] if number % 4 < 3 else None
+            await connection.all(
+                *((one, [] if one == left_out else values) for one, values in parts.items())
+            )
+
+    for _ in range(3):
+        await database.write(work)
+
+    async def seen(connection: Connection) -> tuple[int, int, int]:
+        session = await connection.row("session_by_id", id=rows.session.id)
+        learned = await connection.rows("timings", platform=rows.platform)
+        (total,) = await connection.rows("stream_totals", sessions=[rows.session.id])
+        assert session is not None
+        return session["revision"], len(learned), total["total"]
+
+    written = [sum(1 for number in range(1, times + 1) if number % 4 != one) for one in range(2)]
+    assert await database.read(seen) == (3 * written[0], 3 * 2 * written[1], 29)
+
+
 async def test_a_failed_transaction_changes_nothing(database: Any) -> None:
     async def work(connection: Connection) -> None:
         await identities.setting(connection, "name", "value")
