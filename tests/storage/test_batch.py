@@ -202,10 +202,10 @@ async def _woken(
     async def work(connection: Connection) -> tuple[list[int], list[Kept]]:
         batch = Batch(connection, frames)
         await batch.open([step])
-        lease = Lease(uuid4(), [StepKind.END], [rows.platform], 10, timedelta(seconds=30))
-        for one in await steps.claim(connection, lease):
-            if one.key in ended:
-                await steps.end(batch, one, StepPhase.COMPLETED, None, rows.now)
+        keys = {one["key"]: one["id"] for one in await _steps(connection, id_)}
+        for key in ended:
+            values = {"id": keys[key], "phase": StepPhase.COMPLETED, "now": rows.now}
+            await batch.execute("end_step", **values)
         await waking.wake(batch, [id_], rows.now)
         batch.add_event(id_, NewEvent("test", None, {}, rows.now))
         session = await batch.session(id_)

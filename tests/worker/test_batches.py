@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
-
-import pytest
 
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.plan import StepKind
 from execution_broker.steps.base import Applied, Completed, Failed
 from execution_broker.storage import steps
-from execution_broker.storage.database import Connection, Database, Work
+from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Lease, NewStep
 from execution_broker.worker.carrying import Carrier
@@ -27,13 +24,11 @@ class Brief:
 
     kind = StepKind.END
 
-    def __init__(self, *, asks: bool = False) -> None:
+    def __init__(self) -> None:
         self.applied: list[str] = []
-        self._asks = asks
 
     async def load(self, connection: Connection, step: LeasedStep, now: Any) -> None:
-        if self._asks:
-            await connection.clock()
+        return None
 
     async def act(self, loaded: None) -> None:
         return None
@@ -119,70 +114,6 @@ async def test_a_batch_leaves_alone_what_it_has_lost(tmp_path: Path) -> None:
         assert handler.applied == [step.key for step in stale if step.id != taken.id]
 
 
-@pytest.mark.parametrize(("asks", "transactions"), [(False, [0, 0]), (True, [1, 1])])
-async def test_what_belongs_to_no_session_and_asks_nothing_needs_no_transaction(
-    tmp_path: Path,
-    asks: bool,  # noqa: FBT001 - a parameter of the test
-    transactions: list[int],
-) -> None:
-    async with broker(tmp_path) as made:
-        counting, handler = Counting(made.database), Brief(asks=asks)
-        processor = uuid4()
-        carrier = Carrier(counting, {handler.kind: handler}, made.settings.worker, processor)
-        counted = []
-        for keys in (["one", "two"], ["three", "four"]):
-            await made.database.write(partial(_add_unique, keys))
-            leased, _ = await _claim(made, 2, processor)
-            before = counting.transactions
-            await carrier.carry_together(leased)
-            counted.append(counting.transactions - before)
-        assert counted == transactions
-        assert sorted(set(handler.applied)) == ["four", "one", "three", "two"]
-        found = await made.rows("SELECT phase FROM step WHERE unique_key IN ('one', 'four')")
-        assert found == [("COMPLETED",)] * 2
-
-
-async def test_one_of_no_session_that_is_poisonous_fails_alone(tmp_path: Path) -> None:
-    async with broker(tmp_path, worker={"attempts": 1}) as made:
-        await made.database.write(partial(_add_unique, ["one", "poison"]))
-        leased, processor = await _claim(made, 2)
-        await _carrier(made, Brief(), processor).carry_together(leased)
-        found = await made.rows(
-            "SELECT key, phase FROM step WHERE key IN ('one', 'poison') ORDER BY key"
-        )
-        assert found == [("one", "COMPLETED"), ("poison", "FAILED")]
-
-
-class Counting:
-    """A database that counts its transactions."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.transactions = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._database, name)
-
-    async def write(self, work: Work[Any]) -> Any:
-        self.transactions += 1
-        return await self._database.write(work)
-
-
-async def _add_unique(keys: Sequence[str], connection: Connection) -> None:
-    now = await connection.clock()
-    for key in keys:
-        await steps.add_unique(
-            connection,
-            uuid=uuid4(),
-            kind=StepKind.END,
-            key=key,
-            platform=None,
-            payload={},
-            due=now,
-            now=now,
-        )
-
-
 async def _session(made: Broker) -> int:
     alice = await made.caller("alice")
     uuid = await made.run(alice, request(cores=1, duration="PT1M"))
@@ -208,10 +139,8 @@ async def _add(made: Broker, session: int, keys: Sequence[str], then: str | None
     await made.database.write(work)
 
 
-async def _claim(
-    made: Broker, number: int, processor: UUID | None = None
-) -> tuple[list[LeasedStep], UUID]:
-    processor = processor or uuid4()
+async def _claim(made: Broker, number: int) -> tuple[list[LeasedStep], UUID]:
+    processor = uuid4()
 
     async def work(connection: Connection) -> list[LeasedStep]:
         platforms, lasts = list(made.work.platforms), timedelta(seconds=30)

@@ -53,7 +53,6 @@ def step(id_: int) -> LeasedStep:
         delays=0,
         payload={},
         due=NOW,
-        claimed=NOW,
     )
 
 

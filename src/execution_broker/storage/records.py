@@ -209,8 +209,7 @@ class Origin(NamedTuple):
 
 
 class LeasedStep(msgspec.Struct, frozen=True, kw_only=True):
-    """A step as its processor sees it. `payload` belongs to its kind. `claimed`: when it was
-    leased, as the database says."""
+    """A step as its processor sees it. `payload` belongs to its kind."""
 
     id: int
     uuid: UUID
@@ -225,7 +224,6 @@ class LeasedStep(msgspec.Struct, frozen=True, kw_only=True):
     delays: int
     payload: dict[str, Any]
     due: datetime
-    claimed: datetime
 
 
 class StoredBooking(msgspec.Struct, frozen=True, kw_only=True):

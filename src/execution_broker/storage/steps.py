@@ -129,9 +129,9 @@ async def claim(connection: Connection, lease: Lease) -> list[LeasedStep]:
         limit=lease.limit,
         lease=lease.lasts,
     )
-    claimed = sorted((_step(row, row["now_at"]) for row in rows), key=_BY_DUE)
+    claimed = sorted(map(_step, rows), key=_BY_DUE)
     for step in claimed:
-        waited = step.claimed - step.due
+        waited = rows[0]["now_at"] - step.due
         connection.measure(Measure.CLAIM_LATENCY, step.kind.word, value=waited.total_seconds())
     return claimed
 
@@ -168,7 +168,7 @@ async def claim_woken(
     rows = await connection.rows(
         "claim_woken", processor=processor, ids=sorted(ids), now=now, until=now + lasts
     )
-    woken = [_step(row, now) for row in rows]
+    woken = [_step(row) for row in rows]
     for step in woken:
         connection.measure(Measure.CLAIM_LATENCY, step.kind.word, value=0)
     return woken
@@ -185,16 +185,10 @@ async def end(
     the lock of its session."""
     phase = move_step(StepPhase.RUNNING, phase)
     if result is None:
-        await connection.execute("end_step", id=step.id, attempt=step.attempt, phase=phase, now=now)
+        await connection.execute("end_step", id=step.id, phase=phase, now=now)
     else:
-        await connection.execute(
-            "end_step_with",
-            id=step.id,
-            attempt=step.attempt,
-            phase=phase,
-            result=encode(result),
-            now=now,
-        )
+        document = encode(result)
+        await connection.execute("end_step_with", id=step.id, phase=phase, result=document, now=now)
     connection.measure(Measure.STEPS_ENDED, step.kind.word, phase)
     if step.session is not None:
         await waking.wake(connection, [step.session], now)
@@ -212,7 +206,6 @@ async def put_back(
     await connection.execute(
         "put_back",
         id=step.id,
-        attempt=step.attempt,
         due=due,
         failures=failures,
         delays=delays,
@@ -262,7 +255,7 @@ def _is_claimable(step: NewStep) -> bool:
     return step.phase is StepPhase.READY
 
 
-def _step(row: Row, claimed: datetime) -> LeasedStep:
+def _step(row: Row) -> LeasedStep:
     payload: dict[str, Any] = decode(row["payload"], dict)
     return LeasedStep(
         id=row["id"],
@@ -278,5 +271,4 @@ def _step(row: Row, claimed: datetime) -> LeasedStep:
         delays=row["delays"],
         payload=payload,
         due=row["due_at"],
-        claimed=claimed,
     )

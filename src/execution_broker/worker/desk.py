@@ -16,11 +16,9 @@ import structlog
 
 from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
-from execution_broker.domain.plan import StepKind
 from execution_broker.storage import steps, waking
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Connection, Database
-from execution_broker.storage.fenced import Fenced, NeedsLocks
 from execution_broker.storage.frames import Frames, Kept
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.waking import Woken
@@ -42,8 +40,6 @@ _SOON: Final = timedelta(minutes=1)
 """What is due by then rings for those that wait for it; for later, they look by themselves."""
 
 Write = Callable[[Batch, datetime], Awaitable[Any]]
-Each = Callable[[Batch, LeasedStep, datetime], Awaitable[Any]]
-Told = list[tuple[LeasedStep, Any]]
 
 
 class Written(NamedTuple):
@@ -76,8 +72,6 @@ class Desk:
         self._waiting: deque[Errand] = deque()
         self._serving: set[asyncio.Task[None]] = set()
         self._busy: set[int] = set()
-        self._locking: set[StepKind] = set()
-        """Kinds of steps of no session that ask something else of the database."""
 
     async def write(
         self, step: LeasedStep, processor: UUID, write: Write, onward: Onward | None = None
@@ -91,17 +85,16 @@ class Desk:
             self._serving.add(asyncio.create_task(self._serve()))
         return await done
 
-    async def together(self, processor: UUID, leased: Sequence[LeasedStep], write: Each) -> Told:
+    async def together(
+        self,
+        processor: UUID,
+        leased: Sequence[LeasedStep],
+        write: Callable[[Batch, LeasedStep, datetime], Awaitable[Any]],
+    ) -> list[tuple[LeasedStep, Any]]:
         """The same for each of these steps, in one transaction: what came of those that are still
-        held. If none belongs to a session, and no more is written than what has become of them,
-        nothing has to be locked; of what was lost meanwhile nothing is written."""
-        if all(step.session is None and step.kind not in self._locking for step in leased):
-            try:
-                return await self._fenced(leased, write)
-            except NeedsLocks:
-                self._locking |= {step.kind for step in leased}
+        held."""
 
-        async def work(handing: Handing, batch: Batch) -> Told:
+        async def work(handing: Handing, batch: Batch) -> list[tuple[LeasedStep, Any]]:
             held, now = await batch.open(leased)
             told = [
                 (step, await write(batch, step, now))
@@ -112,16 +105,6 @@ class Desk:
             return told
 
         return await self._handing(work, Handing(self.pools, self.brief))
-
-    async def _fenced(self, leased: Sequence[LeasedStep], write: Each) -> Told:
-        async def work(connection: Connection) -> Told:
-            batch = Batch(Fenced(connection), self._frames)
-            now = max(step.claimed for step in leased)
-            told = [(step, await write(batch, step, now)) for step in sorted(leased, key=_order)]
-            await batch.flush(now)
-            return told
-
-        return await self.database.write_apart(work)
 
     async def _handing(self, work: Callable[[Handing, Batch], Awaitable[T]], handing: Handing) -> T:
         """A transaction; then what it has leased for free places begins."""

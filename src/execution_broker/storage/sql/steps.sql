@@ -54,21 +54,21 @@ WHERE id = :id AND phase = 'DORMANT';
 UPDATE step SET due_at = :now, free_at = :now
 WHERE phase = 'READY' AND free_at > :now AND (failures > 0 OR NOT kind {among:timers});
 
--- end_step: Give a step its end phase, if this attempt of it still has its lease.
+-- end_step: Give a step its end phase.
 UPDATE step SET phase = :phase, ended_at = :now, processor_uuid = NULL, free_at = NULL
-WHERE id = :id AND attempt = :attempt AND phase = 'RUNNING';
+WHERE id = :id;
 
--- end_step_with: Give a step its end phase and its result, if this attempt still has its lease.
+-- end_step_with: Give a step its end phase and its result.
 UPDATE step
 SET phase = :phase, result = :result, ended_at = :now, processor_uuid = NULL, free_at = NULL
-WHERE id = :id AND attempt = :attempt AND phase = 'RUNNING';
+WHERE id = :id;
 
--- put_back: Return a step to the queue (S5), if this attempt of it still has its lease.
+-- put_back: Return a step to the queue (S5).
 UPDATE step
 SET phase = 'READY', due_at = :due, free_at = :due, failures = :failures, delays = :delays,
     payload = :payload, processor_uuid = NULL,
     lapses = CASE WHEN :failures = 0 THEN 0 ELSE lapses END
-WHERE id = :id AND attempt = :attempt AND phase = 'RUNNING';
+WHERE id = :id;
 
 -- set_due: When a step of a session is due. One that is leased looks for itself.
 UPDATE step SET due_at = :due, free_at = :due
