@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from execution_broker.storage import sessions
+from execution_broker.domain.plan import StepKind
+from execution_broker.storage import sessions, steps
 from execution_broker.storage.database import Connection
 from execution_broker.storage.postgres import PostgresDatabase
 from tests.harness.postgres import PostgresServer
@@ -58,6 +59,27 @@ async def test_a_connection_that_is_still_busy_is_cut(postgres: PostgresServer) 
         (error,) = await asyncio.gather(*statements, return_exceptions=True)
         assert isinstance(error, asyncpg.ConnectionDoesNotExistError)
         assert not await is_ended(database, rows)
+
+
+async def test_whoever_is_cancelled_leaves_no_transaction_behind(postgres: PostgresServer) -> None:
+    """At any moment: while it begins, works, or commits."""
+    async with one_connection(postgres) as (database, rows, admin):
+        clock = asyncio.get_running_loop().time
+        for delay in range(60):
+            until = clock() + delay * 0.00005
+            writing = asyncio.create_task(database.write(lambda c: end(c, rows)))
+            while clock() < until:  # noqa: ASYNC110  (moments closer than a timer knows)
+                await asyncio.sleep(0)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            await database.look(lambda look: steps.next_free(look, [StepKind.PROBE], []))
+            assert await admin.fetchval(_HALF_DONE) == 0, f"cancelled after {delay * 50} us"
+
+
+_HALF_DONE = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND state LIKE 'idle in transaction%'"
+)
 
 
 @asynccontextmanager

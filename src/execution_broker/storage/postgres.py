@@ -135,18 +135,18 @@ class PostgresDatabase:
     async def _run(self, work: Work[T], begin: str) -> T:
         """What has changed nothing is rolled back, as that waits for no disk: locks alone would."""
         async with self._connections.taken() as connection:
-            if begin:
-                await connection.execute(begin)
             transaction = PostgresConnection(connection, self.shift, self._known)
             try:
+                if begin:
+                    await connection.execute(begin)
                 result = await work(transaction)
+                is_idle = begin is not _READ and not transaction.has_changed
+                if begin:
+                    await connection.execute("ROLLBACK" if is_idle else "COMMIT")
             except BaseException:  # a cancelled caller's transaction ends as well
                 if begin:
                     await _roll_back(connection)
                 raise
-            is_idle = begin is not _READ and not transaction.has_changed
-            if begin:
-                await connection.execute("ROLLBACK" if is_idle else "COMMIT")
         for one in transaction.measured:
             self.meter.measure(one.what, one.value, *one.labels)
         if transaction.rung is not None:
@@ -171,7 +171,11 @@ class PostgresDatabase:
 async def _roll_back(connection: Any) -> None:
     """What was raised goes on, whatever becomes of this: a connection that cannot even roll back
     is cut, so that nobody gets it with a transaction half done."""
+    is_back = False
     try:
-        await connection.execute("ROLLBACK")
-    except AWAY:
-        connection.terminate()
+        with suppress(*AWAY):
+            await connection.execute("ROLLBACK")
+            is_back = True
+    finally:
+        if not is_back:
+            connection.terminate()
