@@ -13,6 +13,7 @@ from execution_broker.platforms.local.cgroups import Group
 
 _PR_SET_PDEATHSIG: Final = 1
 _CANNOT_RUN: Final = 127
+_FIXED: Final = {signal.SIGKILL, signal.SIGSTOP}
 
 
 def become(
@@ -27,9 +28,7 @@ def become(
         shim = os.getppid()
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         os.setsid()
-        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        for number in signal.valid_signals() - _FIXED:
             signal.signal(number, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _limit_tasks(most_tasks)
