@@ -41,7 +41,7 @@ class Mood(Enum):
 
 @st.composite
 def worlds(draw: st.DrawFn, mood: Mood, sites: int = 1) -> World:
-    made = {name: draw(_sites(name, mood)) for name in ("here", "there")[:sites]}
+    made = {name: draw(_sites(name, mood)) for name in ("here", "there", "afar", "beyond")[:sites]}
     return World(
         request=draw(_requests(mood)),
         sites=[site for site, _ in made.values()],
@@ -53,7 +53,7 @@ def worlds(draw: st.DrawFn, mood: Mood, sites: int = 1) -> World:
 def rich_worlds(draw: st.DrawFn, mood: Mood) -> World:
     """Worlds with all that a site may have beside amounts and prices: fixed sizes, a policy, and
     prices that change with the hour, which ends in the middle of the window."""
-    plain = draw(worlds(mood, sites=draw(st.integers(1, 2))))
+    plain = draw(worlds(mood, sites=draw(st.integers(1, 3))))
     shift = 3600 - draw(st.integers(5, 40))
     booked = {
         name: [Booking(one.amounts, one.start + shift, one.end + shift) for one in found]
