@@ -39,6 +39,8 @@ class Variant(NamedTuple):
     def dominates(self, other: "Variant") -> bool:
         """Whether nobody would choose the other at the same start: it is in nothing better, and
         in something worse."""
+        if self.sizes == other.sizes and self.worth == other.worth:
+            return False
         if self.worth.keys() != other.worth.keys():
             return False
         is_better = False

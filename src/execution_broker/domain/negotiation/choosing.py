@@ -1,6 +1,7 @@
 """Chooses the offers of one answer: the earliest, and what is worth choosing beside it (N6, N7)."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from math import inf
 
 from execution_broker.domain.growing import longest
@@ -42,16 +43,14 @@ def _at_steady_prices(rows: Sequence[Row], number: int) -> list[Candidate]:
     for row in rows:
         if not firsts or _may_be_cheapest(row, firsts):
             firsts += _worthy(row.nth(0), rows)
-    earliest = firsts[0]
-    here = [row for row in rows if row.site_number == earliest.site_number]
-    same_site: list[Candidate] = []
-    chosen: list[Candidate] = []
-    for start_number in range(number):
-        same_site += _worthy([one for row in here for one in row.nth(start_number)], rows)
-        chosen = _distinct([earliest, *_cheapest(firsts), *same_site], number)
-        if len(chosen) == number:
-            break
-    return chosen
+    here = [row for row in rows if row.site_number == firsts[0].site_number]
+    same_site = (
+        one
+        for start_number in range(number)
+        for row in here
+        for one in _worthy(row.nth(start_number), rows)
+    )
+    return _distinct(chain(firsts[:1], _cheapest(firsts), same_site), number)
 
 
 def _may_be_cheapest(row: Row, others: Sequence[Candidate]) -> bool:
@@ -76,10 +75,10 @@ def _distinct(candidates: Iterable[Candidate], number: int) -> list[Candidate]:
     """The first of them that are different offers."""
     chosen: dict[tuple[object, ...], Candidate] = {}
     for one in candidates:
-        if len(chosen) == number:
-            break
         site = one.prospect.trial.site.name
         chosen.setdefault((site, one.slot, one.variant.sizes), one)
+        if len(chosen) == number:
+            break
     return list(chosen.values())
 
 
