@@ -14,6 +14,8 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.1
 	$$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$name && break; done)
 PYTEST_ARGS ?=
+# Many tests wait, for a disk, a process or a lease: one process more than cores uses these fully.
+PROCESSES := --numprocesses=$$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses=4
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 UV := .venv-lock/bin/uv
@@ -33,7 +35,7 @@ demo: $(PROJECT) $(KERNEL)  ## A notebook with real data, from request to result
 
 .PHONY: test
 test: $(PROJECT) $(KERNEL)  ## The tests; PYTEST_ARGS="..." is handed to pytest
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PROCESSES) --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: soak
 soak: $(PROJECT) $(KERNEL)  ## The long forms of the tests that have one; takes PYTEST_ARGS too
