@@ -13,7 +13,8 @@ import structlog
 
 from execution_broker.api.app import create_app
 from execution_broker.domain.identity import Role
-from tests.harness.broker import broker, request
+from tests.harness.asking import request
+from tests.harness.broker import broker
 
 _INSTANT: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 _DURATION: Final = r"P(?=\d|T\d)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?"

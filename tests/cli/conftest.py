@@ -1,27 +1,12 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.client.fake_broker import FakeBroker
-from tests.client.hosting import Host, free_address, hosting
+from tests.client.fixtures import broker, host, nobody
 from tests.harness.command import Broker, runner
 
-
-@pytest.fixture(scope="package")
-def host() -> Iterator[Host]:
-    with hosting() as host:
-        yield host
-
-
-@pytest.fixture
-def broker(host: Host) -> FakeBroker:
-    return host.new_broker()
-
-
-@pytest.fixture
-def nobody() -> str:
-    return free_address()
+__all__ = ["broker", "host", "nobody"]
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from uuid import uuid4
 from typer.testing import CliRunner
 
 from execution_broker.cli.main import app
-from tests.harness.broker import broker, request, working
+from tests.harness.asking import request
+from tests.harness.broker import broker, working
 
 
 def audit(directory: Path, *words: str) -> tuple[int, str]:

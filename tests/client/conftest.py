@@ -4,23 +4,9 @@ import pytest
 
 from execution_broker.client import BrokerClient
 from tests.client.fake_broker import FakeBroker
-from tests.client.hosting import Host, free_address, hosting
+from tests.client.fixtures import broker, host, nobody
 
-
-@pytest.fixture(scope="package")
-def host() -> Iterator[Host]:
-    with hosting() as host:
-        yield host
-
-
-@pytest.fixture
-def broker(host: Host) -> FakeBroker:
-    return host.new_broker()
-
-
-@pytest.fixture
-def nobody() -> str:
-    return free_address()
+__all__ = ["broker", "host", "nobody"]
 
 
 @pytest.fixture

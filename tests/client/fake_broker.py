@@ -20,23 +20,11 @@ from execution_broker.domain import messages
 from execution_broker.domain.lifecycle import SESSION_ENDS, session_may
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
-from execution_broker.models.extensions import (
-    ResultFile,
-    ResultList,
-)
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
 from execution_broker.models.update import EnumUpdate, Update
-from tests.client.fake_accounts import FakeAccounts
-from tests.client.fake_answers import (
-    in_phase,
-    no,
-    not_found,
-    offer,
-    problem,
-    unauthenticated,
-    wire,
-)
+from tests.client.fake_answers import in_phase, no, not_found, offer, problem, unauthenticated, wire
+from tests.client.fake_records import FakeRecords
 
 __all__ = ["CORES", "LIFE", "Call", "FakeBroker", "no", "offer"]
 
@@ -62,15 +50,10 @@ class Call:
 
 
 @dataclass
-class FakeBroker(FakeAccounts):
+class FakeBroker(FakeRecords):
     """What it knows and how it behaves. The attributes may be changed while it runs."""
 
-    sessions: dict[str, ExecutionSession] = field(default_factory=dict)
     offersets: dict[str, OfferSetResponse] = field(default_factory=dict)
-    outputs: dict[str, bytes] = field(default_factory=dict)
-    streams: dict[str, bytes] = field(default_factory=dict)
-    dropped: int = 0
-    """How many bytes of a stream are not kept, after its first MiB."""
     life: tuple[SessionPhase, ...] = LIFE
     looks_per_step: int = 1
     busy: int = 0
@@ -81,13 +64,9 @@ class FakeBroker(FakeAccounts):
     bare_redirects: bool = False
     honours_keys: bool = False
     """Says in its description that it does, and does what a key stands for once."""
-    has_events: bool = False
-    """Then each change of a session is an event; every event stream breaks off after three."""
     has_etags: bool = True
     altered: dict[str, Any] = field(default_factory=dict)
     """Put over every session that is served, as another broker's peculiarities."""
-    damaged: set[str] = field(default_factory=set)
-    """Results whose bytes are not those of their digest."""
     page: bytes | None = None
     """Answered to everything, as a web server does that is no broker."""
     calls: list[Call] = field(default_factory=list)
@@ -102,10 +81,10 @@ class FakeBroker(FakeAccounts):
             Route("/offersets/{uuid}", self._offerset),
             Route("/sessions/{uuid}", self._session),
             Route("/sessions/{uuid}", self._update, methods=["POST"]),
-            Route("/sessions/{uuid}/events", self._events),
-            Route("/sessions/{uuid}/results", self._results),
-            Route("/sessions/{uuid}/results/{path:path}", self._result),
-            Route("/streams/{uuid}/{name}", self._stream),
+            Route("/sessions/{uuid}/events", self.events),
+            Route("/sessions/{uuid}/results", self.results),
+            Route("/sessions/{uuid}/results/{path:path}", self.result),
+            Route("/streams/{uuid}/{name}", self.stream),
             Route("/admin/identities", self.identity, methods=["POST"]),
             Route("/admin/identities", self.identities),
             Route("/admin/identities/{uuid}", self.change_identity, methods=["POST"]),
@@ -222,52 +201,6 @@ class FakeBroker(FakeAccounts):
             )
         self.keep(msgspec.structs.replace(session, phase=phase, expires=None))
         return wire(self.sessions[request.path_params["uuid"]])
-
-    async def _results(self, request: Request) -> Response:
-        uuid = request.path_params["uuid"]
-        if uuid not in self.sessions:
-            return not_found("session")
-        return wire(
-            ResultList(
-                results=tuple(
-                    ResultFile(
-                        path=path,
-                        size=len(content),
-                        sha256=hashlib.sha256(content).hexdigest(),
-                        url=f"/sessions/{uuid}/results/{path}",
-                    )
-                    for path, content in self.outputs.items()
-                )
-            )
-        )
-
-    async def _result(self, request: Request) -> Response:
-        path = request.path_params["path"]
-        if path not in self.outputs:
-            return not_found("result")
-        content = self.outputs[path]
-        if path in self.damaged:
-            content = b"!" * len(content)
-        return Response(content, media_type="application/octet-stream")
-
-    async def _stream(self, request: Request) -> Response:
-        if self.caller(request) is None:
-            return unauthenticated()
-        whole = self.streams.get(request.path_params["name"], b"")
-        head = 1 << 20
-        kept = whole[:head] + whole[head + self.dropped :] if self.dropped else whole
-        return Response(kept, headers={"X-Total-Length": str(len(whole))})
-
-    async def _events(self, request: Request) -> Response:
-        uuid = request.path_params["uuid"]
-        if not self.has_events or uuid not in self.sessions:
-            return not_found("event")
-
-        async def some() -> Any:
-            for number in range(3):
-                yield f"id: {number}\nevent: phase\ndata: {{}}\n\n".encode()
-
-        return StreamingResponse(some(), media_type="text/event-stream")
 
     async def _description(self, _: Request) -> Response:
         key = {"name": "Idempotency-Key", "in": "header"}

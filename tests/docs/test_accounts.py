@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.harness.broker import request as good_request
+from tests.harness.asking import request as good_request
 from tests.harness.issuer import FakeIssuer, issuing
 from tests.harness.serving import Server, server
 

@@ -17,7 +17,8 @@ from execution_broker.client.comparing import Broker, accept_from, compare_all, 
 from execution_broker.domain.identity import Role
 from execution_broker.models import kinds
 from execution_broker.models.phases import SessionPhase
-from tests.harness.broker import broker, request, uuid_of
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import broker
 
 PASSWORD = "a password for the test"
 

@@ -9,7 +9,7 @@ import pytest
 
 from execution_broker.client import AsyncBrokerClient, BrokerClient
 from execution_broker.models.listing import Event
-from tests.harness.broker import request
+from tests.harness.asking import request
 from tests.harness.relay import Relay, relay
 from tests.harness.serving import Server, server, set_phase
 

@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.harness.broker import request
+from tests.harness.asking import request
 from tests.harness.postgres import PostgresServer
 from tests.harness.serving import PHASE, Server, server
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.harness.broker import request
+from tests.harness.asking import request
 from tests.harness.issuer import FakeIssuer, issuing
 from tests.harness.secrecy import leaked, plant, plant_basic
 from tests.harness.serving import Server, server, set_phase, wait_for

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.harness.broker import request
+from tests.harness.asking import request
 from tests.harness.serving import PHASE, first_server, server, set_phase, wait_for
 
 COMMAND = [sys.executable, "-m", "execution_broker.cli"]

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from tests.harness.broker import request
+from tests.harness.asking import request
 from tests.harness.collector import collecting
 from tests.harness.secrecy import plant
 from tests.harness.serving import Server, server, set_phase, wait_for
@@ -77,7 +77,8 @@ from pathlib import Path
 from execution_broker.api.app import create_app
 from execution_broker.cli import main, serving
 from execution_broker.factory.tracing import make_tracer
-from tests.harness.broker import broker, request, working
+from tests.harness.asking import request
+from tests.harness.broker import broker, working
 
 async def live():
     async with broker(Path({str(tmp_path)!r})) as made:

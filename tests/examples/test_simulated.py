@@ -14,7 +14,8 @@ from execution_broker import config
 from execution_broker.domain.capability import SiteRules
 from execution_broker.models import kinds
 from execution_broker.platforms.simulated.config import SimulatedConfig
-from tests.harness.broker import broker, uuid_of, working
+from tests.harness.asking import uuid_of
+from tests.harness.broker import broker, working
 
 FILE = Path(__file__).parents[2] / "examples" / "config" / "simulated.toml"
 TEXT = FILE.read_text("utf-8")

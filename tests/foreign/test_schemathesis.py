@@ -25,7 +25,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from execution_broker.api.openapi import LINK_BODY
 from execution_broker.api.routes import ROUTES
-from tests.harness.broker import request as good_request
+from tests.harness.asking import request as good_request
 from tests.harness.postgres import postgres_server
 from tests.harness.serving import Server, server
 

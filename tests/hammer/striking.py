@@ -19,7 +19,7 @@ from execution_broker.domain.identity import Caller
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
 from execution_broker.models.update import DeltaUpdate
-from execution_broker.steps.release import end_bookings
+from execution_broker.steps.orphans import end_all_bookings
 from execution_broker.steps.upkeep import store_report
 from execution_broker.storage import bookings, offersets, sessions
 from execution_broker.storage.database import Connection
@@ -27,7 +27,8 @@ from execution_broker.storage.sessions import locate
 from execution_broker.transitions import ending
 from execution_broker.transitions.expiring import expire
 from tests.hammer.others import Others
-from tests.harness.broker import USED, Replica, replica, request, uuid_of
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import USED, Replica, replica
 
 PLATFORMS: Final = {
     name: {"plugin": "scripted", "cores": 8, "memory": 32, "storage": 60, "price": 1.0}
@@ -104,7 +105,7 @@ async def end(connection: Connection, uuids: Iterable[UUID]) -> set[UUID]:
     for session in open_:
         if session.ended is None:
             await ending.cancel(connection, session, messages.CANCELLED_BY(who="the hammer"), now)
-        await end_bookings(connection, session, now)
+        await end_all_bookings(connection, session, now)
         ending.finish(session, now)
         await sessions.save(connection, session, now)
     return {one.uuid for one in open_}

@@ -39,7 +39,8 @@ from execution_broker.storage import auditing, offersets
 from execution_broker.storage.database import Connection
 from execution_broker.transitions.expiring import expire
 from tests.hammer.striking import end
-from tests.harness.broker import USED, Broker, broker, request, uuid_of
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import USED, Broker, broker
 from tests.harness.postgres import PostgresServer
 
 T = TypeVar("T")

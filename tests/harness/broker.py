@@ -19,7 +19,6 @@ from execution_broker.domain.identity import Caller, Role
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.spans import NoTracer, Tracer
 from execution_broker.metering import PrometheusMeter
-from execution_broker.models import kinds
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
@@ -30,7 +29,9 @@ from execution_broker.storage.database import Database
 from execution_broker.storage.sqlite import SqliteDatabase
 from execution_broker.worker.claiming import Pool
 from execution_broker.worker.worker import Worker
+from tests.harness.asking import uuid_of
 from tests.harness.sqlite import with_tables
+from tests.harness.waiting import until
 
 T = TypeVar("T")
 
@@ -269,57 +270,3 @@ async def working(made: Broker) -> AsyncIterator[Worker]:
     finally:
         worker.stop()
         await running
-
-
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 60) -> None:
-    """Wait for a condition, looking often; an AssertionError when it does not come."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    while not await condition():
-        assert loop.time() < deadline, "the condition did not come true in time"
-        await asyncio.sleep(0.01)
-
-
-def uuid_of(session: ExecutionSession) -> str:
-    assert session.meta is not None
-    assert session.meta.uuid is not None
-    return session.meta.uuid
-
-
-def request(
-    *,
-    cores: int = 1,
-    duration: str = "PT1H",
-    start: str | None = None,
-    script: Mapping[str, str] | None = None,
-    storage: int | None = None,
-) -> dict[str, Any]:
-    """A notebook request whose sizes are all known, so that nothing has to be looked up."""
-    checks = {"size": 10, "sha256": "0" * 64}
-    body: dict[str, Any] = {
-        "executable": {
-            "kind": kinds.JUPYTER_NOTEBOOK,
-            "location": "http://127.0.0.1:1/notebook.ipynb",
-            "mode": "BATCH",
-            "parameters": {"script": dict(script or {})},
-            "checks": dict(checks),
-        },
-        "compute": {"kind": kinds.SIMPLE_COMPUTE, "cores": {"min": cores}, "memory": {"min": 1}},
-        "data": [
-            {
-                "kind": kinds.SIMPLE_DATA,
-                "meta": {"name": "series"},
-                "location": "http://127.0.0.1:1/series.dat",
-                "checks": dict(checks),
-            }
-        ],
-        "schedule": {"requested": {"duration": duration}},
-    }
-    if start is not None:
-        body["schedule"]["requested"]["start"] = start
-    if storage is not None:
-        body["storage"] = [
-            {"kind": kinds.SIMPLE_STORAGE, "meta": {"name": "s"}, "size": {"min": storage}}
-        ]
-        body["data"][0]["storage"] = "s"
-    return body

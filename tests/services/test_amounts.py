@@ -12,7 +12,8 @@ from execution_broker.models.message import IntegerOption
 from execution_broker.models.resources import Range
 from execution_broker.models.update import IntegerUpdate
 from execution_broker.storage import auditing
-from tests.harness.broker import broker, request, uuid_of
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import broker
 from tests.services.test_changing import change, live
 
 GPUS = "compute.amounts.gpus"

@@ -9,7 +9,8 @@ import pytest
 from execution_broker.domain.errors import Conflict, TooMany
 from execution_broker.models.resources import Range
 from execution_broker.models.update import IntegerUpdate
-from tests.harness.broker import broker, request, uuid_of
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import broker
 
 
 async def test_a_budget_of_held_capacity_is_enforced(tmp_path: Path) -> None:

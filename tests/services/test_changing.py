@@ -14,7 +14,9 @@ from execution_broker.models.message import DeltaOption, IntegerOption, StringOp
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import DeltaUpdate, IntegerUpdate, StringUpdate, Update
 from execution_broker.storage import auditing
-from tests.harness.broker import Broker, broker, request, until, uuid_of, working
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import Broker, broker, working
+from tests.harness.waiting import until
 
 DURATION = "schedule.available.duration"
 ONE = {"offers": 1}

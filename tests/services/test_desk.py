@@ -23,7 +23,8 @@ from execution_broker.steps.upkeep import store_report
 from execution_broker.storage import auditing, bookings, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import Located, StoredPlatform, StoredSession
-from tests.harness.broker import Broker, broker, request, uuid_of
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import Broker, broker
 
 ONE = {"offers": 1}
 SCARCE = {"here": {"plugin": "scripted", "cores": 1}}

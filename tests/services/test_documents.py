@@ -9,7 +9,8 @@ import msgspec
 from execution_broker.domain.identity import Caller
 from execution_broker.models.component import Component
 from execution_broker.models.execution import ExecutionSession
-from tests.harness.broker import Broker, broker, request, uuid_of
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import Broker, broker
 
 _STORED = (
     "SELECT CAST(s.document AS TEXT), CAST(o.asked AS TEXT)"

@@ -10,7 +10,8 @@ from execution_broker.models.update import IntegerUpdate, StringUpdate
 from execution_broker.storage.database import Connection
 from execution_broker.transitions.expiring import expire
 from execution_broker.transitions.replaying import Replayed, replay
-from tests.harness.broker import Broker, broker, request, uuid_of
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import Broker, broker
 
 _ROWS = (
     "SELECT (SELECT count(*) FROM component WHERE session_id = session.id),"

@@ -13,7 +13,8 @@ from execution_broker.domain.identity import Role
 from execution_broker.domain.paging import Page, SessionFilter
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import StringUpdate
-from tests.harness.broker import Broker, broker, request, uuid_of
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import Broker, broker
 
 ALL = SessionFilter()
 

@@ -15,7 +15,9 @@ from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
 from execution_broker.services.sessions import SessionsService
-from tests.harness.broker import Broker, broker, request, until, uuid_of, working
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import Broker, broker, working
+from tests.harness.waiting import until
 
 SCARCE = {"here": {"plugin": "scripted", "cores": 1}}
 
@@ -215,7 +217,7 @@ async def test_a_stale_report_makes_no_offers(tmp_path: Path) -> None:
 
 
 async def _swept(made: Broker, offer: str) -> None:
-    from tests.harness.broker import until
+    from tests.harness.waiting import until
 
     async def is_stored() -> bool:
         rows = await made.rows("SELECT phase FROM session WHERE uuid = ?", offer)

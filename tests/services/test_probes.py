@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from execution_broker.models.execution import OfferSetResponse
-from tests.harness.broker import broker, request, working
+from tests.harness.asking import request
+from tests.harness.broker import broker, working
 
 
 def unknown_size(location: Path) -> dict[str, Any]:

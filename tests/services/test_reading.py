@@ -22,7 +22,8 @@ from execution_broker.services.reading.keeping import Key
 from execution_broker.services.views import Viewing
 from execution_broker.storage.records import Progress
 from execution_broker.storage.sessions import save_progress
-from tests.harness.broker import ENDS, Broker, broker, request, uuid_of, working
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import ENDS, Broker, broker, working
 
 VIEWING = Viewing("http://broker.example", public=True)
 

@@ -15,7 +15,8 @@ from execution_broker.models.update import EnumUpdate, StringUpdate
 from execution_broker.storage.records import Progress
 from execution_broker.storage.retention import forget_rest
 from execution_broker.storage.sessions import save_progress
-from tests.harness.broker import Broker, broker, request, uuid_of
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import Broker, broker
 
 ONCE = Once("key", "digest")
 READING = read_request(request(cores=1))

@@ -16,7 +16,9 @@ from execution_broker.services.booking.calendars import Calendars
 from execution_broker.services.booking.rooms import Rooms
 from execution_broker.storage import auditing, sessions
 from execution_broker.storage.database import Database, Glance
-from tests.harness.broker import Broker, broker, request, until, uuid_of, working
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import Broker, broker, working
+from tests.harness.waiting import until
 from tests.services.test_changing import DURATION, ONE, change, integers
 
 T = TypeVar("T")

@@ -7,7 +7,8 @@ import pytest
 
 from execution_broker.domain.errors import Forbidden, NotFound
 from execution_broker.models.phases import SessionPhase
-from tests.harness.broker import broker, request, uuid_of, working
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import broker, working
 
 
 async def test_only_the_owner_sees_results_and_streams(tmp_path: Path) -> None:

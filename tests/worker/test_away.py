@@ -10,9 +10,11 @@ import pytest
 
 from execution_broker.domain.errors import Unavailable
 from execution_broker.models.phases import SessionPhase
-from tests.harness.broker import Broker, broker, request, until, working
+from tests.harness.asking import request
+from tests.harness.broker import Broker, broker, working
 from tests.harness.postgres import PostgresServer
 from tests.harness.serving import server
+from tests.harness.waiting import until
 
 
 async def test_a_database_that_is_away_changes_no_phase_and_is_waited_for(

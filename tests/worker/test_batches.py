@@ -16,7 +16,8 @@ from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Lease, NewStep
 from execution_broker.worker.carrying import Carrier
 from execution_broker.worker.desk import Desk
-from tests.harness.broker import Broker, broker, request
+from tests.harness.asking import request
+from tests.harness.broker import Broker, broker
 
 
 class Brief:

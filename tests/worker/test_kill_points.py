@@ -25,7 +25,8 @@ from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Lease
 from execution_broker.worker.carrying import Carrier
-from tests.harness.broker import Broker, broker, request
+from tests.harness.asking import request
+from tests.harness.broker import Broker, broker
 from tests.harness.databases import another_database
 
 LEASE = timedelta(seconds=30)

@@ -7,7 +7,9 @@ import msgspec
 from execution_broker.domain.capability import Capability
 from execution_broker.domain.iso8601 import read_duration
 from execution_broker.models.execution import ExecutionSession
-from tests.harness.broker import Broker, broker, request, until, working
+from tests.harness.asking import request
+from tests.harness.broker import Broker, broker, working
+from tests.harness.waiting import until
 
 ENOUGH = 5
 PROMISED = 600

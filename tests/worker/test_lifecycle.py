@@ -8,7 +8,9 @@ from msgspec import json
 
 from execution_broker.domain.identity import Role
 from execution_broker.models.phases import ComponentPhase, SessionPhase
-from tests.harness.broker import Broker, broker, request, until, working
+from tests.harness.asking import request
+from tests.harness.broker import Broker, broker, working
+from tests.harness.waiting import until
 from tests.plugin.scripted import SECRET
 
 

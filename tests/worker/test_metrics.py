@@ -9,7 +9,9 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.metering import PrometheusMeter
 from execution_broker.models.phases import SessionPhase
 from execution_broker.services.metrics import MetricsService
-from tests.harness.broker import Broker, broker, request, until, uuid_of, working
+from tests.harness.asking import request, uuid_of
+from tests.harness.broker import Broker, broker, working
+from tests.harness.waiting import until
 
 
 async def read(made: Broker) -> dict[tuple[str, ...], float]:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from execution_broker.domain.plan import TIMERS, StepKind
 from execution_broker.models.phases import SessionPhase
-from tests.harness.broker import Broker, broker, request, until, working
+from tests.harness.asking import request
+from tests.harness.broker import Broker, broker, working
+from tests.harness.waiting import until
 
 _FAR = 10**6
 """Seconds that a step of these tests is put off: nobody waits for it."""

@@ -18,8 +18,10 @@ from execution_broker.api.app import create_app
 from execution_broker.domain.identity import Role
 from execution_broker.domain.spans import Attribute
 from execution_broker.tracing import OpenTelemetryTracer
-from tests.harness.broker import Broker, broker, request, until, working
+from tests.harness.asking import request
+from tests.harness.broker import Broker, broker, working
 from tests.harness.serving import PHASE
+from tests.harness.waiting import until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CLIENT = "b7ad6b7169203331"

@@ -16,7 +16,9 @@ from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.steps import Lease
 from execution_broker.worker.carrying import Carrier
-from tests.harness.broker import Broker, broker, request, until, working
+from tests.harness.asking import request
+from tests.harness.broker import Broker, broker, working
+from tests.harness.waiting import until
 
 
 async def test_a_session_goes_on_after_a_restart(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from execution_broker.steps.run import keep_streams
 from execution_broker.storage import bookings, outside
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.bookings import Owner
-from execution_broker.storage.database import Connection
 from execution_broker.storage.outside import Output
 from execution_broker.storage.records import LeasedStep, StoredSession
 from execution_broker.transitions import ending
@@ -162,13 +161,6 @@ class Finish:
         self, connection: Batch, step: LeasedStep, error: OutsideError, now: datetime
     ) -> Applied:
         return Failed()
-
-
-async def end_bookings(connection: Connection, session: StoredSession, now: datetime) -> None:
-    """End all that is booked for a session but its kept outputs."""
-    await bookings.lock_platforms(connection, [session.platform])
-    version = await bookings.advance(connection, session.platform, now)
-    await bookings.end_session(connection, session.id, version, now)
 
 
 async def _shrink_outputs(

@@ -21,7 +21,8 @@ from execution_broker.models.update import DeltaUpdate, IntegerUpdate
 from execution_broker.platforms.local.files import read_json
 from execution_broker.platforms.local.launch import marks
 from execution_broker.platforms.local.processes import kill_and_wait, marked
-from tests.harness.broker import Broker, broker, until, working
+from tests.harness.broker import Broker, broker, working
+from tests.harness.waiting import until
 from tests.platforms.local.stand_in import stand_in
 
 DURATION = "schedule.available.duration"

@@ -12,7 +12,9 @@ from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.message import IntegerOption, Message
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import IntegerUpdate
-from tests.harness.broker import Broker, broker, request, until, working
+from tests.harness.asking import request
+from tests.harness.broker import Broker, broker, working
+from tests.harness.waiting import until
 from tests.platforms.local.stand_in import located, stand_in
 
 DURATION = "schedule.available.duration"
