@@ -1,23 +1,19 @@
 """Brief steps are carried together, in one transaction, and a poisonous one fails alone."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from execution_broker.domain.errors import OutsideError
-from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.plan import StepKind
 from execution_broker.steps.base import Applied, Completed, Failed
-from execution_broker.storage import steps
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
-from execution_broker.storage.steps import Lease, NewStep
 from execution_broker.worker.carrying import Carrier
 from execution_broker.worker.desk import Desk
-from tests.harness.asking import request
 from tests.harness.broker import Broker, broker
+from tests.worker.queueing import claim, queue, session_of
 
 
 class Brief:
@@ -52,10 +48,10 @@ async def test_what_is_carried_together_ends_together_and_wakes_what_waited(
     tmp_path: Path,
 ) -> None:
     async with broker(tmp_path) as made:
-        sessions = [await _session(made) for _ in range(3)]
+        sessions = [await session_of(made) for _ in range(3)]
         for session in sessions:
-            await _add(made, session, ["one", "two"], then="last")
-        leased, processor = await _claim(made, 6)
+            await queue(made, session, ["one", "two"], then="last")
+        leased, processor = await claim(made, 6)
         handler = Brief()
         await _carrier(made, handler, processor).carry_together(leased)
         assert sorted(handler.applied) == ["one"] * 3 + ["two"] * 3
@@ -67,9 +63,9 @@ async def test_what_is_carried_together_ends_together_and_wakes_what_waited(
 
 async def test_what_wakes_and_is_brief_is_done_in_the_same_transaction(tmp_path: Path) -> None:
     async with broker(tmp_path) as made:
-        session = await _session(made)
-        await _add(made, session, ["one", "two"], then="last")
-        leased, processor = await _claim(made, 2)
+        session = await session_of(made)
+        await queue(made, session, ["one", "two"], then="last")
+        leased, processor = await claim(made, 2)
         handler = Brief()
         await _going_on(made, handler, processor).carry_together(leased)
         assert sorted(handler.applied) == ["last", "one", "two"]
@@ -78,9 +74,9 @@ async def test_what_wakes_and_is_brief_is_done_in_the_same_transaction(tmp_path:
 
 async def test_what_wakes_and_is_poisonous_spoils_nothing_before_it(tmp_path: Path) -> None:
     async with broker(tmp_path) as made:
-        session = await _session(made)
-        await _add(made, session, ["one", "two"], then="poison")
-        leased, processor = await _claim(made, 2)
+        session = await session_of(made)
+        await queue(made, session, ["one", "two"], then="poison")
+        leased, processor = await claim(made, 2)
         await _going_on(made, Brief(), processor).carry_together(leased)
         ready = await made.rows("SELECT key FROM step WHERE phase = 'READY' AND kind LIKE '%:end'")
         assert ready == [("poison",)]
@@ -89,9 +85,9 @@ async def test_what_wakes_and_is_poisonous_spoils_nothing_before_it(tmp_path: Pa
 
 async def test_a_poisonous_step_fails_alone(tmp_path: Path) -> None:
     async with broker(tmp_path, worker={"attempts": 1}) as made:
-        session = await _session(made)
-        await _add(made, session, ["one", "poison", "two"])
-        leased, processor = await _claim(made, 3)
+        session = await session_of(made)
+        await queue(made, session, ["one", "poison", "two"])
+        leased, processor = await claim(made, 3)
         handler = Brief()
         await _carrier(made, handler, processor).carry_together(leased)
         found = await made.rows(
@@ -105,50 +101,14 @@ async def test_a_poisonous_step_fails_alone(tmp_path: Path) -> None:
 
 async def test_a_batch_leaves_alone_what_it_has_lost(tmp_path: Path) -> None:
     async with broker(tmp_path) as made:
-        session = await _session(made)
-        await _add(made, session, ["one", "two"])
-        stale, processor = await _claim(made, 2)
+        session = await session_of(made)
+        await queue(made, session, ["one", "two"])
+        stale, processor = await claim(made, 2)
         made.shift(timedelta(minutes=1))
-        (taken,), _ = await _claim(made, 1)
+        (taken,), _ = await claim(made, 1)
         handler = Brief()
         await _carrier(made, handler, processor).carry_together(stale)
         assert handler.applied == [step.key for step in stale if step.id != taken.id]
-
-
-async def _session(made: Broker) -> int:
-    alice = await made.caller("alice")
-    uuid = await made.run(alice, request(cores=1, duration="PT1M"))
-    rows = await made.rows("SELECT id FROM session WHERE uuid = ?", uuid)
-    await made.rows_changed("DELETE FROM step WHERE session_id = ?", rows[0][0])
-    return int(rows[0][0])
-
-
-async def _add(made: Broker, session: int, keys: Sequence[str], then: str | None = None) -> None:
-    async def work(connection: Connection) -> None:
-        now = await connection.clock()
-        new = [
-            NewStep(uuid4(), StepKind.END, key, None, StepPhase.READY, now - timedelta(hours=1))
-            for key in keys
-        ]
-        if then:
-            new.append(
-                NewStep(uuid4(), StepKind.END, then, None, StepPhase.DORMANT, now, tuple(keys))
-            )
-        (platform,) = made.work.platforms
-        await steps.add(connection, session, platform, new, now)
-
-    await made.database.write(work)
-
-
-async def _claim(made: Broker, number: int) -> tuple[list[LeasedStep], UUID]:
-    processor = uuid4()
-
-    async def work(connection: Connection) -> list[LeasedStep]:
-        platforms, lasts = list(made.work.platforms), timedelta(seconds=30)
-        lease = Lease(processor, [StepKind.END], platforms, number, lasts)
-        return await steps.claim(connection, lease)
-
-    return await made.database.write(work), processor
 
 
 def _carrier(made: Broker, handler: Brief, processor: UUID) -> Carrier:

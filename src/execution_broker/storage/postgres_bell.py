@@ -6,6 +6,7 @@ Never inside a writing transaction, which would serialise commits.
 import asyncio
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
@@ -58,7 +59,8 @@ class Bell:
     async def _connected(self) -> None:
         connection = await asyncpg.connect(self._url, timeout=10)
         try:
-            await connection.add_listener(_CHANNEL, self._hear)
+            own = connection.get_server_pid()
+            await connection.add_listener(_CHANNEL, partial(self._hear, own))
             self._heard(EVERY)
             while not connection.is_closed():
                 with suppress(TimeoutError):  # not wait_for, which may swallow a cancellation
@@ -72,6 +74,7 @@ class Bell:
         finally:
             connection.terminate()
 
-    def _hear(self, connection: Any, pid: int, _channel: str, text: str) -> None:
-        if pid != connection.get_server_pid():  # what this process told, it knows already
+    def _hear(self, own: int, _connection: Any, pid: int, _channel: str, text: str) -> None:
+        """Its connection may be cut by then."""
+        if pid != own:  # what this process told, it knows already
             self._heard(heard(text))

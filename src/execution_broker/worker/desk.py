@@ -31,7 +31,9 @@ _log = structlog.get_logger()
 
 _MOST: Final = 64
 _ABREAST: Final = 2
-"""While one transaction waits for the disk, another one can be made ready."""
+"""Transactions under way. The second one begins when it is worth it, or the first one is slow."""
+_SLOW: Final = 0.02
+"""Seconds."""
 
 _CALM: Final = 3
 """Turns of the event loop in which nothing has come."""
@@ -39,7 +41,10 @@ _CALM: Final = 3
 _SOON: Final = timedelta(minutes=1)
 """What is due by then rings for those that wait for it; for later, they look by themselves."""
 
+Attempt = tuple[int, int]
+"""The key of a step, and how often it was claimed: the last time by one processor."""
 Write = Callable[[Batch, datetime], Awaitable[Any]]
+WriteOf = Callable[[Batch, LeasedStep, datetime], Awaitable[Any]]
 
 
 class Written(NamedTuple):
@@ -49,14 +54,35 @@ class Written(NamedTuple):
     then: Carried | None = None
 
 
-class Errand(NamedTuple):
-    """A write about one leased step."""
+class Told(NamedTuple):
+    """What came of the writes of one transaction, for all that shared it: of attempts that were
+    still leased. `then`: what their places go on with, by the keys of their steps."""
 
-    step: LeasedStep
+    results: Mapping[Attempt, Any]
+    then: Mapping[int, Carried]
+
+
+class Errand(NamedTuple):
+    """A write about each of some leased steps; about one, if the place that it leaves goes onward.
+    `is_alone`: it shares no transaction."""
+
+    steps: Sequence[LeasedStep]
     processor: UUID
-    write: Write
+    write: WriteOf
     onward: Onward | None
-    done: "asyncio.Future[Written | None]"
+    done: "asyncio.Future[Told]"
+    is_alone: bool
+
+    @property
+    def sessions(self) -> set[int]:
+        return {step.session for step in self.steps if step.session is not None}
+
+
+class Free(NamedTuple):
+    """A place whose step is written, a step of this session; and what it goes on with."""
+
+    session: int | None
+    onward: Onward
 
 
 class Desk:
@@ -71,6 +97,8 @@ class Desk:
         self._frames = Frames()
         self._waiting: deque[Errand] = deque()
         self._serving: set[asyncio.Task[None]] = set()
+        self._is_gathering = False
+        self._worth = 1
         self._busy: set[int] = set()
 
     async def write(
@@ -78,33 +106,40 @@ class Desk:
     ) -> Written | None:
         """Do it in a transaction that others may share; None when the lease was lost. Raises what
         it raises; it may be done again from the start, as the work of every transaction."""
-        done: asyncio.Future[Written | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Errand(step, processor, write, onward, done))
-        self._serving = {one for one in self._serving if not one.done()}
-        if len(self._serving) < _ABREAST:
-            self._serving.add(asyncio.create_task(self._serve()))
-        return await done
+
+        async def telling(batch: Batch, step: LeasedStep, now: datetime) -> Any:
+            with telling_of(step, processor):
+                return await write(batch, now)
+
+        told = await self._wait([step], processor, telling, onward, is_alone=step.session is None)
+        mine = step.id, step.attempt
+        if mine not in told.results:
+            return None
+        return Written(told.results[mine], told.then.get(step.id))
 
     async def together(
-        self,
-        processor: UUID,
-        leased: Sequence[LeasedStep],
-        write: Callable[[Batch, LeasedStep, datetime], Awaitable[Any]],
+        self, processor: UUID, leased: Sequence[LeasedStep], write: WriteOf
     ) -> list[tuple[LeasedStep, Any]]:
-        """The same for each of these steps, in one transaction: what came of those that are still
-        held."""
+        """The same for each of these steps, all in one transaction: what came of those that are
+        still held. Raises when one of them cannot be done; then none is."""
+        told = await self._wait(leased, processor, write)
+        mine = ((step, (step.id, step.attempt)) for step in leased)
+        return [(step, told.results[one]) for step, one in mine if one in told.results]
 
-        async def work(handing: Handing, batch: Batch) -> list[tuple[LeasedStep, Any]]:
-            held, now = await batch.open(leased)
-            told = [
-                (step, await write(batch, step, now))
-                for step in sorted(leased, key=_order)
-                if (step.id, step.attempt, processor) in held
-            ]
-            await _conclude(batch, {}, handing, now)
-            return told
-
-        return await self._handing(work, Handing(self.pools, self.brief))
+    async def _wait(
+        self,
+        leased: Sequence[LeasedStep],
+        processor: UUID,
+        write: WriteOf,
+        onward: Onward | None = None,
+        *,
+        is_alone: bool = False,
+    ) -> Told:
+        done: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Errand(leased, processor, write, onward, done, is_alone))
+        if len(self._waiting) >= self._worth:
+            self._begin()
+        return await done
 
     async def _handing(self, work: Callable[[Handing, Batch], Awaitable[T]], handing: Handing) -> T:
         """A transaction; then what it has leased for free places begins."""
@@ -124,14 +159,37 @@ class Desk:
         handing.begin()
         return result
 
+    def _begin(self) -> None:
+        """Make the next transaction ready, if anybody waits for it."""
+        if self._waiting and not self._is_gathering and len(self._serving) < _ABREAST:
+            self._is_gathering = True
+            serving = asyncio.create_task(self._serve())
+            self._serving.add(serving)
+            serving.add_done_callback(self._end)
+
+    def _end(self, serving: "asyncio.Task[None]") -> None:
+        self._serving.discard(serving)
+        self._worth = 1
+        self._begin()
+
     async def _serve(self) -> None:
-        while errands := await self._gathered():
-            keys = {one.step.session for one in errands if one.step.session is not None}
-            self._busy |= keys
-            try:
-                await self._do(errands, Handing(self.pools, self.brief))
-            finally:
-                self._busy -= keys
+        """One transaction. While it is under way, as many errands gather for the next one as it
+        carries: many in one are cheaper than few in two. Nobody waits long for a slow one."""
+        try:
+            errands = await self._gathered()
+        finally:
+            self._is_gathering = False
+        if not errands:
+            return
+        keys = set().union(*(one.sessions for one in errands))
+        self._busy |= keys
+        self._worth = len(errands)
+        slow = asyncio.get_running_loop().call_later(_SLOW, self._begin)
+        try:
+            await self._do(errands, Handing(self.pools, self.brief))
+        finally:
+            slow.cancel()
+            self._busy -= keys
 
     async def _gathered(self) -> list[Errand]:
         """What has come, once nothing more comes at once: those who have shared a transaction come
@@ -144,19 +202,24 @@ class Desk:
         return self._next()
 
     def _next(self) -> list[Errand]:
-        """Those that have waited longest. A session is in one transaction at a time; what belongs
-        to none, as upkeep, has one of its own."""
+        """Those that have waited longest. A session is in one transaction at a time, and its
+        errands keep their order; what belongs to none, as upkeep, has one of its own."""
         taken: list[Errand] = []
         left: deque[Errand] = deque()
-        while self._waiting and len(taken) < _MOST:
+        busy = set(self._busy)
+        number = 0
+        while self._waiting and number < _MOST:
             one = self._waiting.popleft()
             if one.done.done():
                 continue
-            if one.step.session in self._busy or (one.step.session is None and taken):
+            sessions = one.sessions
+            if not busy.isdisjoint(sessions) or (taken and one.is_alone):
                 left.append(one)
+                busy |= sessions
                 continue
             taken.append(one)
-            if one.step.session is None:
+            number += len(one.steps)
+            if one.is_alone:
                 break
         self._waiting.extendleft(reversed(left))
         return taken
@@ -165,7 +228,7 @@ class Desk:
         """One after the other where they cannot be done together: what is poisonous fails alone,
         and what was gone on with fails on its own when its turn comes."""
         try:
-            results = await self._handing(partial(_together, errands), handing)
+            told = await self._handing(partial(_together, errands), handing)
         except asyncio.CancelledError:
             for one in errands:
                 one.done.cancel()
@@ -180,9 +243,9 @@ class Desk:
             for one in errands:
                 await self._do([one._replace(onward=None)], Handing())
         else:
-            for one, written in zip(errands, results, strict=True):
+            for one in errands:
                 if not one.done.done():
-                    one.done.set_result(written)
+                    one.done.set_result(told)
 
 
 def _fail(errands: Sequence[Errand], error: BaseException) -> None:
@@ -191,27 +254,25 @@ def _fail(errands: Sequence[Errand], error: BaseException) -> None:
             one.done.set_exception(error)
 
 
-async def _together(
-    errands: Sequence[Errand], handing: Handing, batch: Batch
-) -> list[Written | None]:
-    held, now = await batch.open([one.step for one in errands])
-    results: dict[int, Written] = {}
-    for number in sorted(range(len(errands)), key=lambda number: _order(errands[number].step)):
-        one = errands[number]
-        if (one.step.id, one.step.attempt, one.processor) in held:
-            with telling_of(one.step, one.processor):
-                results[number] = Written(await one.write(batch, now))
-    free = {number: errands[number] for number in results if errands[number].onward is not None}
-    for number, then in (await _conclude(batch, free, handing, now)).items():
-        results[number] = results[number]._replace(then=then)
-    return [results.get(number) for number in range(len(errands))]
+async def _together(errands: Sequence[Errand], handing: Handing, batch: Batch) -> Told:
+    asked = [(step, one) for one in errands for step in one.steps]
+    held, now = await batch.open([step for step, _ in asked])
+    results: dict[Attempt, Any] = {}
+    free: dict[int, Free] = {}
+    for step, one in sorted(asked, key=_order):
+        if (step.id, step.attempt, one.processor) in held:
+            results[step.id, step.attempt] = await one.write(batch, step, now)
+            if one.onward is not None:
+                free[step.id] = Free(step.session, one.onward)
+    return Told(results, await _conclude(batch, free, handing, now))
 
 
 async def _conclude(
-    batch: Batch, free: Mapping[int, Errand], handing: Handing, now: datetime
+    batch: Batch, free: Mapping[int, Free], handing: Handing, now: datetime
 ) -> dict[int, Carried]:
     """Write all that was gathered. What has woken is leased by the places that have become free,
-    or for others that are free; the rest is READY. What the errands go on with."""
+    or for others that are free; the rest is READY. What the places go on with, by the steps that
+    they had."""
     woken = await _carry_brief(batch, handing, await batch.woken(), now)
     due = [one for one in woken if one.due <= now]
     own = _choose(free, due)
@@ -219,10 +280,10 @@ async def _conclude(
     left = [one for one in woken if one.id not in own and one.id not in handed]
     await waking.make_ready(batch, left, now)
     then: dict[int, Carried] = {}
-    takers = {id_: free[number].onward for id_, number in own.items()}
+    takers = {id_: free[before].onward for id_, before in own.items()}
     takers |= {id_: places.onward for id_, places in handed.items()}
-    for processor in {one.processor for one in takers.values() if one is not None}:
-        mine = {id_: one for id_, one in takers.items() if one and one.processor == processor}
+    for processor in {one.processor for one in takers.values()}:
+        mine = {id_: one for id_, one in takers.items() if one.processor == processor}
         lasts = max(one.lease for one in mine.values())
         for step in await steps.claim_woken(batch, processor, mine, now, lasts):
             carried = Carried(step, await mine[step.id].load(batch, step, now))
@@ -251,7 +312,7 @@ async def _carry_brief(
     return left
 
 
-def _choose(errands: Mapping[int, Errand], due: Sequence[Woken]) -> dict[int, int]:
+def _choose(places: Mapping[int, Free], due: Sequence[Woken]) -> dict[int, int]:
     """Which steps the places go on with that have become free: one of its own session each, if
     there is one, so that what has begun comes to its end first."""
     left = {one.id: one for one in due}
@@ -259,29 +320,29 @@ def _choose(errands: Mapping[int, Errand], due: Sequence[Woken]) -> dict[int, in
     for one in due:
         of_sessions.setdefault(one.session, []).append(one)
     chosen: dict[int, int] = {}
-    free = dict(errands)
-    for number, errand in errands.items():
-        own = of_sessions.get(errand.step.session, ())
-        _take(number, free, (one for one in own if one.id in left), left, chosen)
-    for number in list(free):
-        _take(number, free, left.values(), left, chosen)
+    free = dict(places)
+    for before, place in places.items():
+        own = of_sessions.get(place.session, ())
+        _take(before, free, (one for one in own if one.id in left), left, chosen)
+    for before in list(free):
+        _take(before, free, left.values(), left, chosen)
     return chosen
 
 
 def _take(
-    number: int,
-    free: dict[int, Errand],
+    before: int,
+    free: dict[int, Free],
     among: Iterable[Woken],
     left: dict[int, Woken],
     chosen: dict[int, int],
 ) -> None:
-    """The first of these that the place of an errand takes, if there is one."""
-    onward = free[number].onward
-    one = next((one for one in among if onward is not None and onward.takes(one)), None)
+    """The first of these that a place takes, if there is one."""
+    one = next((one for one in among if free[before].onward.takes(one)), None)
     if one is not None:
-        chosen[one.id] = number
-        del left[one.id], free[number]
+        chosen[one.id] = before
+        del left[one.id], free[before]
 
 
-def _order(step: LeasedStep) -> tuple[int, int]:
+def _order(asked: tuple[LeasedStep, Errand]) -> tuple[int, int]:
+    step, _ = asked
     return step.platform or 0, step.id

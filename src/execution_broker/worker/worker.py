@@ -27,7 +27,10 @@ _log = structlog.get_logger()
 _FIRST_BATCH: Final = 8
 _LONG_BATCH: Final = 1.0
 _ABREAST: Final = 3
-"""While one batch waits for the disk, others are claimed and carried, and share the wait."""
+"""While one batch is written, others are claimed, and written together."""
+_MOST_ABREAST: Final = 8
+_UNDER_WAY: Final = 64
+"""Steps, where batches are small: then more of them are abreast."""
 _BEGINS: Final = frozenset({StepKind.BEGIN})
 _PATIENCE: Final = 2.0
 """Seconds for which a session that is due does not begin as there is no place for its steps."""
@@ -238,7 +241,9 @@ def _abreast(pool: Pool) -> int:
     counted before it is claimed."""
     if not pool.batch:
         return 0
-    return 1 if pool.kinds == _BEGINS else _ABREAST
+    if pool.kinds == _BEGINS:
+        return 1
+    return max(_ABREAST, min(_MOST_ABREAST, _UNDER_WAY // pool.batch))
 
 
 def _following(pools: Collection[Places]) -> list[Places]:
