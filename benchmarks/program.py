@@ -9,6 +9,10 @@ from typing import Any
 
 from benchmarks.machine import own_cpu
 
+FIRST = 10
+"""How often what is idle is asked before its answers count: by these its connections are opened,
+and learn its statements."""
+
 
 def program(prepare: Callable[..., Awaitable[Callable[[], Awaitable[dict[str, Any]]]]]) -> None:
     """`prepare` gets the arguments and returns the work to measure.

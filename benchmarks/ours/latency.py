@@ -9,7 +9,8 @@ from typing import Any
 from uuid import uuid4
 
 from benchmarks.ours import noop
-from benchmarks.program import program
+from benchmarks.program import FIRST, program
+from execution_broker.cli.memory import spare_what_is_loaded
 from execution_broker.config import Worker as WorkerSettings
 from execution_broker.storage import steps
 from execution_broker.storage.database import Connection
@@ -33,7 +34,8 @@ class Timed(noop.Noop):
 
 
 async def prepare(*, url: str, count: int) -> Callable[[], Awaitable[dict[str, Any]]]:
-    """Steps are stored through a database of their own, so that the worker hears a NOTIFY."""
+    """Steps are stored through a database of their own, so that the worker hears a NOTIFY; with
+    the collector of cycles set as every worker sets it."""
     worked, stored = PostgresDatabase(url), PostgresDatabase(url)
     platform = await noop.platform_of(worked)
     timed = Timed()
@@ -46,6 +48,7 @@ async def prepare(*, url: str, count: int) -> Callable[[], Awaitable[dict[str, A
     )
     running = asyncio.create_task(worker.run(worked))
     await asyncio.sleep(1)
+    spare_what_is_loaded()
 
     async def add(key: str, connection: Connection) -> None:
         now = await connection.clock()
@@ -62,7 +65,7 @@ async def prepare(*, url: str, count: int) -> Callable[[], Awaitable[dict[str, A
 
     async def work() -> dict[str, Any]:
         waited: list[float] = []
-        for number in range(count + 1):
+        for number in range(FIRST + count):
             key = f"timed-{number}"
             start = time.monotonic()
             await stored.write(lambda connection, key=key: add(key, connection))  # type: ignore[misc]
@@ -72,7 +75,7 @@ async def prepare(*, url: str, count: int) -> Callable[[], Awaitable[dict[str, A
             await asyncio.sleep(random.uniform(0.02, 0.06))
         worker.stop()
         await running
-        return {"operations": count, "waited": waited[1:]}
+        return {"operations": count, "waited": waited[FIRST:]}
 
     return work
 

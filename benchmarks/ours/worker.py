@@ -1,4 +1,5 @@
-"""One of our workers among others, until nothing is left of the queue."""
+"""One of our workers among others, until nothing is left of the queue, with the collector of cycles
+set as every worker sets it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,6 +10,7 @@ import asyncpg
 
 from benchmarks.ours import noop
 from benchmarks.program import program
+from execution_broker.cli.memory import spare_what_is_loaded
 from execution_broker.config import Worker as WorkerSettings
 from execution_broker.storage.database import Connection
 from execution_broker.storage.postgres import PostgresDatabase
@@ -25,6 +27,7 @@ async def prepare(
         *(database.read(_clock) for _ in range(_CONNECTIONS))
     )  # connected, as the peers are
     nothing = noop.Noop()
+    spare_what_is_loaded()
 
     async def drain() -> dict[str, Any]:
         worker = Worker(

@@ -12,7 +12,7 @@ from pgqueuer.db import AsyncpgDriver
 from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 
-from benchmarks.program import program
+from benchmarks.program import FIRST, program
 
 
 async def prepare(*, url: str, count: int) -> Callable[[], Awaitable[dict[str, Any]]]:
@@ -31,7 +31,7 @@ async def prepare(*, url: str, count: int) -> Callable[[], Awaitable[dict[str, A
 
     async def work() -> dict[str, Any]:
         waited: list[float] = []
-        for number in range(count + 1):
+        for number in range(FIRST + count):
             key = str(number).encode()
             start = time.monotonic()
             await stored.enqueue("timed", key)
@@ -41,7 +41,7 @@ async def prepare(*, url: str, count: int) -> Callable[[], Awaitable[dict[str, A
             await asyncio.sleep(random.uniform(0.02, 0.06))
         queue.qm.shutdown.set()
         await running
-        return {"operations": count, "waited": waited[1:]}
+        return {"operations": count, "waited": waited[FIRST:]}
 
     return work
 

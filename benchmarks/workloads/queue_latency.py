@@ -1,6 +1,7 @@
 """queue_latency: an idle worker, from storing a step to its beginning.
 
-The first step of a run is not counted: connections are opened by it, of ours and of the peer's.
+The first ten steps of a run are not counted: by these connections are opened, and learn the
+statements, of ours and of the peer's.
 """
 
 import statistics
