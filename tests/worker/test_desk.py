@@ -12,6 +12,7 @@ from execution_broker.storage.database import Database, Work
 from execution_broker.storage.records import LeasedStep
 from execution_broker.worker.desk import Desk
 from tests.harness.broker import Broker, broker
+from tests.harness.waiting import until
 from tests.worker.queueing import claim, queue, session_of
 
 T = TypeVar("T")
@@ -82,6 +83,27 @@ async def test_fewer_than_a_slow_one_carries_do_not_wait_for_it(tmp_path: Path) 
         await gated.is_held.wait()
         written = await desk.write(leased[3], by, told.one(leased[3]))
         assert written is not None
+        assert told.keys == ["step 3"]
+        gated.let_go()
+        await asyncio.gather(*slow)
+
+
+async def test_what_comes_when_one_is_slow_already_does_not_wait_for_it(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        leased, by = await _leased(made, 4)
+        gated, told = Gated(made.database), Told()
+        desk = Desk(gated)
+        slow = [asyncio.create_task(desk.write(step, by, told.one(step))) for step in leased[:3]]
+        await gated.is_held.wait()
+        clock = asyncio.get_running_loop().time
+        late = clock() + 0.1
+
+        async def is_late() -> bool:
+            return clock() > late
+
+        await until(is_late)
+        async with asyncio.timeout(30):
+            await desk.write(leased[3], by, told.one(leased[3]))
         assert told.keys == ["step 3"]
         gated.let_go()
         await asyncio.gather(*slow)

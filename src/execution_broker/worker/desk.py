@@ -6,7 +6,7 @@ platform by platform (B4). What belongs to a lease that is lost is void (S1).
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
@@ -22,7 +22,7 @@ from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.frames import Frames, Kept
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.waking import Woken
-from execution_broker.worker.places import Carried, Handing, Onward, Places
+from execution_broker.worker.places import Carried, Free, Handing, Onward, Places, choose
 from execution_broker.worker.telling import telling_of
 
 T = TypeVar("T")
@@ -76,13 +76,6 @@ class Errand(NamedTuple):
     @property
     def sessions(self) -> set[int]:
         return {step.session for step in self.steps if step.session is not None}
-
-
-class Free(NamedTuple):
-    """A place whose step is written, a step of this session; and what it goes on with."""
-
-    session: int | None
-    onward: Onward
 
 
 class Desk:
@@ -169,6 +162,10 @@ class Desk:
 
     def _end(self, serving: "asyncio.Task[None]") -> None:
         self._serving.discard(serving)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Whoever waits, now or later, waits no more for those that are under way."""
         self._worth = 1
         self._begin()
 
@@ -184,7 +181,7 @@ class Desk:
         keys = set().union(*(one.sessions for one in errands))
         self._busy |= keys
         self._worth = len(errands)
-        slow = asyncio.get_running_loop().call_later(_SLOW, self._begin)
+        slow = asyncio.get_running_loop().call_later(_SLOW, self._go_on)
         try:
             await self._do(errands, Handing(self.pools, self.brief))
         finally:
@@ -275,7 +272,7 @@ async def _conclude(
     they had."""
     woken = await _carry_brief(batch, handing, await batch.woken(), now)
     due = [one for one in woken if one.due <= now]
-    own = _choose(free, due)
+    own = choose(free, due)
     handed = handing.choose(one for one in due if one.id not in own)
     left = [one for one in woken if one.id not in own and one.id not in handed]
     await waking.make_ready(batch, left, now)
@@ -310,37 +307,6 @@ async def _carry_brief(
                 await brief.load(batch, step, now)
             left += await batch.woken()
     return left
-
-
-def _choose(places: Mapping[int, Free], due: Sequence[Woken]) -> dict[int, int]:
-    """Which steps the places go on with that have become free: one of its own session each, if
-    there is one, so that what has begun comes to its end first."""
-    left = {one.id: one for one in due}
-    of_sessions: dict[int | None, list[Woken]] = {}
-    for one in due:
-        of_sessions.setdefault(one.session, []).append(one)
-    chosen: dict[int, int] = {}
-    free = dict(places)
-    for before, place in places.items():
-        own = of_sessions.get(place.session, ())
-        _take(before, free, (one for one in own if one.id in left), left, chosen)
-    for before in list(free):
-        _take(before, free, left.values(), left, chosen)
-    return chosen
-
-
-def _take(
-    before: int,
-    free: dict[int, Free],
-    among: Iterable[Woken],
-    left: dict[int, Woken],
-    chosen: dict[int, int],
-) -> None:
-    """The first of these that a place takes, if there is one."""
-    one = next((one for one in among if free[before].onward.takes(one)), None)
-    if one is not None:
-        chosen[one.id] = before
-        del left[one.id], free[before]
 
 
 def _order(asked: tuple[LeasedStep, Errand]) -> tuple[int, int]:

@@ -6,7 +6,7 @@ them: no claim is needed, and no transaction of their own.
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -28,6 +28,13 @@ class Onward(NamedTuple):
 
     def takes(self, woken: Woken) -> bool:
         return woken.kind in self.kinds
+
+
+class Free(NamedTuple):
+    """A place whose step is written, a step of this session; and what it goes on with."""
+
+    session: int | None
+    onward: Onward
 
 
 class Carried(NamedTuple):
@@ -155,3 +162,34 @@ class Handing:
             places.begin(carried.step, carried)
         self._taken.clear()
         self.give_up()
+
+
+def choose(places: Mapping[int, Free], due: Sequence[Woken]) -> dict[int, int]:
+    """Which steps the places go on with that have become free: one of its own session each, if
+    there is one, so that what has begun comes to its end first."""
+    left = {one.id: one for one in due}
+    of_sessions: dict[int | None, list[Woken]] = {}
+    for one in due:
+        of_sessions.setdefault(one.session, []).append(one)
+    chosen: dict[int, int] = {}
+    free = dict(places)
+    for before, place in places.items():
+        own = of_sessions.get(place.session, ())
+        _take(before, free, (one for one in own if one.id in left), left, chosen)
+    for before in list(free):
+        _take(before, free, left.values(), left, chosen)
+    return chosen
+
+
+def _take(
+    before: int,
+    free: dict[int, Free],
+    among: Iterable[Woken],
+    left: dict[int, Woken],
+    chosen: dict[int, int],
+) -> None:
+    """The first of these that a place takes, if there is one."""
+    one = next((one for one in among if free[before].onward.takes(one)), None)
+    if one is not None:
+        chosen[one.id] = before
+        del left[one.id], free[before]
