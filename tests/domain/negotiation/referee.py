@@ -18,7 +18,7 @@ from execution_broker.domain.offer import Offer
 from tests.domain.negotiation.asked import Wanted, epoch, seconds, wanted
 
 REACH = 200
-"""Seconds before and after now that anything in a small world can touch."""
+"""Seconds before and after now that anything booked in a small world can touch."""
 
 Amounts = tuple[int, int, tuple[int, ...], dict[str, int]]
 """Cores, GiB of memory, GiB of each storage, and what else was asked for, by name."""
@@ -209,11 +209,15 @@ class Referee:
             *((name, amount, *compute) for name, amount in further.items()),
         )
         return all(
-            amount + max(self._used[name][since - self.now + REACH : until - self.now + REACH])
-            <= self.site.capacity[name]
+            amount + self._most_used(name, since, until) <= self.site.capacity[name]
             for name, amount, since, until in needs
             if amount
         )
+
+    def _most_used(self, name: str, since: int, until: int) -> int:
+        """Nothing is booked farther ahead than this sees."""
+        first = self.now - REACH
+        return max(self._used[name][since - first : until - first], default=0)
 
     def _keeps_bounds(self, amounts: Amounts, start: int, latest: int) -> bool:
         return all(
