@@ -11,7 +11,7 @@ from hypothesis import settings
 from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.capability import Capability, ExecutableSupport, Timings
 from execution_broker.domain.composition import component_keys
-from execution_broker.domain.demand import Demand, Lookup
+from execution_broker.domain.demand import Demand
 from execution_broker.domain.negotiation import Rules, Site
 from execution_broker.domain.offer import No, Terms
 from execution_broker.domain.resolve import Defaults, resolve
@@ -122,14 +122,9 @@ def capability(**parts: Any) -> Capability:
     return Capability(**standard | parts)
 
 
-def site(name: str = "here", lookups: Mapping[str, Lookup] | None = None, **parts: Any) -> Site:
+def site(name: str = "here", **parts: Any) -> Site:
     reported = capability(**parts)
-    return Site(
-        name=name,
-        capability=reported,
-        calendar=Calendar(reported.capacity),
-        lookups=lookups or {},
-    )
+    return Site(name=name, capability=reported, calendar=Calendar(reported.capacity))
 
 
 def terms(**parts: Any) -> Terms:

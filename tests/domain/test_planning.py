@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from execution_broker.domain.capability import Timings
 from execution_broker.domain.demand import Demand, Lookup
 from execution_broker.domain.plan import PREPARES, RELEASES, Plan, StepKind
-from execution_broker.domain.planning import bytes_to_stage, known_sizes, make_plan
+from execution_broker.domain.planning import bytes_to_stage, contents_of, make_plan
 from execution_broker.domain.requirements import requirements_key
 from tests.domain import builders
 from tests.domain.builders import DOCKER, EXAMPLES, NOTEBOOK
@@ -29,13 +29,14 @@ SHA = "ab" * 32
 
 def plan_of(demand: Demand, lookups: dict[str, Lookup] | None = None, **parts: Any) -> Plan:
     capability = builders.capability(**{"timings": TIMINGS} | parts)
-    return make_plan(demand, capability, lookups or {})[0]
+    return make_plan(demand, contents_of(demand, lookups or {}), capability)[0]
 
 
 def test_a_wait_for_a_worker_comes_before_all_else() -> None:
     demand = builders.demand(TWO_STORES)
     at_once = plan_of(demand)
-    waited, _ = make_plan(demand, builders.capability(timings=TIMINGS), {}, waiting=40)
+    capability = builders.capability(timings=TIMINGS)
+    waited, _ = make_plan(demand, contents_of(demand, {}), capability, waiting=40)
     assert waited.prepare_cost() == at_once.prepare_cost() + 40
     assert waited.component_start("compute") == at_once.component_start("compute")
     assert waited.release_cost() == at_once.release_cost()
@@ -144,7 +145,8 @@ def test_what_staging_costs(
 ) -> None:
     demand = builders.demand(builders.body(data=[builders.data(checks=checks)]))
     capability = builders.capability(timings=TIMINGS, staged=frozenset({SHA} if staged else set()))
-    plan, remarks = make_plan(demand, capability, {"data/0": lookup} if lookup else {})
+    contents = contents_of(demand, {"data/0": lookup} if lookup else {})
+    plan, remarks = make_plan(demand, contents, capability)
     assert plan.component_cost("data/0") == seconds
     assert ["size-assumed" in m.kind for m in remarks] == [True] * is_assumed
     if is_assumed:
@@ -275,9 +277,11 @@ def test_sizes_by_component() -> None:
     }
     demand = builders.demand(request)
     lookups = {"executable": Lookup(size=3), "data/2": Lookup(size=4)}
-    assert known_sizes(demand, lookups) == {"executable": 3, "data/0": 5, "data/2": 4}
+    contents = contents_of(demand, lookups)
+    sizes = {one.key: one.size for one in contents}
+    assert sizes == {"executable": 3, "data/0": 5, "data/1": None, "data/2": 4}
     capability = builders.capability(staged=frozenset({SHA}))
-    assert bytes_to_stage(demand, capability, lookups) == {"executable": 3, "data/2": 4}
+    assert bytes_to_stage(contents, capability) == {"executable": 3, "data/2": 4}
 
 
 @pytest.mark.parametrize(
@@ -287,5 +291,6 @@ def test_a_container_is_ready_sooner_where_its_image_is_here(
     images: tuple[str, ...] | None, cost: int
 ) -> None:
     capability = builders.capability(images=images, timings=Timings())
-    plan, _ = make_plan(builders.demand(builders.body(executable=DOCKER)), capability, {})
+    demand = builders.demand(builders.body(executable=DOCKER))
+    plan, _ = make_plan(demand, contents_of(demand, {}), capability)
     assert plan.component_cost("executable") == cost

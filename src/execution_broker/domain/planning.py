@@ -1,7 +1,7 @@
 """Makes the plan of a demand on a platform: which steps, in which order, at what cost (N3, N4)."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -33,7 +33,7 @@ _PLANS: Final = 64
 """So many plans are kept: one of the largest requests takes some 100 KiB."""
 
 
-class _Content:
+class Content:
     """What has to be staged for one component: its checks and its size, if anybody knows."""
 
     def __init__(self, key: str, place: str, checks: Checks | None, lookup: Lookup | None) -> None:
@@ -54,20 +54,19 @@ class _Content:
 
 
 def make_plan(
-    demand: Demand, capability: Capability, lookups: Mapping[str, Lookup], waiting: int = 0
+    demand: Demand, contents: Sequence[Content], capability: Capability, waiting: int = 0
 ) -> tuple[Plan, tuple[Message, ...]]:
     """The plan, and a remark for each size that had to be assumed.
 
-    `lookups` by component key; one that is missing is a size that is not known. `waiting`: seconds
-    that steps wait for a worker by now; preparation begins so much earlier. Storage comes
-    before its data, compute after everything (or before the executable, where the platform says
-    so); each release reverses a preparation and waits for ends of any kind (S7).
+    `contents`: those of the demand. `waiting`: seconds that steps wait for a worker by now;
+    preparation begins so much earlier. Storage comes before its data, compute after everything (or
+    before the executable, where the platform says so); each release reverses a preparation and
+    waits for ends of any kind (S7).
     """
-    contents = {content.key: content for content in _contents(demand, lookups)}
-    costs = {key: content.cost(capability) for key, content in contents.items()}
+    costs = {content.key: content.cost(capability) for content in contents}
     remarks = tuple(
         SIZE_ASSUMED(place=content.place, assumed=write_seconds(costs[content.key]))
-        for content in contents.values()
+        for content in contents
         if content.size is None
     )
     shape = _Shape(
@@ -115,29 +114,29 @@ def _plan(shape: _Shape) -> Plan:
     return Plan((begin, *prepares, *middle, *releases))
 
 
-def known_sizes(demand: Demand, lookups: Mapping[str, Lookup]) -> dict[str, int]:
-    """Bytes by component key (`executable`, `data/0`), where they are known."""
-    return {c.key: c.size for c in _contents(demand, lookups) if c.size is not None}
+def contents_of(
+    demand: Demand, lookups: Mapping[str, Lookup], executable: Executable | None = None
+) -> tuple[Content, ...]:
+    """What has to be staged for a demand, or for the same with another executable. `lookups` by
+    component key; one that is missing is a size that is not known."""
+    found = []
+    executable = executable or demand.executable
+    if isinstance(executable, JupyterNotebook):
+        checks = executable.checks
+        found.append(Content(EXECUTABLE, EXECUTABLE, checks, lookups.get(EXECUTABLE)))
+    for index, data in enumerate(demand.data):
+        key = data_key(index)
+        found.append(Content(key, f"data[{index}]", data.resource.checks, lookups.get(key)))
+    return tuple(found)
 
 
-def bytes_to_stage(
-    demand: Demand, capability: Capability, lookups: Mapping[str, Lookup]
-) -> dict[str, int]:
+def bytes_to_stage(contents: Iterable[Content], capability: Capability) -> dict[str, int]:
     """Bytes by component key that are not here yet, where they are known."""
     return {
         content.key: content.size
-        for content in _contents(demand, lookups)
+        for content in contents
         if content.size is not None and content.sha256 not in capability.staged
     }
-
-
-def _contents(demand: Demand, lookups: Mapping[str, Lookup]) -> Iterator[_Content]:
-    executable = demand.executable
-    if isinstance(executable, JupyterNotebook):
-        yield _Content(EXECUTABLE, EXECUTABLE, executable.checks, lookups.get(EXECUTABLE))
-    for index, data in enumerate(demand.data):
-        key = data_key(index)
-        yield _Content(key, f"data[{index}]", data.resource.checks, lookups.get(key))
 
 
 def _prepares(shape: _Shape) -> tuple[PlannedStep, ...]:

@@ -107,13 +107,12 @@ class Negotiator:
                 name=name,
                 capability=platform.capability,
                 calendar=calendars[platform.id],
-                lookups=lookups,
                 waiting=platform.waiting,
             )
             for name, platform in platforms.items()
             if platform.capability is not None
         ]
-        return negotiate(demand, sites, rules, int(now.timestamp()))
+        return negotiate(demand, sites, rules, int(now.timestamp()), lookups)
 
 
 class _Glance:

@@ -11,7 +11,7 @@ from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, STORAGE, Boo
 from execution_broker.domain.demand import Demand
 from execution_broker.domain.negotiation import Site
 from execution_broker.domain.offer import Offer
-from execution_broker.domain.planning import bytes_to_stage, make_plan
+from execution_broker.domain.planning import bytes_to_stage, contents_of, make_plan
 from execution_broker.domain.quoting import quote
 from tests.domain import builders
 from tests.domain.builders import NOW
@@ -31,7 +31,8 @@ class Oracle:
     def __init__(self, demand: Demand, site: Site, booked: list[Booking]) -> None:
         self.demand = demand
         self.site = site
-        self.plan = make_plan(demand, site.capability, site.lookups, site.waiting)[0]
+        self.contents = contents_of(demand, {})
+        self.plan = make_plan(demand, self.contents, site.capability, site.waiting)[0]
         self.duration = int(demand.duration.total_seconds())
         self.least = {name: size.min for name, size in demand.amounts.items()}
         self.used = {
@@ -156,7 +157,7 @@ class Oracle:
             duration=self.duration, cores=cores, memory=memory, storage=storage, amounts=further
         )
         capability = self.site.capability
-        to_stage = bytes_to_stage(self.demand, capability, self.site.lookups)
+        to_stage = bytes_to_stage(self.contents, capability)
         found = quote(capability, shape, to_stage)
         costs = {cost.type: cost.max or 0 for cost in found.costs["session"]}
         metrics = {metric.type: metric.min or 0 for metric in found.metrics["session"]}

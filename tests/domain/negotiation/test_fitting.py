@@ -158,7 +158,7 @@ def test_what_cannot_be_read_is_refused_without_telling_secrets() -> None:
             {"kind": kinds.S3_DATA},
         ],
     }
-    faults = refused(request, site(lookups=lookups))
+    faults = refused(request, site(), lookups=lookups)
     assert [m.message for m in faults] == [
         "executable at its location cannot be read: forbidden.",
         "data[0] at https://example.org/a cannot be read: 404 Not Found.",

@@ -131,16 +131,17 @@ def test_storage_holds_its_data(
     checks = None if lookup else {"size": 3 * GIB - 5}
     request = body(storage=[storage("s", size=size)], data=[data(storage="s", checks=checks)])
     dear = Price(type=kinds.COST_MONETARY, per_storage_hour=1)
-    here = site(lookups={"data/0": lookup} if lookup else {}, prices=(dear,))
+    found = {"data/0": lookup} if lookup else {}
+    here = site(prices=(dear,))
     if suggested:
-        assert only(request, here) == suggested
-        request = follow(request, refused(request, here))
-    verdict = verdict_of(request, here)
+        assert only(request, here, found) == suggested
+        request = follow(request, refused(request, here, lookups=found))
+    verdict = verdict_of(request, here, lookups=found)
     assert isinstance(verdict, Yes)
     assert min(offer.terms.storage[0] for offer in verdict.offers) == offered
 
 
 def test_implied_storage_grows_with_what_a_look_found() -> None:
-    verdict = verdict_of(body(data=[data()]), site(lookups={"data/0": Lookup(size=5 * GIB)}))
+    verdict = verdict_of(body(data=[data()]), site(), lookups={"data/0": Lookup(size=5 * GIB)})
     assert isinstance(verdict, Yes)
     assert verdict.offers[0].terms.storage == (5,)

@@ -75,7 +75,7 @@ def test_nothing_is_looked_up_for_a_simulation_and_no_look_stops_it() -> None:
     unread = {"data/0": Lookup(fault="there is no such host")}
     _, all_of_it = sites(simulates="everything")
     request = body(data=[data("d", location="gopher://nowhere/d")])
-    there = site("there", lookups=unread, capacity=all_of_it.capability.capacity)
-    assert refused(request, there)
-    simulated = site("there", lookups=unread, simulates="everything")
-    assert platforms(request, simulated) == {"there"}
+    there = site("there", capacity=all_of_it.capability.capacity)
+    assert refused(request, there, lookups=unread)
+    simulated = site("there", simulates="everything")
+    assert isinstance(verdict_of(request, simulated, lookups=unread), Yes)

@@ -1,45 +1,17 @@
-"""Costs and metrics: what the request bounds, and the least amounts that keep every bound (N6)."""
+"""Costs and metrics: the least amounts that keep every bound of the request (N6)."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from execution_broker.domain.demand import (
-    COMPUTE,
-    EXECUTABLE,
-    SESSION,
-    Demand,
-    Size,
-    data_key,
-    storage_key,
-    volume_key,
-)
+from execution_broker.domain.demand import SESSION, Demand, Size
 from execution_broker.domain.messages import NOT_QUOTED, TOO_EXPENSIVE, TOO_SLOW
 from execution_broker.domain.negotiation.bisecting import least_that
 from execution_broker.domain.negotiation.framing import Frame, turning_slots
+from execution_broker.domain.negotiation.inquiry import Bound
 from execution_broker.domain.negotiation.site import Case
 from execution_broker.domain.negotiation.trial import Trial
 from execution_broker.domain.quoting import Quote, changing
-from execution_broker.models.component import Component, Cost, Metric
-
-
-class Bound(msgspec.Struct, frozen=True):
-    """The most of a cost or the least of a metric that a component, or the session, may have.
-
-    `path` is the place of the limit in the request: `costs[0].max`, `compute.metrics[0].min`.
-    """
-
-    component: str
-    path: str
-    what: Literal["cost", "metric"]
-    type: str
-    limit: float
-
-
-def bounds_of(demand: Demand) -> tuple[Bound, ...]:
-    """Every bound of a demand. Half a range that bounds nothing is none."""
-    return tuple(_bounds_of(demand))
 
 
 def quoted(bound: Bound, quote: Quote) -> float | None:
@@ -66,7 +38,7 @@ def settle(case: Case, trial: Trial, frames: Sequence[Frame]) -> tuple[Bound, ..
     are kept if they are somewhere in the first of the frames; what is suggested instead is kept in
     all of them. The bounds returned are relaxed like the demand.
     """
-    asked = bounds_of(case.demand)
+    asked = case.inquiry.bounds
     if not asked:
         return ()
     bounds = _quoted_bounds(case, asked, trial.quote(case.demand))
@@ -90,33 +62,6 @@ def least_cores(
         return all(is_kept(bound, quote) for bound in metrics)
 
     return least_that(is_enough, low, high) if metrics else low
-
-
-def _bounds_of(demand: Demand) -> Iterator[Bound]:
-    yield from _bounds_at(SESSION, "", demand.costs, demand.metrics)
-    parts: list[tuple[str, str, Component]] = [
-        (EXECUTABLE, EXECUTABLE, demand.executable),
-        (COMPUTE, COMPUTE, demand.compute),
-    ]
-    for i, storage in enumerate(demand.storage):
-        parts.append((storage_key(i), f"storage[{i}]", storage.resource))
-    for i, data in enumerate(demand.data):
-        parts.append((data_key(i), f"data[{i}]", data.resource))
-    for i, volume in enumerate(demand.volumes):
-        parts.append((volume_key(i), f"{COMPUTE}.volumes[{i}]", volume.resource))
-    for key, place, component in parts:
-        yield from _bounds_at(key, f"{place}.", component.costs, component.metrics)
-
-
-def _bounds_at(
-    key: str, prefix: str, costs: Sequence[Cost], metrics: Sequence[Metric]
-) -> Iterator[Bound]:
-    for i, cost in enumerate(costs):
-        if cost.type and cost.max is not None:
-            yield Bound(key, f"{prefix}costs[{i}].max", "cost", cost.type, cost.max)
-    for i, metric in enumerate(metrics):
-        if metric.type and metric.min is not None:
-            yield Bound(key, f"{prefix}metrics[{i}].min", "metric", metric.type, metric.min)
 
 
 def _quoted_bounds(case: Case, asked: Iterable[Bound], quote: Quote) -> tuple[Bound, ...]:

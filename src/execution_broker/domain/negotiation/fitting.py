@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from functools import cache
 from typing import Final
 
 import msgspec
@@ -10,9 +9,7 @@ import msgspec
 from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, UNITS, further
 from execution_broker.domain.capability import ExecutableSupport
 from execution_broker.domain.demand import (
-    COMPUTE,
     EXECUTABLE,
-    Lookup,
     Size,
     amount_place,
     data_key,
@@ -31,17 +28,16 @@ from execution_broker.domain.messages import (
 )
 from execution_broker.domain.negotiation.addresses import scheme_of, without_secrets
 from execution_broker.domain.negotiation.flavouring import fit_flavour
+from execution_broker.domain.negotiation.inquiry import Sort
 from execution_broker.domain.negotiation.permitting import permit
 from execution_broker.domain.negotiation.site import Case
 from execution_broker.domain.negotiation.spreading import fit_storage
-from execution_broker.models.component import Component, LifecycleComponent
-from execution_broker.models.executable import Executable, JupyterNotebook, Mode
+from execution_broker.models.component import Component
+from execution_broker.models.executable import JupyterNotebook, Mode
 from execution_broker.models.kinds import short
 from execution_broker.models.resources import SimpleData
 
-_IDENTITY: Final = {"location", "image", "mode"}
 _UNITS: Final = "units"
-_COMMON: Final = set(LifecycleComponent.__struct_fields__)
 
 
 def fit(case: Case) -> None:
@@ -75,7 +71,7 @@ def _fit_executable(case: Case) -> None:
         _refuse_kind(case, EXECUTABLE, executable, known)
         return
     mode = executable.mode or "INTERACTIVE" if isinstance(executable, JupyterNotebook) else None
-    used = _features(executable)
+    used = case.inquiry.features
     support = min(supports, key=lambda s: (len(used - s.features), mode not in (None, *s.modes)))
     if mode and mode not in support.modes:
         _refuse_mode(case, support, mode)
@@ -107,33 +103,17 @@ def _refuse_mode(case: Case, support: ExecutableSupport, mode: Mode) -> None:
     case.relax(UNSUPPORTED_MODE(**values, from_=mode, to=other), executable=executable)
 
 
-def _features(executable: Executable) -> set[str]:
-    """The optional parts that are asked for: neither absent nor empty."""
-    values = ((name, getattr(executable, name)) for name in _optional_of(type(executable)))
-    return {name for name, value in values if value and value != type(value)()}
-
-
-@cache
-def _optional_of(kind: type[Executable]) -> frozenset[str]:
-    return frozenset(kind.__struct_fields__) - _COMMON - _IDENTITY
-
-
 def _fit_kinds(case: Case) -> None:
-    capability, demand = case.site.capability, case.demand
-    parts: list[tuple[str, Component, frozenset[str]]] = [
-        (COMPUTE, demand.compute, capability.compute)
-    ]
-    implied_for = {data.storage: f"data[{index}].storage" for index, data in enumerate(demand.data)}
-    for index, storage in enumerate(demand.storage):
-        place = implied_for[index] if storage.implied else f"storage[{index}]"
-        parts.append((place, storage.resource, capability.storage))
-    for index, data in enumerate(demand.data):
-        parts.append((f"data[{index}]", data.resource, capability.data))
-    for index, volume in enumerate(demand.volumes):
-        parts.append((f"compute.volumes[{index}]", volume.resource, capability.volumes))
-    for place, component, known in parts:
-        if _kind(component) not in known:
-            _refuse_kind(case, place, component, known)
+    capability = case.site.capability
+    known: dict[Sort, frozenset[str]] = {
+        "compute": capability.compute,
+        "storage": capability.storage,
+        "data": capability.data,
+        "volumes": capability.volumes,
+    }
+    for _, place, sort, component in case.inquiry.parts:
+        if _kind(component) not in known[sort]:
+            _refuse_kind(case, place, component, known[sort])
 
 
 def _refuse_kind(case: Case, place: str, component: Component, known: Iterable[str]) -> None:
@@ -173,10 +153,10 @@ def _fit_location(case: Case, place: str, key: str, location: str | None) -> Non
             reason = f"{site.name} reads the schemes {', '.join(sorted(schemes))}, not {scheme}"
             path = f"{place}.location"
             case.refuse(NOT_ALLOWED(place=path, reason=reason, path=path))
-    fault = site.lookups.get(key, Lookup()).fault
-    if fault is not None:
+    found = case.inquiry.lookups.get(key)
+    if found is not None and found.fault is not None:
         where = without_secrets(location) if location else "its source"
-        case.refuse(UNREACHABLE(place=place, location=where, reason=fault, path=place))
+        case.refuse(UNREACHABLE(place=place, location=where, reason=found.fault, path=place))
 
 
 def _fit_further(case: Case) -> None:

@@ -1,4 +1,4 @@
-"""Judges one demand on one site: what could be offered first, or everything that is wrong."""
+"""Judges one inquiry on one site: what could be offered first, or everything that is wrong."""
 
 from typing import Final
 
@@ -6,10 +6,11 @@ import msgspec
 
 from execution_broker.domain.demand import Demand
 from execution_broker.domain.messages import NOT_ALLOWED, SIMULATED
-from execution_broker.domain.negotiation.bounds import Bound, settle
+from execution_broker.domain.negotiation.bounds import settle
 from execution_broker.domain.negotiation.fitting import fit
 from execution_broker.domain.negotiation.flavouring import no_size, to_try, wants_more
 from execution_broker.domain.negotiation.framing import Frame, Slot, frame_of, lengthened
+from execution_broker.domain.negotiation.inquiry import Bound, Inquiry
 from execution_broker.domain.negotiation.placing import find
 from execution_broker.domain.negotiation.refusing import no_room, not_enough_time
 from execution_broker.domain.negotiation.site import Case, Rules, Site
@@ -42,7 +43,7 @@ class Judgement(msgspec.Struct, frozen=True):
     faults: tuple[Message, ...] = ()
 
 
-def judge(site: Site, demand: Demand, rules: Rules, now: int) -> Judgement:
+def judge(site: Site, inquiry: Inquiry, rules: Rules, now: int) -> Judgement:
     """The prospects, or the faults.
 
     There are several prospects where fixed sizes are a choice. Following every suggestion of the
@@ -50,14 +51,14 @@ def judge(site: Site, demand: Demand, rules: Rules, now: int) -> Judgement:
     """
     prospects: list[Prospect] = []
     faults: tuple[Message, ...] = ()
-    for flavour in to_try(site, demand):
-        case = Case(site, demand, flavour)
+    for flavour in to_try(site, inquiry.demand):
+        case = Case(site, inquiry, flavour)
         found = _judge(case, rules, now)
         if found is None:
             faults = faults or tuple(case.faults)
             continue
         prospects.append(found)
-        if not wants_more(demand):
+        if not wants_more(inquiry.demand):
             break
     return Judgement(tuple(prospects), () if prospects else faults or (no_size(site),))
 
@@ -68,12 +69,13 @@ def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
     fit(case)
     if case.is_hopeless:
         return None
-    plan, assumed = make_plan(case.demand, site.capability, site.lookups, site.waiting)
+    contents = case.inquiry.contents_for(case.demand.executable)
+    plan, assumed = make_plan(case.demand, contents, site.capability, site.waiting)
     prepare = plan.prepare_cost()
     if prepare > LONGEST_PREPARATION:
         case.refuse(_endless(site, prepare))
         return None
-    trial = Trial(site, case.demand, plan)
+    trial = Trial(site, contents, plan)
     frame = frame_of(case.demand, prepare, rules, now)
     later = frame_of(case.demand, prepare, rules, now + rules.patience)
     is_too_short = frame.missing > 0

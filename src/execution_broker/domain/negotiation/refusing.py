@@ -19,9 +19,10 @@ from execution_broker.domain.iso8601 import (
 )
 from execution_broker.domain.messages import NO_CAPACITY, NOT_ENOUGH_TIME
 from execution_broker.domain.negotiation.bisecting import most_that
-from execution_broker.domain.negotiation.bounds import Bound, is_kept, least_cores
+from execution_broker.domain.negotiation.bounds import is_kept, least_cores
 from execution_broker.domain.negotiation.flavouring import is_enough, is_within, usable
 from execution_broker.domain.negotiation.framing import Frame, lengthened
+from execution_broker.domain.negotiation.inquiry import Bound
 from execution_broker.domain.negotiation.placing import find, find_after
 from execution_broker.domain.negotiation.site import Case, Rules
 from execution_broker.domain.negotiation.spreading import is_adjustable
@@ -83,7 +84,7 @@ class _Ways:
     def __init__(self, case: Case, trial: Trial, bounds: tuple[Bound, ...], frames: Frames) -> None:
         self.demand = case.demand
         self.case = case
-        self.floors = case.floors
+        self.floors = case.inquiry.floors
         self.trial = trial
         self.bounds = bounds
         now, self.later = frames

@@ -1,6 +1,5 @@
 """A site: one platform as negotiation sees it, and one demand on it while it is judged."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -8,7 +7,8 @@ import msgspec
 from execution_broker.domain.amounts import CORES
 from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.capability import Capability, Flavour
-from execution_broker.domain.demand import Demand, Lookup
+from execution_broker.domain.demand import Demand
+from execution_broker.domain.negotiation.inquiry import Inquiry
 from execution_broker.domain.policy import Maximum
 from execution_broker.domain.simulation import takes
 from execution_broker.models.message import Message
@@ -30,13 +30,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """A platform with a fresh capability. `lookups` by component key. `waiting`: seconds that
-    sessions there wait for a worker to begin or prepare them by now."""
+    """A platform with a fresh capability. `waiting`: seconds that sessions there wait for a worker
+    to begin or prepare them by now."""
 
     name: str
     capability: Capability
     calendar: Calendar
-    lookups: Mapping[str, Lookup] = {}
     waiting: int = 0
 
     def most(self, amount: str) -> int:
@@ -53,17 +52,17 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Case:
-    """One demand on one site. `demand` is relaxed by every fault that has a remedy, so that the
-    next rule is judged as if that had been followed; `asked` stays what it was. `floors`: the least
-    GiB of each storage. `flavour`: the fixed size that is tried, where the site has any."""
+    """One inquiry on one site. `demand` is relaxed by every fault that has a remedy, so that the
+    next rule is judged as if that had been followed; `asked` stays what it was. `flavour`: the
+    fixed size that is tried, where the site has any."""
 
-    def __init__(self, site: Site, demand: Demand, flavour: Flavour | None = None) -> None:
+    def __init__(self, site: Site, inquiry: Inquiry, flavour: Flavour | None = None) -> None:
         self.site = site
-        self.asked = self.demand = demand
+        self.inquiry = inquiry
+        self.asked = self.demand = inquiry.demand
         self.flavour = flavour
         self.faults: list[Message] = []
         self.remarks: list[Message] = []
-        self.floors: tuple[int, ...] = ()
         self.is_hopeless = False
 
     def most_cores(self) -> int:

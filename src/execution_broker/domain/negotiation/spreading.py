@@ -1,17 +1,13 @@
 """Storage together: every resource takes from the same room, and holds the data staged in it."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
 from execution_broker.domain.amounts import STORAGE, UNITS
-from execution_broker.domain.demand import Size, StorageDemand, data_key
+from execution_broker.domain.demand import Size, StorageDemand
 from execution_broker.domain.messages import CAPPED, NOT_ALLOWED, TOO_MUCH
 from execution_broker.domain.negotiation.site import Case
-from execution_broker.domain.planning import known_sizes
-
-_GIB: Final = 1 << 30
 
 
 def fit_storage(case: Case) -> None:
@@ -42,22 +38,21 @@ def is_adjustable(part: StorageDemand) -> bool:
 
 
 def _hold_data(case: Case) -> None:
-    """Raise each storage to what is known of its data; remember these floors."""
-    sizes = known_sizes(case.demand, case.site.lookups)
-    needs = [0] * len(case.demand.storage)
-    for index, data in enumerate(case.demand.data):
-        needs[data.storage] += sizes.get(data_key(index), 0)
-    case.floors = tuple(max(1, -(-need // _GIB)) for need in needs)
-    parts = []
-    for index, (part, floor) in enumerate(zip(case.demand.storage, case.floors, strict=True)):
+    """Raise each storage to what is known of its data."""
+    for index, floor in enumerate(case.inquiry.floors):
+        part = case.demand.storage[index]
         size = part.size
         if size.min < floor:
             most = size.max or (size.min if is_adjustable(part) else floor)
             if most < floor:
                 _refuse_small(case, index, size, floor)
-            size = Size(floor, size.max and max(size.max, floor))
-        parts.append(msgspec.structs.replace(part, size=size))
-    case.change(storage=tuple(parts))
+            _resize(case, index, Size(floor, size.max and max(size.max, floor)))
+
+
+def _resize(case: Case, index: int, size: Size) -> None:
+    storage = list(case.demand.storage)
+    storage[index] = msgspec.structs.replace(storage[index], size=size)
+    case.change(storage=tuple(storage))
 
 
 def _refuse_small(case: Case, index: int, size: Size, floor: int) -> None:
@@ -79,7 +74,7 @@ def _reduce(case: Case, excess: int, most: int) -> None:
     storage = list(case.demand.storage)
     cuts: dict[int, int] = {}
     for index in sorted(range(len(storage)), key=lambda i: -storage[i].size.min):
-        spare = storage[index].size.min - case.floors[index]
+        spare = storage[index].size.min - case.inquiry.floors[index]
         if is_adjustable(storage[index]) and spare > 0 and excess > 0:
             cuts[index] = min(spare, excess)
             excess -= cuts[index]
@@ -133,7 +128,6 @@ def _refuse_more(case: Case) -> None:
 
 def _cap(case: Case, extra: int) -> None:
     """Each storage up to what the others leave, and a remark where that is less than asked."""
-    parts = []
     for index, part in enumerate(case.demand.storage):
         most = part.size.min + extra
         if part.size.max is not None and part.size.max > most:
@@ -141,6 +135,4 @@ def _cap(case: Case, extra: int) -> None:
             case.remarks.append(
                 CAPPED(place=place, wanted=part.size.max, platform=case.site.name, limit=most)
             )
-            part = msgspec.structs.replace(part, size=Size(part.size.min, most))
-        parts.append(part)
-    case.change(storage=tuple(parts))
+            _resize(case, index, Size(part.size.min, most))

@@ -1,27 +1,30 @@
 """A demand on a site with its plan: what it would book and what it would cost, whenever it is."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from execution_broker.domain.demand import COMPUTE, Demand
 from execution_broker.domain.negotiation.site import Site
 from execution_broker.domain.offer import Terms
 from execution_broker.domain.plan import Plan
-from execution_broker.domain.planning import bytes_to_stage
+from execution_broker.domain.planning import Content, bytes_to_stage
 from execution_broker.domain.quoting import Quote, changing, quote
 
 
 class Trial:
     """Tries variants of one demand, that differ in amounts and duration alone.
 
-    `changing`: the types of cost that depend on when a session starts.
+    `contents`: what is to be staged for it. `changing`: the types of cost that depend on when a
+    session starts.
     """
 
-    def __init__(self, site: Site, demand: Demand, plan: Plan) -> None:
+    def __init__(self, site: Site, contents: Iterable[Content], plan: Plan) -> None:
         self.site = site
         self.plan = plan
         self.changing = changing(site.capability)
         self._quotes: dict[tuple[object, ...], Quote] = {}
-        self._to_stage = bytes_to_stage(demand, site.capability, site.lookups)
+        self._to_stage = bytes_to_stage(contents, site.capability)
         self._base = Terms(
             start=0,
             latest=0,

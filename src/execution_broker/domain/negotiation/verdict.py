@@ -1,10 +1,12 @@
 """The answer to a demand: all sites are asked, and the best of what they can do is offered."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from execution_broker.domain.demand import EXECUTABLE, Demand
+from execution_broker.domain.demand import EXECUTABLE, Demand, Lookup
 from execution_broker.domain.messages import NO_PLATFORM, NOT_SIMULATED
 from execution_broker.domain.negotiation.choosing import choose
+from execution_broker.domain.negotiation.inquiry import Inquiry
 from execution_broker.domain.negotiation.judging import judge
 from execution_broker.domain.negotiation.site import Rules, Site
 from execution_broker.domain.offer import No, Verdict, Yes
@@ -12,10 +14,17 @@ from execution_broker.domain.simulation import MARK, is_marked
 from execution_broker.models.message import Message
 
 
-def negotiate(demand: Demand, sites: Sequence[Site], rules: Rules, now: int) -> Verdict:
+def negotiate(
+    demand: Demand,
+    sites: Sequence[Site],
+    rules: Rules,
+    now: int,
+    lookups: Mapping[str, Lookup] = MappingProxyType({}),
+) -> Verdict:
     """A Yes as soon as one site can meet the demand; else a No with the faults of every site.
 
-    The caller leaves out sites whose capability is too old (N2). `now` in whole epoch seconds.
+    The caller leaves out sites whose capability is too old (N2). `now` in whole epoch seconds;
+    `lookups` by component key.
     Offers are proposals: the calendars are only as fresh as their caches, so each is checked
     again under the platform's lock before it is stored (B4).
     """
@@ -24,7 +33,8 @@ def negotiate(demand: Demand, sites: Sequence[Site], rules: Rules, now: int) -> 
     fitting = [site for site in sites if site.takes(demand)]
     if not fitting:
         return No((_no_such_site(demand, sites),))
-    judged = [judge(site, demand, rules, now) for site in fitting]
+    inquiry = Inquiry(demand, lookups)
+    judged = [judge(site, inquiry, rules, now) for site in fitting]
     prospects = [prospect for found in judged for prospect in found.prospects]
     if not prospects:
         distinct: list[Message] = []
