@@ -6,9 +6,13 @@ half-open. What is proposed here is checked again in SQL, under the platform's l
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Final
 
 from execution_broker.domain.amounts import Amounts, Booking, Stretch
 from execution_broker.domain.timeline import Timeline
+
+_when: Final = attrgetter("start", "end")
 
 
 class Calendar:
@@ -128,10 +132,6 @@ def stretches(bookings: Iterable[Booking]) -> list[Stretch]:
         for parts in by_name.values()
         for one in (parts if _lie_apart(parts) else _combined(parts, sum))
     ]
-
-
-def _when(stretch: Stretch) -> tuple[int, int]:
-    return stretch.start, stretch.end
 
 
 def _lie_apart(parts: Sequence[Stretch]) -> bool:

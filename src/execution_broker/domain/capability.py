@@ -1,10 +1,13 @@
 """What a platform last reported that it can do: all that negotiation knows of it."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from execution_broker.domain.policy import LIMITED, Policy
+from execution_broker.models import kinds
 from execution_broker.models.executable import Mode
 
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -80,6 +83,9 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     per_core: bool = False
 
 
+_CORES: Final = Quality(type=kinds.METRIC_COMPUTE, min=1, max=1, per_core=True)
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The most one session can have; what is not set is left to the capacity. `memory` and
     `storage` in GiB, `duration` in seconds.
@@ -100,7 +106,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     memory: _Positive
 
 
-class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """A platform's report, stored as JSON on its row.
 
     `capacity`: amounts in all (cores, memory GiB, storage GiB, outputs MiB, and by any other name
@@ -145,14 +151,27 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     policy: Policy = Policy()
     description: str = ""
 
-    def most(self, amount: str) -> int:
-        """The most of an amount that one session can have, were nothing booked."""
+    @cached_property
+    def most(self) -> Mapping[str, int]:
+        """The most of each amount that one session can have, were nothing booked; none of what is
+        absent."""
+        return {name: self._most_of(name, all_of_it) for name, all_of_it in self.capacity.items()}
+
+    @cached_property
+    def quoted(self) -> tuple[Quality, ...]:
+        """Of the qualities of one type the first; and always a compute performance."""
+        is_known = any("compute-performance" in quality.type for quality in self.qualities)
+        first: dict[str, Quality] = {}
+        for quality in self.qualities if is_known else (*self.qualities, _CORES):
+            first.setdefault(quality.type, quality)
+        return tuple(first.values())
+
+    def _most_of(self, amount: str, all_of_it: int) -> int:
         limits, maximum = self.limits, self.policy.maximum(amount)
         limit: int | None = (
             getattr(limits, amount) if amount in LIMITED else limits.amounts.get(amount)
         )
-        most = self.capacity.get(amount, 0)
-        most = most if limit is None else min(most, limit)
+        most = all_of_it if limit is None else min(all_of_it, limit)
         return most if maximum is None else min(most, maximum.most)
 
 

@@ -60,6 +60,8 @@ _UNITS: Final[Mapping[str, Mapping[str, Fraction]]] = {
 }
 _COUNTED: Final[Mapping[str, Fraction]] = {"units": Fraction(1)}
 """Further amounts (GPUs, licences) are counted, whatever they are."""
+_FIRST_UNITS: Final = {name: next(iter(units)) for name, units in _UNITS.items()}
+_FIRST_COUNTED: Final = next(iter(_COUNTED))
 
 _FAR: Final = 100 * 365 * 86400
 
@@ -77,7 +79,7 @@ class Bounds(NamedTuple):
 
     @property
     def units(self) -> str:
-        return next(iter(self.known_units))
+        return _FIRST_UNITS.get(self.name, _FIRST_COUNTED)
 
     @property
     def known_units(self) -> Mapping[str, Fraction]:
@@ -193,7 +195,7 @@ def _bounds(terms: Terms, capability: Capability, elapsed: int, room: Room) -> I
         sizes += (CORES, _PATHS[CORES], terms.cores), (MEMORY, _PATHS[MEMORY], terms.memory)
     sizes += ((name, amount_place(name), now) for name, now in terms.amounts.items())
     for name, path, now in sizes:
-        most = capability.most(name)
+        most = capability.most.get(name, 0)
         if most >= 1:
             yield _within(room, path, name, now, 1, most)
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from execution_broker.domain.amounts import Stretch
 from execution_broker.domain.plan import Plan
 from execution_broker.models.component import Cost, Metric
 from execution_broker.models.message import Message
@@ -38,13 +39,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """`expires` in whole epoch seconds.
 
-    Costs and metrics by component key; `session` has the sums. `room`: how much there could be
-    instead (`domain.growing`), when this was found.
+    `needs`: what the terms book in all. Costs and metrics by component key; `session` has the sums.
+    `room`: how much there could be instead (`domain.growing`), when this was found.
     """
 
     platform: str
     terms: Terms
     expires: int
+    needs: tuple[Stretch, ...]
     costs: dict[str, tuple[Cost, ...]]
     metrics: dict[str, tuple[Metric, ...]]
     messages: tuple[Message, ...] = ()

@@ -24,7 +24,8 @@ _DIGITS: Final = 6
 _Range = tuple[float, float]
 
 _FREE: Final[_Range] = (0.0, 0.0)
-_CORES: Final = Quality(type=kinds.METRIC_COMPUTE, min=1, max=1, per_core=True)
+_NO_COST: Final[tuple[Cost, ...]] = (Cost(type=kinds.COST_MONETARY, min=0.0, max=0.0),)
+_FOR_NOTHING: Final = {SESSION: _NO_COST, COMPUTE: _NO_COST}
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -42,6 +43,16 @@ def quote(capability: Capability, terms: Terms, to_stage: Mapping[str, int]) -> 
 
     Prices of one type add up; of qualities of one type the first counts.
     """
+    metrics = tuple(_metric(quality, terms.cores) for quality in capability.quoted)
+    return Quote(
+        costs=_priced(capability, terms, to_stage) if capability.prices else _FOR_NOTHING,
+        metrics={SESSION: metrics, COMPUTE: metrics},
+    )
+
+
+def _priced(
+    capability: Capability, terms: Terms, to_stage: Mapping[str, int]
+) -> dict[str, tuple[Cost, ...]]:
     ranges: dict[str, dict[str, _Range]] = {SESSION: {}, COMPUTE: {}}
     for price in capability.prices:
         least, greatest = _factors(price, terms)
@@ -52,22 +63,12 @@ def quote(capability: Capability, terms: Terms, to_stage: Mapping[str, int]) -> 
             _add(ranges[SESSION], price.type, low, high)
     if not any("monetary" in price.type for price in capability.prices):
         ranges[SESSION][kinds.COST_MONETARY] = ranges[COMPUTE][kinds.COST_MONETARY] = _FREE
-    qualities = {quality.type: quality for quality in reversed(_qualities(capability))}
-    metrics = tuple(_metric(quality, terms.cores) for quality in reversed(qualities.values()))
-    return Quote(
-        costs={key: _costs(by_type) for key, by_type in ranges.items()},
-        metrics={SESSION: metrics, COMPUTE: metrics},
-    )
+    return {key: _costs(by_type) for key, by_type in ranges.items()}
 
 
 def changing(capability: Capability) -> frozenset[str]:
     """The types of cost that depend on when a session starts."""
     return frozenset(price.type for price in capability.prices if price.by_hour)
-
-
-def _qualities(capability: Capability) -> tuple[Quality, ...]:
-    known = any("compute-performance" in quality.type for quality in capability.qualities)
-    return capability.qualities if known else (*capability.qualities, _CORES)
 
 
 def _values(price: Price, terms: Terms, to_stage: Mapping[str, int]) -> Iterator[tuple[str, float]]:

@@ -16,10 +16,10 @@ from execution_broker.domain.hours import extremes
 from execution_broker.domain.negotiation.enlarging import grow
 from execution_broker.domain.negotiation.framing import Slot, turning_slots
 from execution_broker.domain.negotiation.judging import Prospect
-from execution_broker.domain.negotiation.placing import Places, Search
+from execution_broker.domain.negotiation.placing import Places
 from execution_broker.domain.offer import Terms
 from execution_broker.domain.quoting import Quote
-from execution_broker.domain.reserving import footprints, stretches_at
+from execution_broker.domain.reserving import stretches_at
 
 _DAYS: Final = 7
 """How far ahead a greener hour is looked for."""
@@ -84,7 +84,6 @@ class Row:
         self.site_number = site_number
         self._size_number = size_number
         self._changing = prospect.trial.changing
-        self._needed = footprints(prospect.shape)
         self._slots = _slots(prospect, number)
         self._seen: list[Slot] = []
         self._made: list[list[Candidate]] = []
@@ -139,7 +138,8 @@ class Row:
             least = slot.terms(least)
         latest = slot.latest(prospect.shape)
         calendar = prospect.trial.site.calendar
-        rooms = free_of(stretches_at(self._needed, slot.start, latest), calendar)
+        booked = stretches_at(prospect.search.needed, slot.start, latest)
+        rooms = free_of(booked, calendar)
         grown = grow(prospect, least, rooms)
         found = [Candidate(prospect, slot, self._variant(least), number, site, size, rooms)]
         if grown != least:
@@ -161,7 +161,6 @@ def _slots(prospect: Prospect, number: int) -> Iterator[Slot]:
     """The first slot, and then each time the first one after the end of the last; and those at
     which prices that change by the hour are least."""
     shape = prospect.shape
-    search = Search(prospect.trial, shape, prospect.bounds, prospect.frame)
     slot: Slot | None = prospect.slot
     found = []
     for _ in range(number):
@@ -169,7 +168,7 @@ def _slots(prospect: Prospect, number: int) -> Iterator[Slot]:
             break
         found.append(slot)
         yield slot
-        slot = search.first_from(slot.start + shape.duration)
+        slot = prospect.search.first_from(slot.start + shape.duration)
     for price in prospect.trial.site.capability.prices:
         least = _least(prospect, shape, price)
         if least is not None and least not in found:
@@ -188,7 +187,8 @@ def _least(prospect: Prospect, shape: Terms, price: Price) -> Slot | None:
         terms = slot.terms(shape)
         return extremes(price.by_hour, terms.start, terms.latest, terms.duration)[1]
 
-    places = Places(prospect.trial, shape, prospect.bounds, frame.last, frame.expires)
+    needed = prospect.search.needed
+    places = Places(prospect.trial, shape, needed, prospect.bounds, frame.last, frame.expires)
     slots = turning_slots(shape, frame, frame.expires, _DAYS)
     for slot in sorted(slots, key=lambda slot: (factor(slot), slot.start)):
         if best is not None and factor(best) <= factor(slot):

@@ -1,6 +1,7 @@
 """Chooses the offers of one answer: the earliest, and what is worth choosing beside it (N6, N7)."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain
 from math import inf
 
@@ -39,16 +40,18 @@ def _at_steady_prices(rows: Sequence[Row], number: int) -> list[Candidate]:
     The earliest and the cheapest are then at the first start of their prospect, and the rest on the
     site of the earliest: nothing else is looked for but what may dominate one of these.
     """
+
+    @cache
+    def worthy(row: Row, start_number: int) -> list[Candidate]:
+        return _worthy(row.nth(start_number), rows)
+
     firsts: list[Candidate] = []
     for row in rows:
         if not firsts or _may_be_cheapest(row, firsts):
-            firsts += _worthy(row.nth(0), rows)
+            firsts += worthy(row, 0)
     here = [row for row in rows if row.site_number == firsts[0].site_number]
     same_site = (
-        one
-        for start_number in range(number)
-        for row in here
-        for one in _worthy(row.nth(start_number), rows)
+        one for start_number in range(number) for row in here for one in worthy(row, start_number)
     )
     return _distinct(chain(firsts[:1], _cheapest(firsts), same_site), number)
 
@@ -102,13 +105,15 @@ def _by_preference(candidates: Sequence[Candidate]) -> Iterator[Candidate]:
 def _offer(candidate: Candidate) -> Offer:
     prospect, quote = candidate.prospect, candidate.variant.quote
     terms = candidate.slot.terms(candidate.variant.shape)
+    booked = tuple(needs(terms))
     calendar = prospect.trial.site.calendar
     return Offer(
         platform=prospect.trial.site.name,
         terms=terms,
         expires=candidate.slot.expires,
+        needs=booked,
         costs=quote.costs,
         metrics=quote.metrics,
         messages=prospect.remarks,
-        room=candidate.rooms | longest(terms, needs(terms), calendar),
+        room=candidate.rooms | longest(terms, booked, calendar),
     )

@@ -131,7 +131,10 @@ def _kind(component: Component) -> str:
 
 
 def _fit_locations(case: Case) -> None:
-    """Schemes that are read here, and what a look at each location found."""
+    """Schemes that are read here, and what a look at each location found. A site that only
+    simulates reads nothing, wherever it is."""
+    if case.site.capability.simulates != "nothing":
+        return
     executable = case.demand.executable
     if isinstance(executable, JupyterNotebook):
         _fit_location(case, EXECUTABLE, EXECUTABLE, executable.location)
@@ -142,10 +145,7 @@ def _fit_locations(case: Case) -> None:
 
 
 def _fit_location(case: Case, place: str, key: str, location: str | None) -> None:
-    """A site that only simulates reads nothing, wherever it is."""
     site = case.site
-    if site.capability.simulates != "nothing":
-        return
     schemes = site.capability.schemes
     if location is not None and schemes:
         scheme = scheme_of(location)
@@ -162,6 +162,8 @@ def _fit_location(case: Case, place: str, key: str, location: str | None) -> Non
 def _fit_further(case: Case) -> None:
     """Each further amount within what one session can have; one that is not counted here is told
     with those that are."""
+    if not case.demand.amounts:
+        return
     found = {}
     here = [name for name in further(case.site.capability.capacity) if case.site.most(name) > 0]
     for name, asked in case.demand.amounts.items():

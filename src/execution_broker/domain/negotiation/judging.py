@@ -11,7 +11,7 @@ from execution_broker.domain.negotiation.fitting import fit
 from execution_broker.domain.negotiation.flavouring import no_size, to_try, wants_more
 from execution_broker.domain.negotiation.framing import Frame, Slot, frame_of, lengthened
 from execution_broker.domain.negotiation.inquiry import Bound, Inquiry
-from execution_broker.domain.negotiation.placing import find
+from execution_broker.domain.negotiation.placing import Search
 from execution_broker.domain.negotiation.refusing import no_room, not_enough_time
 from execution_broker.domain.negotiation.site import Case, Rules, Site
 from execution_broker.domain.negotiation.trial import Trial
@@ -25,13 +25,15 @@ LONGEST_PREPARATION: Final = 10 * 365 * 86400
 
 class Prospect(msgspec.Struct, frozen=True, kw_only=True):
     """A site that can meet the demand. `demand` has the least amounts that keep every bound,
-    and at most what the site can give, `shape` the terms of the former; `slot` is the first one."""
+    and at most what the site can give, `shape` the terms of the former; `slot` is the first one
+    that `search` found."""
 
     trial: Trial
     demand: Demand
     shape: Terms
     bounds: tuple[Bound, ...]
     frame: Frame
+    search: Search
     slot: Slot
     remarks: tuple[Message, ...]
 
@@ -84,7 +86,8 @@ def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
         case.faults += not_enough_time(case, trial, bounds, (frame, later), rules)
         return None
     shape = trial.shape(case.demand)
-    slot = find(trial, shape, bounds, frame)
+    search = Search(trial, shape, bounds, frame)
+    slot = search.first_from(frame.first)
     if slot is None:
         case.faults += no_room(case, trial, bounds, (frame, later), rules)
     if slot is None or case.faults:
@@ -96,6 +99,7 @@ def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
         shape=shape,
         bounds=bounds,
         frame=frame,
+        search=search,
         slot=slot,
         remarks=(*told, *case.asked.messages, *case.remarks, *assumed),
     )

@@ -1,7 +1,7 @@
 """Whether the policy of a site allows what is asked for (`domain.policy`)."""
 
 from collections.abc import Callable, Iterator
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -34,11 +34,13 @@ from execution_broker.models.resources import (
     SkaoData,
 )
 
+_EVERYTHING: Final = Policy()
+
 
 def permit(case: Case) -> None:
     """Refuse or relax everything that the site's policy does not allow."""
     policy = case.site.capability.policy
-    if policy == Policy():
+    if policy == _EVERYTHING:
         return
     match case.demand.executable:
         case JupyterNotebook(location=location):

@@ -10,17 +10,19 @@ from execution_broker.domain.negotiation.framing import Frame, Slot
 from execution_broker.domain.negotiation.inquiry import Bound
 from execution_broker.domain.negotiation.trial import Trial
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.reserving import footprints, stretches_at
+from execution_broker.domain.reserving import Footprint, footprints, stretches_at
 
 
 class Search:
-    """Looks for slots of a frame where one shape fits and every bound is kept."""
+    """Looks for slots of a frame where one shape fits and every bound is kept. `needed`: what the
+    shape books."""
 
     def __init__(self, trial: Trial, shape: Terms, bounds: Sequence[Bound], frame: Frame) -> None:
         self._trial = trial
         self._shape = shape
         self._bounds = bounds
         self._frame = frame
+        self.needed = footprints(shape)
         self._held_longest = self._held_until(frame.expires)
 
     def first_from(self, earliest: int) -> Slot | None:
@@ -42,7 +44,8 @@ class Search:
         return None if longest is None else Slot(start, longest)
 
     def _held_until(self, expires: int) -> "Places":
-        return Places(self._trial, self._shape, self._bounds, self._frame.last, expires)
+        last = self._frame.last
+        return Places(self._trial, self._shape, self.needed, self._bounds, last, expires)
 
 
 def find(trial: Trial, shape: Terms, bounds: Sequence[Bound], frame: Frame) -> Slot | None:
@@ -54,23 +57,26 @@ def find_after(
     trial: Trial, shape: Terms, bounds: Sequence[Bound], start: int, horizon: int
 ) -> int | None:
     """The first start in [start, start + horizon) where the shape fits with a fixed start."""
-    return Places(trial, shape, bounds, start + horizon - 1, None).first_from(start)
+    last = start + horizon - 1
+    return Places(trial, shape, footprints(shape), bounds, last, None).first_from(start)
 
 
 class Places:
-    """Where one shape can be placed, up to a last start. `expires` None: at fixed starts."""
+    """Where one shape can be placed, which books what is `needed`, up to a last start. `expires`
+    None: at fixed starts."""
 
     def __init__(
         self,
         trial: Trial,
         shape: Terms,
+        needed: tuple[Footprint, ...],
         bounds: Sequence[Bound],
         last: int,
         expires: int | None,
     ) -> None:
         self._trial = trial
         self._shape = shape
-        self._needed = footprints(shape)
+        self._needed = needed
         types = trial.changing
         self._bounds = [one for one in bounds if one.what == "cost" and one.type in types]
         self._last = last

@@ -40,7 +40,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     def most(self, amount: str) -> int:
         """The most of an amount that one session can have here, were nothing booked."""
-        return min(self.capability.most(amount), self.calendar.capacity.get(amount, 0))
+        return min(self.capability.most.get(amount, 0), self.calendar.capacity.get(amount, 0))
 
     def maximum(self, amount: str) -> Maximum | None:
         """What the policy says of the most of an amount that a session can have."""

@@ -2,12 +2,19 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from execution_broker.domain.composition import Composition, asked_for, bid_of, component_keys
+from execution_broker.domain.composition import (
+    Bid,
+    Composition,
+    asked_for,
+    bid_of,
+    component_keys,
+)
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.offer import Offer, Yes
 from execution_broker.models.component import Metadata
@@ -66,8 +73,11 @@ class Composer:
             document, found.now, plans=plans, asked=encode(asked), expires=expires
         )
         composition, number = Composition(asked), 1 + len(component_keys(found.demand))
+        drawn = iter(self._new_uuids(number * len(offers)))
+        bids = [bid_of(offer, islice(drawn, number)) for offer in offers]
         sessions = [
-            self._session(found, yes, answer, offer, composition, number) for offer in offers
+            self._session(found, yes, answer, offer, bid, composition)
+            for offer, bid in zip(offers, bids, strict=True)
         ]
         return Draft(answer, sessions)
 
@@ -101,12 +111,10 @@ class Composer:
         yes: Yes,
         answer: NewOfferSet,
         offer: Offer,
+        bid: Bid,
         composition: Composition,
-        number: int,
     ) -> StoredSession:
-        """`number`: how many uuids it needs."""
         platform, now = found.platforms[offer.platform], answer.now
-        bid = bid_of(offer, self._new_uuids(number))
         return StoredSession(
             id=0,
             uuid=UUID(bid.uuids[0]),

@@ -10,7 +10,6 @@ from execution_broker.domain.identity import Caller
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.offer import No, Offer, Yes
 from execution_broker.domain.reserving import bookings as bookings_of
-from execution_broker.domain.reserving import needs
 from execution_broker.models.message import Message
 from execution_broker.services.booking.composing import Composer, Draft, Stored, stored
 from execution_broker.services.booking.scene import Answered, Scene, Taken
@@ -98,7 +97,7 @@ class Hold:
         return [
             Taken(
                 platform,
-                envelope(needs(offer.terms) for offer in offers),
+                envelope(offer.needs for offer in offers),
                 datetime.fromtimestamp(max(offer.expires for offer in offers), UTC),
             )
             for platform, offers in sorted(here.items())
