@@ -216,7 +216,7 @@ def _most_of(size: Size) -> int:
 
 
 def _sizes(terms: Terms) -> tuple[float, ...]:
-    further = (terms.amounts[name] for name in sorted(terms.amounts))
+    further = [terms.amounts[name] for name in sorted(terms.amounts)]
     return (terms.cores, terms.memory, *further, *terms.storage)
 
 

@@ -1,7 +1,6 @@
 """Chooses the offers of one answer: the earliest, and what is worth choosing beside it (N6, N7)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from itertools import chain
 from math import inf
 
@@ -40,10 +39,13 @@ def _at_steady_prices(rows: Sequence[Row], number: int) -> list[Candidate]:
     The earliest and the cheapest are then at the first start of their prospect, and the rest on the
     site of the earliest: nothing else is looked for but what may dominate one of these.
     """
+    known: dict[tuple[Row, int], list[Candidate]] = {}
 
-    @cache
     def worthy(row: Row, start_number: int) -> list[Candidate]:
-        return _worthy(row.nth(start_number), rows)
+        found = known.get((row, start_number))
+        if found is None:
+            found = known[row, start_number] = _worthy(row.nth(start_number), rows)
+        return found
 
     firsts: list[Candidate] = []
     for row in rows:
