@@ -24,6 +24,7 @@ _UNTIL_IT_IS_BACK: Final = 1.0
 _SHORTEST_WAIT: Final = 0.01
 _FIRST_BREATH: Final = 0.005
 _LONGEST_BREATH: Final = 0.04
+_FEW: Final = 10
 
 
 class Pool(NamedTuple):
@@ -39,7 +40,8 @@ class Pool(NamedTuple):
 
 
 class Claimer:
-    """Claims for one pool, for all of its loops: one at a time.
+    """Claims for one pool, for all of its loops: one at a time, or two of a few steps each, as each
+    waits for the server.
 
     It looks when the last claim got all that it asked for, when a bell rings for its kinds, or
     when the next step is due; not again within a breath, in which more places and more steps come
@@ -60,7 +62,7 @@ class Claimer:
         self._platforms = platforms
         self._settings = settings
         self._stopping = stopping
-        self._turn = asyncio.Lock()
+        self._turn = asyncio.Semaphore(2 if 0 < pool.batch <= _FEW else 1)
         self._heard = -1
         self._looked = -_LONGEST_BREATH
         self._until: float | None = -_LONGEST_BREATH
@@ -92,19 +94,22 @@ class Claimer:
 
     async def _reason(self) -> bool:
         """Wait for a reason to look; False once the worker is to stop."""
-        clock = asyncio.get_running_loop().time
-        if self._stopping.is_set():
-            return False
-        if self._database.heard(self._pool.kinds) == self._heard:
-            if self._until is None:
-                wait = await self._until_free()
-                self._until = clock() + wait
-            if (left := self._until - clock()) > 0:
-                await self._until_called(left)
-        left = self._looked + self._breath - clock()
-        if left > 0:
+        while not self._stopping.is_set() and (left := await self._left()) > 0:
+            await self._until_called(left)
+        left = self._looked + self._breath - asyncio.get_running_loop().time()
+        if left > 0 and not self._stopping.is_set():
             await asyncio.sleep(left)
         return not self._stopping.is_set()
+
+    async def _left(self) -> float:
+        """Seconds for which there is no reason, unless a bell rings that no other claim has heard
+        of."""
+        if self._database.heard(self._pool.kinds) != self._heard:
+            return 0.0
+        clock = asyncio.get_running_loop().time
+        if self._until is None:
+            self._until = clock() + await self._until_free()
+        return self._until - clock()
 
     async def _until_called(self, seconds: float) -> None:
         called = self._database.wait(seconds, self._heard, self._pool.kinds)
