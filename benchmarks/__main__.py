@@ -53,7 +53,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(WORKLOADS))
     parser.add_argument("--quick", action="store_true", help="show only that they work")
-    parser.add_argument("--rounds", type=int, default=3, help="of those that run beside peers")
+    parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md")
     arguments = parser.parse_args()

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from benchmarks.figures import Cpu, Figure
 from benchmarks.server import Server
@@ -126,7 +126,15 @@ async def _line(program: asyncio.subprocess.Process) -> bytes:
     return line
 
 
-def median(runs: Sequence[Run]) -> Run:
+class _Measured(Protocol):
+    @property
+    def rate(self) -> float: ...
+
+
+M = TypeVar("M", bound=_Measured)
+
+
+def median(runs: Sequence[M]) -> M:
     """The run of the middle rate."""
     return sorted(runs, key=lambda one: one.rate)[len(runs) // 2]
 

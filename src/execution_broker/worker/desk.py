@@ -32,7 +32,7 @@ _log = structlog.get_logger()
 _MOST: Final = 64
 _ABREAST: Final = 2
 """Transactions under way. The second one begins when it is worth it, or the first one is slow."""
-_SLOW: Final = 0.02
+_SLOW: Final = 0.012
 """Seconds."""
 
 _CALM: Final = 3
