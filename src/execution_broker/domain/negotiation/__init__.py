@@ -1,8 +1,9 @@
 """Answers a demand: a YES with offers, or a NO that says what would make it a YES (N5 - N9).
 
-`verdict` is the way in. For each site, `fitting` judges kinds and limits, `bounds` costs and
-metrics, `placing` the calendar; what is refused is relaxed and judged on, so that one NO names
-everything. `refusing` finds what would help where there is no room, `choosing` picks the offers.
+`verdict` is the way in. An `inquiry` has what follows from the demand alone. For each site,
+`fitting` judges kinds and limits, `bounds` costs and metrics, `placing` the calendar; what is
+refused is relaxed and judged on, so that one NO names everything. `refusing` finds what would help
+where there is no room, `choosing` picks the offers.
 """
 
 from execution_broker.domain.negotiation.site import Rules, Site
