@@ -20,7 +20,7 @@ from execution_broker.domain.demand import (
 )
 from execution_broker.domain.iso8601 import write_epoch, write_epochs, write_seconds
 from execution_broker.domain.offer import Offer, Terms
-from execution_broker.domain.plan import Plan
+from execution_broker.domain.plan import Plan, Times
 from execution_broker.models.component import (
     Component,
     Cost,
@@ -144,7 +144,6 @@ class Composition:
 
 def schedules(terms: Terms, plan: Plan, keys: Iterable[str]) -> dict[str, Schedule]:
     """The schedule of each component, by key; that of the key `session` covers all of them."""
-    seconds = plan.seconds
     end = write_epoch(terms.start + terms.duration)
     # the start interval is half-open, like all intervals: `latest` is its last instant
     available = IntervalSpan(
@@ -160,18 +159,11 @@ def schedules(terms: Terms, plan: Plan, keys: Iterable[str]) -> dict[str, Schedu
             releasing=InstantSpan(start=end, duration=write_seconds(release)),
         )
 
-    made: dict[tuple[int, int, int], Schedule] = {}
+    whole = Times(terms.prepare, terms.prepare, terms.release)
+    made: dict[Times, Schedule] = {}
     found: dict[str, Schedule] = {}
     for key in keys:
-        times = (
-            (terms.prepare, terms.prepare, terms.release)
-            if key == SESSION
-            else (
-                seconds.starts.get(key, 0),
-                seconds.costs.get(key, 0),
-                seconds.releases.get(key, 0),
-            )
-        )
+        times = whole if key == SESSION else plan.times(key)
         if times not in made:
             made[times] = schedule(*times)
         found[key] = made[times]

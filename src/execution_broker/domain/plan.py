@@ -73,15 +73,24 @@ class PlannedStep(msgspec.Struct, frozen=True):
     after: tuple[str, ...] = ()
 
 
+class Times(NamedTuple):
+    """Seconds: how long before the start preparing begins, what it takes, and how long after the
+    end it is released."""
+
+    start: int
+    cost: int
+    release: int
+
+
+_NO_TIME: Final = Times(0, 0, 0)
+
+
 class _Seconds(NamedTuple):
-    """What a plan takes, in all and by component: to prepare it, how long before the start that
-    begins, and how long after the end it is released."""
+    """What a plan takes, in all and by component."""
 
     prepare: int
     release: int
-    costs: Mapping[str, int]
-    starts: Mapping[str, int]
-    releases: Mapping[str, int]
+    components: Mapping[str, Times]
 
 
 class Plan(msgspec.Struct, frozen=True, dict=True):
@@ -101,16 +110,20 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
 
     def component_cost(self, component: str) -> int:
         """Seconds that preparing one component takes, without what it waits for."""
-        return self.seconds.costs.get(component, 0)
+        return self.times(component).cost
 
     def component_start(self, component: str) -> int:
         """Seconds before the session's start at which preparing this component begins, counted
         backwards through the graph so that everything is ready at the start."""
-        return self.seconds.starts.get(component, 0)
+        return self.times(component).start
 
     def component_release(self, component: str) -> int:
         """Seconds after the session's end by which this component is released."""
-        return self.seconds.releases.get(component, 0)
+        return self.times(component).release
+
+    def times(self, component: str) -> Times:
+        """Those of one component; it takes no time if no step is about it."""
+        return self.seconds.components.get(component, _NO_TIME)
 
     @cached_property
     def seconds(self) -> _Seconds:
@@ -119,12 +132,15 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
         prepares = [step for step in self.steps if step.kind in PREPARES]
         ends = _ends([step for step in self.steps if step.kind in RELEASES])
         remaining = _remaining(prepares)
+        costs, starts = _costs(prepares), _latest(prepares, remaining)
+        releases = _latest(self.steps, ends)
         return _Seconds(
             prepare=waiting + max(remaining.values(), default=0),
             release=max(ends.values(), default=0),
-            costs=_costs(prepares),
-            starts=_latest(prepares, remaining),
-            releases=_latest(self.steps, ends),
+            components={
+                one: Times(starts.get(one, 0), costs.get(one, 0), releases.get(one, 0))
+                for one in {*starts, *releases}
+            },
         )
 
 

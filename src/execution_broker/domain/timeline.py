@@ -43,7 +43,7 @@ class Timeline:
         """The most that is booked at any instant of [start, end)."""
         first, low = self._find(start)
         most = 0
-        for index in range(max(first, 0), self._before(end, first) + 1):
+        for index in range(max(first, 0), bisect_left(self._firsts, end, first + 1)):
             block = self._blocks[index]
             if block.most + block.raised > most:
                 part = block.used[low if index == first else 0 : bisect_left(block.instants, end)]
@@ -54,7 +54,7 @@ class Timeline:
         """The end of the last stretch in [start, end) that has more than `level` booked."""
         blocks, firsts = self._blocks, self._firsts
         first = bisect_right(firsts, start) - 1
-        last = self._before(end, first)
+        last = bisect_left(firsts, end, first + 1) - 1
         for index in range(last, max(first, 0) - 1, -1):
             block = blocks[index]
             limit = level - block.raised
@@ -96,14 +96,6 @@ class Timeline:
         if index < 0:
             return -1, 0
         return index, bisect_right(self._blocks[index].instants, instant) - 1
-
-    def _before(self, instant: int, first: int) -> int:
-        """The last block that begins before `instant`, from `first` on: it is mostly near."""
-        firsts, step, low = self._firsts, 4, first + 1
-        while low + step < len(firsts) and firsts[low + step] < instant:
-            low += step
-            step *= 2
-        return bisect_left(firsts, instant, low, min(low + step, len(firsts))) - 1
 
     def _cut(self, instant: int) -> tuple[int, int]:
         """Let a step begin at `instant`, as high as the one it was on; where that step is."""

@@ -4,6 +4,7 @@ So an unknown kind is an answer (a NO), and every component reports its own faul
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, TypeVar, get_args
 
 import msgspec
@@ -142,6 +143,7 @@ class _Reader:
         self.faults.append(Fault(place=place, fault=fault))
 
 
+@cache
 def _kinds(union: Any) -> dict[str, type[msgspec.Struct]]:
     members = get_args(union) or (union,)
     return {str(member.__struct_config__.tag): member for member in members}

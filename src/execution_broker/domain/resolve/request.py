@@ -112,13 +112,15 @@ class _Resolver:
 
     def _is_too_large(self) -> bool:
         """Checked before anything else, so that no answer takes longer than it should."""
-        sizes = {part: len(places) for part, places in self.places.items()}
-        sizes["compute amounts"] = len(self.compute.amounts)
+        sizes = [(part, len(places)) for part, places in self.places.items()]
+        sizes.append(("compute amounts", len(self.compute.amounts)))
         for place, costs, metrics in self._bounds():
-            sizes[f"{place} costs".strip()] = len(costs)
-            sizes[f"{place} metrics".strip()] = len(metrics)
-        too_large = {part: size for part, size in sizes.items() if size > MOST_OF_A_KIND}
-        for part, size in too_large.items():
+            if costs:
+                sizes.append((f"{place} costs".strip(), len(costs)))
+            if metrics:
+                sizes.append((f"{place} metrics".strip(), len(metrics)))
+        too_large = [(part, size) for part, size in sizes if size > MOST_OF_A_KIND]
+        for part, size in too_large:
             reason = f"{size} are more than the {MOST_OF_A_KIND} that one request can have"
             self.report.refuse(NOT_ALLOWED(place=part, reason=reason))
         return bool(too_large)
