@@ -24,6 +24,7 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -70,19 +71,25 @@ class Offer:
     def is_open(self, now: datetime) -> bool:
         return self.phase is SessionPhase.OFFERED and now < self.expires
 
+    def was_accepted(self) -> bool:
+        """Only what was accepted is ever ended early. To accept it again is no conflict."""
+        return self.phase in (SessionPhase.ACCEPTED, SessionPhase.CANCELLED)
+
 
 @dataclass
 class Model:
     offers: list[Offer] = field(default_factory=list)
     was_cut: bool = False
 
+    def accepted(self) -> list[Offer]:
+        return [offer for offer in self.offers if offer.phase is SessionPhase.ACCEPTED]
+
     def used(self, instant: datetime, now: datetime) -> int:
-        accepted = (o for o in self.offers if o.phase is SessionPhase.ACCEPTED)
         held: dict[int, int] = {}
         for offer in self.offers:
             if offer.is_open(now):
                 held[offer.answer] = max(held.get(offer.answer, 0), offer.needs(instant))
-        return sum(o.needs(instant) for o in accepted) + sum(held.values())
+        return sum(o.needs(instant) for o in self.accepted()) + sum(held.values())
 
 
 class Booking(RuleBasedStateMachine):
@@ -124,13 +131,14 @@ class Booking(RuleBasedStateMachine):
                 )
             )
 
+    @precondition(lambda self: self.model.offers)
     @rule(data=st.data())
     def accept(self, data: st.DataObject) -> None:
         for offer in self._one(data):
             siblings = [o for o in self.model.offers if o.answer == offer.answer and o is not offer]
-            may = offer.is_open(self.now()) or offer.phase is SessionPhase.ACCEPTED
+            may = offer.is_open(self.now()) or offer.was_accepted()
             assert self._told(offer, "ACCEPTED") == may
-            if may and offer.phase is not SessionPhase.ACCEPTED:
+            if may and not offer.was_accepted():
                 session = self.run(self.made.session(self.alice, offer.uuid))
                 offer.phase = SessionPhase.ACCEPTED
                 offer.start, offer.latest = _starts(session)
@@ -138,6 +146,7 @@ class Booking(RuleBasedStateMachine):
                     if other.phase is SessionPhase.OFFERED:
                         other.phase = SessionPhase.REJECTED
 
+    @precondition(lambda self: self.model.offers)
     @rule(data=st.data())
     def reject(self, data: st.DataObject) -> None:
         for offer in self._one(data):
@@ -146,13 +155,14 @@ class Booking(RuleBasedStateMachine):
             if may:
                 offer.phase = SessionPhase.REJECTED
 
+    @precondition(lambda self: self.model.accepted())
     @rule(data=st.data())
     def end_early(self, data: st.DataObject) -> None:
-        for offer in self._one(data):
-            if offer.phase is SessionPhase.ACCEPTED:
-                self.run(self.made.database.write(partial(end, uuids=[UUID(offer.uuid)])))
-                offer.phase = SessionPhase.CANCELLED
+        offer = data.draw(st.sampled_from(self.model.accepted()))
+        self.run(self.made.database.write(partial(end, uuids=[UUID(offer.uuid)])))
+        offer.phase = SessionPhase.CANCELLED
 
+    @precondition(lambda self: self.model.offers)
     @rule(data=st.data(), minutes=st.sampled_from([-5, 5, 60]))
     def extend(self, data: st.DataObject, minutes: int) -> None:
         for offer in self._one(data):

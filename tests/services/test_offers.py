@@ -120,6 +120,14 @@ async def test_accepting_lets_the_siblings_go_and_can_be_repeated(tmp_path: Path
         assert held == [(0,)]
 
 
+async def test_accepting_what_was_accepted_and_has_ended_changes_nothing(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        alice = await made.caller("alice")
+        chosen = await made.run(alice, request())
+        await made.set_phase(alice, chosen, "CANCELLED")
+        assert (await made.set_phase(alice, chosen, "ACCEPTED")).phase is SessionPhase.CANCELLED
+
+
 async def test_rejecting_one_offer_holds_only_what_the_others_need(tmp_path: Path) -> None:
     async with broker(tmp_path) as made:
         alice = await made.caller("alice")
