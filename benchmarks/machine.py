@@ -21,15 +21,19 @@ def own_cpu() -> float:
 
 
 def tree_cpu(root: int) -> float:
-    """CPU seconds of a process, those of its children now, and those of the ended ones."""
-    seconds = 0.0
-    for pid in tree(root):
+    """CPU seconds of a process, those of its children now, and those of the ended ones. What ends
+    while it is added up has perhaps not been added to its parent yet: then all is read again."""
+    while True:
         try:
-            # user, system, and both again of the children that have ended and were waited for
-            seconds += sum(int(field) for field in _stat(pid)[11:15]) / _TICKS
+            return sum(map(_ticks, tree(root))) / _TICKS
         except (FileNotFoundError, ProcessLookupError):
-            continue
-    return seconds
+            if not Path(f"/proc/{root}").exists():
+                raise
+
+
+def _ticks(pid: int) -> int:
+    """User, system, and both again of the children that have ended and were waited for."""
+    return sum(int(field) for field in _stat(pid)[11:15])
 
 
 def tree(root: int) -> Iterator[int]:
