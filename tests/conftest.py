@@ -12,12 +12,12 @@ from typing import TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.harness.databases import postgres
+from tests.harness.databases import postgres, system_postgres
 from tests.harness.kernel import kernel_python
 from tests.harness.packages import packages
 from tests.harness.secrecy import leaked
 
-__all__ = ["kernel_python", "packages", "postgres"]
+__all__ = ["kernel_python", "packages", "postgres", "system_postgres"]
 
 collect_ignore = ["example_wheel"]  # a project of its own
 

@@ -42,6 +42,7 @@ from execution_broker.transitions.expiring import expire
 from tests.hammer.striking import end
 from tests.harness.asking import request, uuid_of
 from tests.harness.broker import USED, Broker, broker
+from tests.harness.databases import DATABASES, SERVERS
 from tests.harness.postgres import PostgresServer
 
 T = TypeVar("T")
@@ -273,11 +274,14 @@ def test_booking_keeps_what_it_told_on_sqlite() -> None:
     run_on(None, FEW)
 
 
-def test_booking_keeps_what_it_told_on_postgres(postgres: PostgresServer) -> None:
-    run_on(postgres, FEW)
+@pytest.mark.parametrize("server", SERVERS)
+def test_booking_keeps_what_it_told_on_postgres(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    run_on(request.getfixturevalue(server), FEW)
 
 
 @pytest.mark.soak
-def test_booking_keeps_what_it_told_for_long(postgres: PostgresServer) -> None:
-    run_on(None, MANY)
-    run_on(postgres, MANY)
+@pytest.mark.parametrize("database", DATABASES)
+def test_booking_keeps_what_it_told_for_long(database: str, request: pytest.FixtureRequest) -> None:
+    run_on(request.getfixturevalue(database) if database in SERVERS else None, MANY)

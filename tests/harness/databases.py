@@ -1,12 +1,23 @@
-"""Fixtures: every test of a folder that takes these in runs on both databases."""
+"""Fixtures: every test of a folder that takes these in runs on each database.
+
+PostgreSQL is there twice: the newest one, from the pip-installable binaries, and the one that the
+system has, which is older as a rule.
+"""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import pytest
 
 from tests.harness.broker import USED
 from tests.harness.postgres import PostgresServer, postgres_server
+from tests.harness.system_postgres import system_postgres_server
+
+SERVERS: Final = ("postgres", "system_postgres")
+"""The fixtures below that are servers."""
+
+DATABASES: Final = ("sqlite", *SERVERS)
 
 
 @pytest.fixture(scope="session")
@@ -15,11 +26,17 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "postgres"], autouse=True)
+@pytest.fixture(scope="session")
+def system_postgres() -> Iterator[PostgresServer]:
+    with system_postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=DATABASES, autouse=True)
 async def on_database(request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """The brokers of this test use one new database of this kind."""
-    if request.param == "postgres":
-        server: PostgresServer = request.getfixturevalue("postgres")
+    if request.param in SERVERS:
+        server: PostgresServer = request.getfixturevalue(request.param)
         USED.new, USED.drop = server.new_database, server.drop
         async with another_database():
             yield request.param

@@ -1,4 +1,4 @@
-"""Everything here is run on both databases."""
+"""Everything here is run on each database."""
 
 from tests.harness.databases import on_database
 

@@ -8,11 +8,12 @@ import pytest
 
 from execution_broker.storage.postgres import PostgresDatabase
 from execution_broker.storage.sqlite import SqliteDatabase
+from tests.harness.databases import DATABASES, SERVERS
 from tests.harness.postgres import PostgresServer
 from tests.harness.sqlite import with_tables
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=DATABASES)
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
     """An empty database with tables. Its `shift` moves its clock."""
     opened: SqliteDatabase | PostgresDatabase
@@ -21,7 +22,14 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         with_tables(path)
         opened = SqliteDatabase(path)
     else:
-        server: PostgresServer = request.getfixturevalue("postgres")
+        server: PostgresServer = request.getfixturevalue(request.param)
         opened = PostgresDatabase(await server.new_database())
     yield opened
     await opened.close()
+
+
+@pytest.fixture(params=SERVERS)
+def each_postgres(request: pytest.FixtureRequest) -> PostgresServer:
+    """For what only a server has."""
+    server: PostgresServer = request.getfixturevalue(request.param)
+    return server

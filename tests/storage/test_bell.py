@@ -10,9 +10,9 @@ from tests.harness.postgres import PostgresServer
 
 
 async def test_what_is_heard_while_a_bell_is_closed_disturbs_nobody(
-    postgres: PostgresServer,
+    each_postgres: PostgresServer,
 ) -> None:
-    url = await postgres.new_database()
+    url = await each_postgres.new_database()
     ringing = await asyncpg.connect(url)
     disturbed: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, what: disturbed.append(what))

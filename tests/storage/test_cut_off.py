@@ -20,9 +20,9 @@ class Fault(Exception):
 
 
 async def test_a_transaction_whose_connection_is_lost_tells_what_it_raised(
-    postgres: PostgresServer,
+    each_postgres: PostgresServer,
 ) -> None:
-    async with one_connection(postgres) as (database, rows, admin):
+    async with one_connection(each_postgres) as (database, rows, admin):
         lost = await backends(admin)
 
         async def work(connection: Connection) -> None:
@@ -37,9 +37,9 @@ async def test_a_transaction_whose_connection_is_lost_tells_what_it_raised(
         assert not lost & await backends(admin)
 
 
-async def test_a_connection_that_is_still_busy_is_cut(postgres: PostgresServer) -> None:
+async def test_a_connection_that_is_still_busy_is_cut(each_postgres: PostgresServer) -> None:
     """Its statement waits for a lock, so that no ROLLBACK can be sent after it."""
-    async with one_connection(postgres) as (database, rows, admin):
+    async with one_connection(each_postgres) as (database, rows, admin):
         used = await backends(admin)
         statements: list[asyncio.Task[object]] = []
 
@@ -61,9 +61,11 @@ async def test_a_connection_that_is_still_busy_is_cut(postgres: PostgresServer) 
         assert not await is_ended(database, rows)
 
 
-async def test_whoever_is_cancelled_leaves_no_transaction_behind(postgres: PostgresServer) -> None:
+async def test_whoever_is_cancelled_leaves_no_transaction_behind(
+    each_postgres: PostgresServer,
+) -> None:
     """At any moment: while it begins, works, or commits."""
-    async with one_connection(postgres) as (database, rows, admin):
+    async with one_connection(each_postgres) as (database, rows, admin):
         clock = asyncio.get_running_loop().time
         for delay in range(60):
             until = clock() + delay * 0.00005
@@ -84,10 +86,10 @@ _HALF_DONE = (
 
 @asynccontextmanager
 async def one_connection(
-    postgres: PostgresServer,
+    each_postgres: PostgresServer,
 ) -> AsyncIterator[tuple[PostgresDatabase, Rows, asyncpg.Connection]]:
     """A database that has one connection and no other, and an administrator's connection to it."""
-    url = await postgres.new_database()
+    url = await each_postgres.new_database()
     database = PostgresDatabase(url, connections=1)
     admin = await asyncpg.connect(url)
     try:

@@ -2,14 +2,12 @@
 
 import asyncio
 import sqlite3
-import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,16 +18,13 @@ from execution_broker.storage import (
     events,
     identities,
     migrate,
-    migrate_postgres,
     offersets,
-    revision,
     sessions,
 )
 from execution_broker.storage.database import Connection, Glance
 from execution_broker.storage.records import NewEvent, Progress
 from execution_broker.storage.sqlite import SqliteDatabase
 from execution_broker.storage.statements import statements
-from tests.harness.postgres import PostgresServer
 from tests.storage.rows import a_session, add_event
 
 
@@ -210,15 +205,6 @@ async def test_every_statement_has_a_sentence_and_is_unique() -> None:
     assert all(head.rstrip().endswith(".") for head in heads)
 
 
-async def test_the_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
-    path = tmp_path / "fresh.sqlite"
-    migrate.upgrade_sqlite(path)
-    migrate.upgrade_sqlite(path)
-    assert migrate.drift_of_sqlite(path) == []
-    assert migrate.head() == revision.HEAD == revision.of_sqlite(path)
-    assert path.stat().st_mode & 0o077 == 0
-
-
 async def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "small.sqlite"
     migrate.upgrade_sqlite(path)
@@ -238,43 +224,6 @@ async def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path) -> None:
         await database.close()
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-
-
-async def test_processes_that_start_together_take_turns(tmp_path: Path) -> None:
-    path = tmp_path / "shared.sqlite"
-    upgrade = "import sys; from pathlib import Path; from execution_broker.storage import migrate; "
-    upgrade += "migrate.upgrade_sqlite(Path(sys.argv[1]))"
-    command = [sys.executable, "-c", upgrade, str(path)]
-    together = [await asyncio.create_subprocess_exec(*command) for _ in range(4)]
-    assert [await process.wait() for process in together] == [0, 0, 0, 0]
-    assert migrate.drift_of_sqlite(path) == []
-
-
-async def test_the_migrations_make_the_same_tables_on_postgresql(postgres: PostgresServer) -> None:
-    url = await postgres.new_database()
-    await migrate_postgres.upgrade(url)
-    assert await migrate_postgres.drift_of(url) == []
-    assert await revision.of_postgres(url) == revision.HEAD
-
-
-async def test_postgresql_packs_documents_with_the_faster_method_that_it_has(
-    postgres: PostgresServer,
-) -> None:
-    url = await postgres.new_database()
-    await migrate_postgres.upgrade(url)
-    connection = await asyncpg.connect(url)
-    try:
-        has_lz4 = await connection.fetchval(
-            "SELECT 'lz4' = ANY (enumvals) FROM pg_settings"
-            " WHERE name = 'default_toast_compression'"
-        )
-        packed = await connection.fetch(
-            "SELECT attcompression FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
-            " WHERE relname IN ('session', 'offerset') AND attname IN ('document', 'plans')"
-        )
-    finally:
-        await connection.close()
-    assert [one["attcompression"] for one in packed] == [b"l" if has_lz4 else b"\0"] * 3
 
 
 async def test_what_is_written_soon_is_seen_at_once_and_only_whole(database: Any) -> None:

@@ -12,10 +12,10 @@ from tests.harness.postgres import PostgresServer
 from tests.storage.rows import a_session, add_event
 
 
-async def test_a_deadlock_is_resolved_and_counted(postgres: PostgresServer) -> None:
+async def test_a_deadlock_is_resolved_and_counted(each_postgres: PostgresServer) -> None:
     """PostgreSQL alone: SQLite has one writer at a time."""
     meter = PrometheusMeter()
-    database = PostgresDatabase(await postgres.new_database(), meter)
+    database = PostgresDatabase(await each_postgres.new_database(), meter)
     try:
         first, second = [(await a_session(database)).session.id for _ in range(2)]
         both_hold_one = asyncio.Barrier(2)
@@ -45,11 +45,11 @@ async def test_a_deadlock_is_resolved_and_counted(postgres: PostgresServer) -> N
         await database.close()
 
 
-async def test_what_belongs_to_a_locked_row_can_be_added(postgres: PostgresServer) -> None:
+async def test_what_belongs_to_a_locked_row_can_be_added(each_postgres: PostgresServer) -> None:
     """A capacity lock is for those who book. What refers to its platform neither waits for it,
     nor is in the way of who takes the lock later in the same transaction."""
     meter = PrometheusMeter()
-    database = PostgresDatabase(await postgres.new_database(), meter)
+    database = PostgresDatabase(await each_postgres.new_database(), meter)
     try:
         one, other = [(await a_session(database)).session for _ in range(2)]
 

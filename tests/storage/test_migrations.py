@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool
 from execution_broker.domain.waking import Needs
 from execution_broker.storage import migrate
 from execution_broker.storage.tables import step
+from tests.harness.databases import DATABASES
 from tests.harness.postgres import PostgresServer
 
 
@@ -64,7 +65,7 @@ def test_steps_that_waited_for_preparation_are_left_to_the_plan(tmp_path: Path) 
     assert found == [(1, "begin"), (2, "start"), (2, "finish")]
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("kind", DATABASES)
 async def test_every_upgrade_has_a_way_back(
     tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
@@ -96,7 +97,7 @@ async def _engine(kind: str, directory: Path, request: pytest.FixtureRequest) ->
 
         yield on_sqlite
         return
-    server: PostgresServer = request.getfixturevalue("postgres")
+    server: PostgresServer = request.getfixturevalue(kind)
     url = await server.new_database()
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=NullPool
@@ -136,7 +137,7 @@ def _free(connection: Connection) -> list[Any]:
     return [(row[0], bool(row[1])) for row in found]
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("kind", DATABASES)
 async def test_what_steps_wait_for_is_the_same_as_edges_and_with_them(
     tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
@@ -155,7 +156,7 @@ async def test_what_steps_wait_for_is_the_same_as_edges_and_with_them(
         assert await run(_edges) == edges
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("kind", DATABASES)
 async def test_documents_in_parts_are_not_left_to_a_version_that_cannot_read_them(
     tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:

@@ -12,15 +12,15 @@ from execution_broker.domain.errors import Unavailable
 from execution_broker.models.phases import SessionPhase
 from tests.harness.asking import request
 from tests.harness.broker import Broker, broker, working
-from tests.harness.postgres import PostgresServer
+from tests.harness.databases import SERVERS
 from tests.harness.serving import server
 from tests.harness.waiting import until
 
 
 async def test_a_database_that_is_away_changes_no_phase_and_is_waited_for(
-    tmp_path: Path, on_database: str, postgres: PostgresServer
+    tmp_path: Path, on_database: str
 ) -> None:
-    if on_database == "sqlite":
+    if on_database not in SERVERS:
         pytest.skip("does not apply: SQLite is in the process")
     async with broker(tmp_path) as made, working(made):
         alice = await made.caller("alice")
@@ -30,7 +30,7 @@ async def test_a_database_that_is_away_changes_no_phase_and_is_waited_for(
             return (await made.session(alice, uuid)).phase is SessionPhase.RUNNING
 
         await until(runs)
-        async with away(made, postgres):
+        async with away(made):
             for _ in range(3):
                 with pytest.raises(Unavailable) as told:
                     await made.session(alice, uuid)
@@ -47,7 +47,7 @@ async def test_a_database_that_is_away_changes_no_phase_and_is_waited_for(
 
 
 def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path, on_database: str) -> None:
-    if on_database == "postgres":
+    if on_database in SERVERS:
         pytest.skip("does not apply: the disk of a server is its own")
     settings = {"PLATFORMS__HERE__PLUGIN": "scripted"}
     full = {**settings, "DATABASE__URL": f"sqlite:///{tmp_path}/b.sqlite?max_page_count=110"}
@@ -73,10 +73,11 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path, on_database: st
 
 
 @asynccontextmanager
-async def away(made: Broker, postgres: PostgresServer) -> AsyncIterator[None]:
+async def away(made: Broker) -> AsyncIterator[None]:
     """The database takes no connection and has lost all it had."""
-    name = made.settings.database.url.partition("?")[0].rpartition("/")[2]
-    admin = await asyncpg.connect(postgres.url("postgres"))
+    url = made.settings.database.url
+    name = url.partition("?")[0].rpartition("/")[2]
+    admin = await asyncpg.connect(url.replace(f"/{name}?", "/postgres?"))
     try:
         await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         await admin.execute(
