@@ -25,3 +25,4 @@ def test_the_cpu_of_a_tree_only_grows() -> None:
         while parent.poll() is None:
             seen.append(machine.tree_cpu(parent.pid))
     assert all(before <= after for before, after in pairwise(seen))
+    assert seen[0] < seen[-1]

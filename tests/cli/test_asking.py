@@ -10,9 +10,7 @@ import yaml
 from execution_broker.cli.exits import Exit
 from execution_broker.models import kinds
 from tests.client.fake_broker import FakeBroker
-from tests.harness.command import Broker
-
-NOTEBOOK = ("--notebook", "https://example.org/fit.ipynb")
+from tests.harness.command import NOTEBOOK, Broker
 
 
 def test_request_shows_what_each_offer_is_and_how_to_take_it(

@@ -6,10 +6,7 @@ import pytest
 
 from execution_broker.cli import context
 from execution_broker.cli.exits import Exit
-from tests.harness.command import Broker
-
-NOTEBOOK = ("--notebook", "https://example.org/fit.ipynb")
-NOWHERE = "5f3ff7a4-6f3a-4b0a-9d6e-0f1b8e7d1c22"
+from tests.harness.command import NOTEBOOK, NOWHERE, Broker
 
 
 def test_no_server(run: Broker, nobody: str) -> None:

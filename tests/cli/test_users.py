@@ -12,10 +12,8 @@ import pytest
 from execution_broker.cli.exits import Exit
 from execution_broker.models.phases import SessionPhase
 from tests.client.fake_broker import FakeBroker, offer
-from tests.harness.command import Broker
+from tests.harness.command import NOTEBOOK, NOWHERE, Broker
 
-NOTEBOOK = ("--notebook", "https://example.org/fit.ipynb")
-NOWHERE = "5f3ff7a4-6f3a-4b0a-9d6e-0f1b8e7d1c22"
 FAST = ("--interval", "0.05")
 
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,7 +31,6 @@ from hypothesis.stateful import (
 
 from execution_broker.domain.amounts import CORES
 from execution_broker.domain.errors import Conflict
-from execution_broker.domain.iso8601 import read_interval
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import DeltaUpdate
@@ -40,7 +39,7 @@ from execution_broker.storage import auditing, offersets
 from execution_broker.storage.database import Connection
 from execution_broker.transitions.expiring import expire
 from tests.hammer.striking import end
-from tests.harness.asking import request, uuid_of
+from tests.harness.asking import request, starts, uuid_of
 from tests.harness.broker import USED, Broker, broker
 from tests.harness.databases import DATABASES, SERVERS
 from tests.harness.postgres import PostgresServer
@@ -244,11 +243,7 @@ class Booking(RuleBasedStateMachine):
 
 def _starts(session: ExecutionSession) -> tuple[datetime, datetime]:
     """The first and the last instant at which it may start."""
-    assert session.schedule is not None
-    assert session.schedule.available is not None
-    assert session.schedule.available.start is not None
-    start, close = read_interval(session.schedule.available.start, datetime.now(UTC))
-    assert close is not None
+    start, close = starts(session)
     return start, close - timedelta(seconds=1)
 
 

@@ -1,16 +1,32 @@
 """What brokers are asked for, and what their answers are called."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from execution_broker.domain.iso8601 import read_interval
 from execution_broker.models import kinds
-from execution_broker.models.execution import ExecutionSession
+from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 
 
 def uuid_of(session: ExecutionSession) -> str:
     assert session.meta is not None
     assert session.meta.uuid is not None
     return session.meta.uuid
+
+
+def starts(session: ExecutionSession) -> tuple[datetime, datetime]:
+    """The half-open interval in which it may start."""
+    assert session.schedule is not None
+    assert session.schedule.available is not None
+    assert session.schedule.available.start is not None
+    start, end = read_interval(session.schedule.available.start, datetime.now(UTC))
+    assert end is not None
+    return start, end
+
+
+def first_start(answer: OfferSetResponse) -> datetime:
+    return min(starts(offer)[0] for offer in answer.offers)
 
 
 def request(

@@ -7,6 +7,12 @@ from typer.testing import CliRunner
 
 from execution_broker.cli.main import app
 
+NOTEBOOK = ("--notebook", "https://example.org/fit.ipynb")
+"""What a request needs at least."""
+
+NOWHERE = "5f3ff7a4-6f3a-4b0a-9d6e-0f1b8e7d1c22"
+"""No session."""
+
 
 @dataclass
 class Ended:

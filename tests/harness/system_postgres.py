@@ -1,6 +1,7 @@
 """The PostgreSQL that this system has installed: a private server of its own, like the bundled."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,13 +19,17 @@ _DEBIAN: Final = Path("/usr/lib/postgresql")
 _USER: Final = "postgres"
 """Whom the package makes. The server refuses to be root."""
 
+_OLDEST: Final = 15
+
 
 @contextmanager
 def system_postgres_server() -> Iterator[PostgresServer]:
-    """Skips where there is none."""
+    """Skips where there is none that is supported."""
     programs = _programs()
     if programs is None:
         pytest.skip("this system has no PostgreSQL: apt-get install postgresql")
+    if (version := _version(programs)) < _OLDEST:
+        pytest.skip(f"this system has PostgreSQL {version}: install {_OLDEST} or later")
     with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as directory:
         cluster = _Cluster(programs, Path(directory))
         cluster.make()
@@ -79,3 +84,12 @@ def _programs() -> Path | None:
         return Path(found).resolve().parent
     kept = [path for path in _DEBIAN.glob("*/bin") if (path / "initdb").exists()]
     return max(kept, key=lambda path: int(path.parent.name), default=None)
+
+
+def _version(programs: Path) -> int:
+    told = subprocess.run(
+        [programs / "initdb", "--version"], check=True, capture_output=True, text=True, timeout=60
+    )
+    found = re.search(r"\d+", told.stdout)
+    assert found is not None, told.stdout
+    return int(found[0])

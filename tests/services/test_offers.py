@@ -4,35 +4,20 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 
 from execution_broker.domain.errors import Conflict, Forbidden
-from execution_broker.domain.iso8601 import read_interval, write_interval
-from execution_broker.models.execution import ExecutionSession, OfferSetResponse
+from execution_broker.domain.iso8601 import write_interval
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
 from execution_broker.services.sessions import SessionsService
-from tests.harness.asking import request, uuid_of
+from tests.harness.asking import first_start, request, starts, uuid_of
 from tests.harness.broker import Broker, broker, working
 from tests.harness.waiting import until
 
 SCARCE = {"here": {"plugin": "scripted", "cores": 1}}
-
-
-def starts(session: ExecutionSession) -> tuple[datetime, datetime]:
-    assert session.schedule is not None
-    assert session.schedule.available is not None
-    assert session.schedule.available.start is not None
-    start, end = read_interval(session.schedule.available.start, datetime.now(UTC))
-    assert end is not None
-    return start, end
-
-
-def first_start(answer: OfferSetResponse) -> datetime:
-    return min(starts(offer)[0] for offer in answer.offers)
 
 
 async def test_a_second_client_gets_later_starts_and_after_expiry_the_same(tmp_path: Path) -> None:
@@ -225,8 +210,6 @@ async def test_a_stale_report_makes_no_offers(tmp_path: Path) -> None:
 
 
 async def _swept(made: Broker, offer: str) -> None:
-    from tests.harness.waiting import until
-
     async def is_stored() -> bool:
         rows = await made.rows("SELECT phase FROM session WHERE uuid = ?", offer)
         return rows == [("EXPIRED",)]
@@ -256,48 +239,3 @@ async def _overbooked(made: Broker) -> list[tuple[object, ...]]:
             and (ended is None or decided < ended)
         )
     ]
-
-
-async def test_offers_start_later_by_what_workers_are_behind_until_they_have_caught_up(
-    tmp_path: Path,
-) -> None:
-    plenty = {"here": {"plugin": "scripted", "cores": 100}}
-    behind = timedelta(minutes=2)
-    async with broker(tmp_path, platforms=plenty, negotiation={"offers": 1}) as made:
-        alice = await made.caller("alice")
-        await made.run(alice, request())
-        at_once = first_start(await made.ask(alice, request()))
-        await made.later(minutes=2)
-        assert first_start(await made.ask(alice, request())) >= at_once + 2 * behind
-
-        async def is_caught_up() -> bool:
-            return first_start(await made.ask(alice, request())) < at_once + 2 * behind
-
-        async with working(made):
-            await until(is_caught_up)
-
-
-async def test_offers_start_later_by_what_those_who_prepare_are_behind(tmp_path: Path) -> None:
-    plenty = {"here": {"plugin": "scripted", "cores": 100}}
-    behind = timedelta(minutes=2)
-    one: dict[str, Any] = {"platforms": plenty, "negotiation": {"offers": 1}}
-    async with broker(tmp_path, worker={"kinds": ["begin"]}, **one) as made:
-        alice = await made.caller("alice")
-        begun = await made.run(alice, request())
-        at_once = first_start(await made.ask(alice, request()))
-
-        async def is_begun() -> bool:
-            return (await made.session(alice, begun)).phase is SessionPhase.PREPARING
-
-        async with working(made):
-            await until(is_begun)
-        await made.later(minutes=2)
-        assert first_start(await made.ask(alice, request())) >= at_once + 2 * behind
-
-        async def is_caught_up() -> bool:
-            return first_start(await made.ask(alice, request())) < at_once + 2 * behind
-
-        async with broker(tmp_path, **one) as whole:
-            whole.shift(timedelta(minutes=2))
-            async with working(whole):
-                await until(is_caught_up)

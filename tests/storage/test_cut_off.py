@@ -86,10 +86,10 @@ _HALF_DONE = (
 
 @asynccontextmanager
 async def one_connection(
-    each_postgres: PostgresServer,
+    server: PostgresServer,
 ) -> AsyncIterator[tuple[PostgresDatabase, Rows, asyncpg.Connection]]:
     """A database that has one connection and no other, and an administrator's connection to it."""
-    url = await each_postgres.new_database()
+    url = await server.new_database()
     database = PostgresDatabase(url, connections=1)
     admin = await asyncpg.connect(url)
     try:

@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+Amounts = tuple[int, int, tuple[int, ...], dict[str, int]]
+"""Cores, GiB of memory, GiB of each storage, and what else was asked for, by name."""
+
 
 @dataclass(frozen=True)
 class Wanted:

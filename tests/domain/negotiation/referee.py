@@ -15,13 +15,11 @@ from execution_broker.domain.amounts import Booking
 from execution_broker.domain.capability import Capability
 from execution_broker.domain.negotiation import Rules
 from execution_broker.domain.offer import Offer
-from tests.domain.negotiation.asked import Wanted, epoch, seconds, wanted
+from tests.domain.negotiation.asked import Amounts, Wanted, epoch, seconds, wanted
+from tests.domain.negotiation.tariff import Tariff
 
 REACH = 200
 """Seconds before and after now that anything booked in a small world can touch."""
-
-Amounts = tuple[int, int, tuple[int, ...], dict[str, int]]
-"""Cores, GiB of memory, GiB of each storage, and what else was asked for, by name."""
 
 
 class Referee:
@@ -48,6 +46,7 @@ class Referee:
         asked_further = request["compute"].get("amounts") or {}
         self.further = {name: wanted(one) for name, one in asked_further.items()}
         self.homes = self._homes()
+        self.tariff = Tariff(site, self.duration, sum(size or 0 for size in self._sizes()))
         self._used = {
             name: [
                 sum(b.amounts.get(name, 0) for b in booked if b.start <= now + second < b.end)
@@ -221,58 +220,16 @@ class Referee:
 
     def _keeps_bounds(self, amounts: Amounts, start: int, latest: int) -> bool:
         return all(
-            (most := self._cost(cost["type"], amounts, start, latest)) is not None
+            (most := self.tariff.cost(cost["type"], amounts, start, latest)) is not None
             and most <= cost["max"] + 1e-6
             for cost in self.request.get("costs", ())
             if "max" in cost
         ) and all(
-            (least := self._metric(metric["type"], amounts[0])) is not None
+            (least := self.tariff.metric(metric["type"], amounts[0])) is not None
             and least >= metric["min"] - 1e-6
             for metric in self.request.get("metrics", ())
             if "min" in metric
         )
-
-    def _cost(self, type_: str, amounts: Amounts, start: int, latest: int) -> float | None:
-        """The most it may come to; None where the site says nothing of such costs."""
-        prices = [price for price in self.site.prices if price.type == type_]
-        if not prices:
-            return 0 if "monetary" in type_ and not self._quotes("monetary") else None
-        cores, memory, storage, further = amounts
-        hours = self.duration / 3600
-        gib = sum(size or 0 for size in self._sizes())
-        return sum(
-            (
-                one.per_session
-                + one.per_core_hour * cores * hours
-                + one.per_memory_hour * memory * hours
-                + one.per_storage_hour * sum(storage) * hours
-                + one.per_gib_staged * gib
-                + sum(one.per_amount_hour.get(name, 0) * n for name, n in further.items()) * hours
-            )
-            * self._factor(one.by_hour, start, latest)
-            * (1 + one.uncertainty)
-            for one in prices
-        )
-
-    def _quotes(self, word: str) -> bool:
-        return any(word in price.type for price in self.site.prices)
-
-    def _factor(self, by_hour: tuple[float, ...], start: int, latest: int) -> float:
-        """The greatest mean over the session, second by second, for every start there is."""
-        if not by_hour:
-            return 1
-        return max(
-            sum(by_hour[second // 3600 % 24] for second in range(one, one + self.duration))
-            / self.duration
-            for one in range(start, latest + 1)
-        )
-
-    def _metric(self, type_: str, cores: int) -> float | None:
-        for one in self.site.qualities:
-            if one.type == type_:
-                return one.min * (cores if one.per_core else 1)
-        known = any("compute-performance" in one.type for one in self.site.qualities)
-        return cores if "compute-performance" in type_ and not known else None
 
     def _homes(self) -> list[int]:
         """The storage of each data resource; those without one get one of their own."""
