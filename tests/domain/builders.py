@@ -29,6 +29,13 @@ NOTEBOOK = {"kind": kinds.JUPYTER_NOTEBOOK, "location": "https://example.org/a.i
 DOCKER = {"kind": kinds.DOCKER_CONTAINER, "image": {"locations": ["example.org/a:1"]}}
 SINGULARITY = {"kind": kinds.SINGULARITY_CONTAINER, "location": "https://example.org/a.sif"}
 
+S3 = {
+    "kind": kinds.S3_DATA,
+    "endpoint": "https://s3.example.org",
+    "template": "{endpoint}/{bucket}/{object}",
+    "bucket": "stars",
+}
+
 FEATURES = frozenset(
     {
         "checks",

@@ -72,8 +72,8 @@ CASES: Final[dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str
     ),
     "S3 endpoints": (
         {"s3_endpoints": {"allowed": ["https://s3.example.org"]}},
-        data(kinds.S3_DATA, endpoint="https://s3.example.org", bucket="b"),
-        data(kinds.S3_DATA, endpoint="https://s3.elsewhere.org", bucket="b"),
+        data(kinds.S3_DATA, endpoint="https://s3.example.org", template="{bucket}", bucket="b"),
+        data(kinds.S3_DATA, endpoint="https://s3.elsewhere.org", template="{bucket}", bucket="b"),
         "data[0].endpoint",
     ),
     "IVOIDs": (
@@ -84,8 +84,8 @@ CASES: Final[dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str
     ),
     "SKAO namespaces": (
         {"namespaces": {"allowed": ["testing"]}},
-        data(kinds.SKAO_DATA, skao={"namespace": "testing"}),
-        data(kinds.SKAO_DATA, skao={"namespace": "mid"}),
+        data(kinds.SKAO_DATA, skao={"namespace": "testing", "objectname": "a"}),
+        data(kinds.SKAO_DATA, skao={"namespace": "mid", "objectname": "a"}),
         "data[0].skao.namespace",
     ),
     "internal ports": (

@@ -11,6 +11,7 @@ from execution_broker.models import kinds
 from tests.domain.builders import (
     DOCKER,
     NOTEBOOK,
+    S3,
     SINGULARITY,
     body,
     by_word,
@@ -142,7 +143,7 @@ def test_schemes(location: str, scheme: str) -> None:
     faults = refused(request, here)
     assert [m.values["place"] for m in faults] == ["executable.location", "data[0].location"]
     assert f"reads the schemes http, https, not {scheme}" in (faults[0].message or "")
-    assert isinstance(verdict_of(body(data=[data(), {"kind": kinds.S3_DATA}]), here), Yes)
+    assert isinstance(verdict_of(body(data=[data(), S3]), here), Yes)
 
 
 def test_what_cannot_be_read_is_refused_without_telling_secrets() -> None:
@@ -155,7 +156,7 @@ def test_what_cannot_be_read_is_refused_without_telling_secrets() -> None:
         "executable": NOTEBOOK | {"location": "https://[x"},
         "data": [
             data(location="https://me:secret@example.org/a?token=secret"),
-            {"kind": kinds.S3_DATA},
+            S3,
         ],
     }
     faults = refused(request, site(), lookups=lookups)

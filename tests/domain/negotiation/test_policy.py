@@ -12,7 +12,17 @@ from execution_broker.domain.offer import No, Yes
 from execution_broker.domain.policy import Policy
 from execution_broker.models import kinds
 from execution_broker.models.message import Message
-from tests.domain.builders import NOTEBOOK, body, compute, data, follow, has_remedy, site, storage
+from tests.domain.builders import (
+    NOTEBOOK,
+    S3,
+    body,
+    compute,
+    data,
+    follow,
+    has_remedy,
+    site,
+    storage,
+)
 from tests.domain.negotiation.answers import refused, suggestion, verdict_of
 
 ALL_DATA = frozenset(
@@ -28,6 +38,11 @@ def strict(policy: dict[str, Any], **parts: Any) -> Site:
 def docker(*locations: str, digest: str | None = None, **parts: Any) -> dict[str, Any]:
     image = {"locations": list(locations), "digest": digest}
     return body(executable={"kind": kinds.DOCKER_CONTAINER, "image": image, **parts})
+
+
+def ivoa(**block: Any) -> dict[str, Any]:
+    whole = {"ivoid": "ivo://archive/a", **block}
+    return body(data=[{"kind": kinds.IVOA_DATA, "ivoa": whole}])
 
 
 def singularity(location: str) -> dict[str, Any]:
@@ -106,8 +121,8 @@ OURS = {"allowed": ["registry.example.org/**"]}
         ),
         (
             {"s3_endpoints": {"allowed": ["https://s3.example.org"]}},
-            resource(kinds.S3_DATA, endpoint="https://S3.example.org", bucket="b"),
-            resource(kinds.S3_DATA, endpoint="https://s3.elsewhere.org", bucket="b"),
+            body(data=[S3 | {"endpoint": "https://S3.example.org"}]),
+            body(data=[S3 | {"endpoint": "https://s3.elsewhere.org"}]),
             "data[0].endpoint",
         ),
         (
@@ -118,14 +133,14 @@ OURS = {"allowed": ["registry.example.org/**"]}
         ),
         (
             {"data": {"allowed": ["https://archive/**"]}},
-            resource(kinds.IVOA_DATA, ivoa={"datalink": {"access_url": "https://archive/a"}}),
-            resource(kinds.IVOA_DATA, ivoa={"obscore": {"access_url": "https://other/a"}}),
+            ivoa(datalink={"access_url": "https://archive/a"}),
+            ivoa(obscore={"access_url": "https://other/a"}),
             "data[0].ivoa.obscore.access_url",
         ),
         (
             {"namespaces": {"allowed": ["testing", "low-*"]}},
-            resource(kinds.SKAO_DATA, skao={"namespace": "low-1"}),
-            resource(kinds.SKAO_DATA, skao={"namespace": "mid-1"}),
+            resource(kinds.SKAO_DATA, skao={"namespace": "low-1", "objectname": "a"}),
+            resource(kinds.SKAO_DATA, skao={"namespace": "mid-1", "objectname": "a"}),
             "data[0].skao.namespace",
         ),
         (

@@ -150,12 +150,6 @@ def test_every_kind_of_executable_is_enough(executable: dict[str, Any]) -> None:
     assert demand({"executable": executable}).executable.__struct_config__.tag == executable["kind"]
 
 
-def test_simple_data_says_where_it_is_and_other_kinds_say_it_themselves() -> None:
-    other = {"kind": kinds.S3_DATA}
-    (fault,) = faults(body(data=[other, data(location=None)]))
-    assert fault.values["part"] == "data[1].location"
-
-
 @pytest.mark.parametrize(
     "checks", [{"size": -1}, {"md5": "abc"}, {"sha256": "g" * 64}, {"adler32": "1" * 9}]
 )

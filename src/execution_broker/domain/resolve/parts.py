@@ -13,10 +13,22 @@ from execution_broker.models.executable import (
     Checks,
     DockerContainer,
     Executable,
+    Image,
     JupyterNotebook,
     SingularityContainer,
 )
-from execution_broker.models.resources import Data, SimpleData, SimpleVolume
+from execution_broker.models.resources import (
+    Data,
+    IvoaBlock,
+    IvoaData,
+    RucioBlock,
+    RucioData,
+    S3Data,
+    SimpleData,
+    SimpleVolume,
+    SkaoBlock,
+    SkaoData,
+)
 
 _DIGESTS: Final = {"md5": 32, "sha256": 64, "adler32": 8}
 
@@ -31,16 +43,28 @@ def check_executable(report: Report, executable: Executable) -> None:
         case SingularityContainer():
             _require(report, f"{place}.location", executable.location)
         case DockerContainer():
-            locations = executable.image.locations if executable.image else ()
-            _require(report, f"{place}.image.locations", next(iter(locations), None))
+            _check_locations(report, f"{place}.image.locations", executable.image)
         case _:
             assert_never(executable)
 
 
 def check_data(report: Report, place: str, data: Data) -> None:
-    """What all data must have. Where data of the other kinds lies, their kinds say."""
-    if isinstance(data, SimpleData):
-        _require(report, f"{place}.location", data.location)
+    """Data says where its content is, in the words of its kind."""
+    match data:
+        case SimpleData():
+            _require(report, f"{place}.location", data.location)
+        case S3Data():
+            _require(report, f"{place}.endpoint", data.endpoint)
+            _require(report, f"{place}.template", data.template)
+            _require(report, f"{place}.bucket", data.bucket)
+        case RucioData():
+            _check_rucio(report, f"{place}.rucio", data.rucio)
+        case IvoaData():
+            _check_ivoa(report, f"{place}.ivoa", data.ivoa)
+        case SkaoData():
+            _check_skao(report, f"{place}.skao", data.skao)
+        case _:
+            assert_never(data)
     _check_content(report, place, data.checks)
 
 
@@ -50,7 +74,7 @@ def check_paths(report: Report, volumes: Iterable[tuple[str, SimpleVolume]]) -> 
     for place, volume in volumes:
         here = f"{place}.path"
         path = volume.path
-        if not path:
+        if path is None or is_blank(path):
             report.refuse(MISSING_PART(part=here, path=here))
             continue
         plain = "/" + posixpath.normpath(path).strip("/")
@@ -101,6 +125,47 @@ def _check_bound(
         )
 
 
+def _check_locations(report: Report, place: str, image: Image | None) -> None:
+    """At least one, and the first that is blank is named."""
+    locations = image.locations if image else ()
+    if not locations:
+        _require(report, place, None)
+    for index, location in enumerate(locations):
+        if is_blank(location):
+            _require(report, f"{place}[{index}]", location)
+            break
+
+
+def _check_rucio(report: Report, place: str, block: RucioBlock | None) -> None:
+    if block is None:
+        _require(report, place, None)
+        return
+    _require(report, f"{place}.endpoint", block.endpoint)
+    _require(report, f"{place}.scope", block.scope)
+    _require(report, f"{place}.object", block.object)
+
+
+def _check_ivoa(report: Report, place: str, block: IvoaBlock | None) -> None:
+    if block is None:
+        _require(report, place, None)
+        return
+    _require(report, f"{place}.ivoid", block.ivoid)
+
+
+def _check_skao(report: Report, place: str, block: SkaoBlock | None) -> None:
+    """What it is called, or where its replicas are."""
+    if block is None:
+        _require(report, place, None)
+        return
+    if not block.replicas:
+        _require(report, f"{place}.namespace", block.namespace)
+        _require(report, f"{place}.objectname", block.objectname)
+    for index, replica in enumerate(block.replicas):
+        if is_blank(replica.dataurl):
+            _require(report, f"{place}.replicas[{index}].dataurl", replica.dataurl)
+            break
+
+
 def _check_content(report: Report, place: str, checks: Checks | None) -> None:
     if checks is None:
         return
@@ -114,8 +179,13 @@ def _check_content(report: Report, place: str, checks: Checks | None) -> None:
 
 
 def _require(report: Report, place: str, text: str | None) -> None:
-    if not text:
+    if is_blank(text):
         report.refuse(MISSING_PART(part=place, path=place))
+
+
+def is_blank(text: str | None) -> bool:
+    """Whether this says nothing."""
+    return text is None or not text.strip()
 
 
 def _forbid(report: Report, place: str, reason: str) -> None:

@@ -21,11 +21,13 @@ from execution_broker.domain.resolve.parts import (
     check_data,
     check_executable,
     check_paths,
+    is_blank,
 )
 from execution_broker.domain.resolve.references import Directory
 from execution_broker.domain.resolve.report import Report
 from execution_broker.domain.resolve.sizes import read_amounts, read_size
 from execution_broker.domain.resolve.window import read_window
+from execution_broker.domain.simulation import locations
 from execution_broker.models.component import Component, Cost, Metric
 from execution_broker.models.execution import ExecutionRequest
 from execution_broker.models.message import Message
@@ -114,6 +116,8 @@ class _Resolver:
         """Checked before anything else, so that no answer takes longer than it should."""
         sizes = [(part, len(places)) for part, places in self.places.items()]
         sizes.append(("compute amounts", len(self.compute.amounts)))
+        if self.request.executable is not None:
+            sizes.append(("image locations", len(locations(self.request.executable))))
         for place, costs, metrics in self._bounds():
             if costs:
                 sizes.append((f"{place} costs".strip(), len(costs)))
@@ -199,7 +203,7 @@ class _Resolver:
         directory = Directory("storage or data", named, is_whole=not unread)
         demands = []
         for place, volume in volumes:
-            if not volume.resource:
+            if volume.resource is None or is_blank(volume.resource):
                 part = f"{place}.resource"
                 self.report.refuse(MISSING_PART(part=part, path=part))
                 continue
