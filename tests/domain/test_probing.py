@@ -7,8 +7,9 @@ import pytest
 from execution_broker.domain.demand import Lookup
 from execution_broker.domain.probing import Question, is_fresh, questions
 from execution_broker.models import kinds
-from tests.domain.builders import DOCKER, NOTEBOOK, body, cost, data, demand, storage
+from tests.domain.builders import DOCKER, NOTEBOOK, S3, body, cost, data, demand, storage
 
+LOCATED = frozenset({kinds.SIMPLE_DATA, kinds.S3_DATA})
 NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
 
 
@@ -17,14 +18,21 @@ def test_what_nobody_told_is_asked() -> None:
         "executable": NOTEBOOK,
         "data": [data(checks={"size": 0}), data(), data(checks={"md5": "a" * 32})],
     }
-    asked = questions(demand(request))
+    asked = questions(demand(request), LOCATED)
     assert asked.keys() == {"executable", "data/1", "data/2"}
     assert asked["executable"] == Question(location=NOTEBOOK["location"])
 
 
 def test_what_is_known_is_not_asked() -> None:
-    assert questions(demand({"executable": NOTEBOOK | {"checks": {"size": 5}}})) == {}
-    assert questions(demand({"executable": DOCKER})) == {}
+    assert questions(demand({"executable": NOTEBOOK | {"checks": {"size": 5}}}), LOCATED) == {}
+    assert questions(demand({"executable": DOCKER}), LOCATED) == {}
+
+
+def test_what_no_plugin_locates_is_not_asked() -> None:
+    request = body(data=[S3, data(), S3])
+    assert questions(demand(request), {kinds.SIMPLE_DATA}).keys() == {"data/1"}
+    assert questions(demand(request), LOCATED).keys() == {"data/0", "data/1", "data/2"}
+    assert questions(demand({"executable": NOTEBOOK}), frozenset()).keys() == {"executable"}
 
 
 def test_the_same_content_is_the_same_question_whatever_it_is_called() -> None:
@@ -37,7 +45,7 @@ def test_the_same_content_is_the_same_question_whatever_it_is_called() -> None:
             data(location="https://example.org/other.fits"),
         ],
     )
-    keys = [question.key() for question in questions(demand(request)).values()]
+    keys = [question.key() for question in questions(demand(request), LOCATED).values()]
     assert len(set(keys[:3])) == 1
     assert keys[3] != keys[0]
 

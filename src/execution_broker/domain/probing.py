@@ -1,6 +1,7 @@
 """What a request may need to have looked up before it can be answered (N2)."""
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -27,10 +28,11 @@ class Question(msgspec.Struct, frozen=True):
         return "probe:" + hashlib.sha256(msgspec.json.encode(self)).hexdigest()
 
 
-def questions(demand: Demand) -> dict[str, Question]:
+def questions(demand: Demand, located: Collection[str]) -> dict[str, Question]:
     """What nobody has told, by component key: the sizes of what has to be staged.
 
-    Of a request that is to be simulated nothing has to be staged.
+    `located`: the URIs of the kinds of data that a plugin here can locate; nothing can be found
+    out about others. Of a request that is to be simulated nothing has to be staged.
     """
     asked: dict[str, Question] = {}
     executable = demand.executable
@@ -42,6 +44,8 @@ def questions(demand: Demand) -> dict[str, Question]:
         asked[EXECUTABLE] = Question(location=executable.location)
     for index, part in enumerate(demand.data):
         checks = part.resource.checks
+        if part.resource.__struct_config__.tag not in located:
+            continue
         if checks is None or checks.size is None:
             asked[data_key(index)] = Question(resource=_bare(part.resource))
     return asked

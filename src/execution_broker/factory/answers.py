@@ -53,7 +53,8 @@ def make_services(
     """Everything that answers. `base_url` begins the addresses in answers."""
     tracer = tracer or NoTracer()
     negotiation = settings.negotiation
-    probes = Probes(database, negotiation.probe_wait, uuid4)
+    located = frozenset(settings.serving["data_kinds"])
+    probes = Probes(database, located, negotiation.probe_wait, uuid4)
     stale = timedelta(seconds=3 * settings.upkeep.report)
     calendars = Calendars()
     negotiator = Negotiator(

@@ -1,7 +1,7 @@
 """Asks workers what negotiation does not know, and waits a moment for the answers (N2)."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -19,14 +19,23 @@ _LOOK = 0.02
 class Probes:
     """Probe steps for the sources of a request whose size nobody told."""
 
-    def __init__(self, database: Database, wait: float, new_uuid: Callable[[], UUID]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        located: Collection[str],
+        wait: float,
+        new_uuid: Callable[[], UUID],
+    ) -> None:
+        """`located`: the URIs of the kinds of data that a plugin here can locate; no other is
+        asked for. `wait`: the most seconds that an answer waits for what is asked."""
         self._database = database
+        self._located = located
         self._wait = wait
         self._new_uuid = new_uuid
 
     async def look_up(self, demand: Demand) -> dict[str, Lookup]:
         """What could be found out in time, by component key."""
-        asked = questions(demand)
+        asked = questions(demand, self._located)
         if not asked:
             return {}
         await self._database.write(lambda connection: self._ask(connection, asked))

@@ -18,7 +18,8 @@ from execution_broker.storage.records import LeasedStep
 
 
 class Probe:
-    """Looks at one source. Its result is kept as a Lookup, also when it cannot be read."""
+    """Looks at one source. Its result is kept as a Lookup, also when it cannot be read. Nothing is
+    known of data whose kind no plugin on this host locates."""
 
     kind = StepKind.PROBE
 
@@ -34,7 +35,9 @@ class Probe:
 
     async def act(self, loaded: Question) -> Lookup:
         if loaded.resource is not None:
-            kind = self._kinds[str(loaded.resource.__struct_config__.tag)]
+            kind = self._kinds.get(str(loaded.resource.__struct_config__.tag))
+            if kind is None:
+                return Lookup()
             source = await kind.locate(loaded.resource)
         else:
             source = Source(loaded.location or "", "notebook")

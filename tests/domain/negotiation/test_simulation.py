@@ -12,6 +12,7 @@ from execution_broker.models import kinds
 from tests.domain.builders import NOTEBOOK, body, data, demand, site
 from tests.domain.negotiation.answers import refused, verdict_of
 
+LOCATED = frozenset({kinds.SIMPLE_DATA})
 REAL = body()
 MARKED = [
     body(executable={"kind": kinds.DOCKER_CONTAINER, "image": {"locations": ["simulated://a"]}}),
@@ -70,8 +71,8 @@ def test_where_there_is_only_the_other_the_answer_says_what_to_write() -> None:
 
 
 def test_nothing_is_looked_up_for_a_simulation_and_no_look_stops_it() -> None:
-    assert questions(demand(body(executable=NOTEBOOK, data=[data("d")])))
-    assert not questions(demand(MARKED[2] | {"data": [data("d")]}))
+    assert questions(demand(body(executable=NOTEBOOK, data=[data("d")])), LOCATED)
+    assert not questions(demand(MARKED[2] | {"data": [data("d")]}), LOCATED)
     unread = {"data/0": Lookup(fault="there is no such host")}
     _, all_of_it = sites(simulates="everything")
     request = body(data=[data("d", location="gopher://nowhere/d")])

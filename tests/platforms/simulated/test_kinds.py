@@ -20,8 +20,15 @@ EXECUTABLES: Final[dict[str, dict[str, Any]]] = {
 }
 DATA: Final[dict[str, dict[str, Any]]] = {
     kinds.SIMPLE_DATA: {"location": "https://example.org/a.fits"},
-    kinds.S3_DATA: {"endpoint": "https://s3.example.org", "bucket": "b", "object": "a.fits"},
-    kinds.RUCIO_DATA: {"scope": "testing", "name": "a.fits"},
+    kinds.S3_DATA: {
+        "endpoint": "https://s3.example.org",
+        "template": "{endpoint}/{bucket}/{object}",
+        "bucket": "b",
+        "object": "a.fits",
+    },
+    kinds.RUCIO_DATA: {
+        "rucio": {"endpoint": "https://rucio.example.org", "scope": "testing", "object": "a.fits"}
+    },
     kinds.IVOA_DATA: {"ivoa": {"ivoid": "ivo://archive/a"}},
     kinds.SKAO_DATA: {"skao": {"namespace": "testing", "objectname": "a.fits"}},
 }
@@ -61,6 +68,38 @@ async def test_sessions_of_every_kind_come_to_their_end(tmp_path: Path) -> None:
             assert len(session.data) == len(DATA)
 
         await asyncio.gather(*(lives(kind) for kind in EXECUTABLES))
+
+
+async def test_data_with_nothing_in_it_is_refused_at_once(tmp_path: Path) -> None:
+    """Every part that is missing is named; nobody is asked where such data might be."""
+    there = {"plugin": "simulated", "takes": "everything"}
+    async with broker(tmp_path, platforms={"there": there}) as made:
+        alice = await made.caller("alice")
+        body = request(kinds.DOCKER_CONTAINER)
+        body["data"] = [{"kind": kind} for kind in DATA]
+        answer = await made.ask(alice, body)
+        assert answer.result == "NO"
+        assert answer.meta is not None
+        assert [one.values["part"] for one in answer.meta.messages] == [
+            "data[0].location",
+            *(f"data[1].{part}" for part in ("endpoint", "template", "bucket")),
+            "data[2].rucio",
+            "data[3].ivoa",
+            "data[4].skao",
+        ]
+
+
+async def test_what_no_plugin_locates_is_not_looked_up(tmp_path: Path) -> None:
+    """Its size is assumed, and nobody waits for a worker who cannot know it either."""
+    there = {"plugin": "simulated", "takes": "everything"}
+    async with broker(tmp_path, platforms={"there": there}) as made:
+        alice = await made.caller("alice")
+        body = request(kinds.DOCKER_CONTAINER)
+        body["data"] = [{"kind": kind, **DATA[kind]} for kind in DATA if kind != kinds.SIMPLE_DATA]
+        body["compute"].pop("volumes")
+        answer = await made.ask(alice, body)
+        assert answer.result == "YES", answer.meta
+        assert await made.rows("SELECT kind FROM step WHERE kind LIKE '%:probe'") == []
 
 
 def request(kind: str) -> dict[str, Any]:
