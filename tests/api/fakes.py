@@ -1,7 +1,7 @@
 """The services, in memory: they keep the promises the API relies on, and nothing more."""
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from urllib.parse import quote
 from uuid import UUID
@@ -22,6 +22,8 @@ from execution_broker.models.execution import Connector, ExecutionSession, Offer
 from execution_broker.models.extensions import (
     ResultFile,
     ResultList,
+    Upload,
+    UploadList,
 )
 from execution_broker.models.message import EnumOption, Message
 from execution_broker.models.phases import SessionPhase
@@ -161,6 +163,39 @@ class Sessions:
         return View(session, etag)
 
 
+class Uploads:
+    """Keeps names and sizes, and no content."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def store(
+        self,
+        caller: Caller,
+        name: str,
+        size: int,
+        sha256: str | None,
+        content: AsyncIterator[bytes],
+    ) -> Upload:
+        data = b"".join([part async for part in content])
+        uuid = self.world.new_uuid()
+        return Upload(
+            uuid=str(uuid),
+            location=f"upload:/{uuid}/{name}",
+            name=name,
+            size=len(data),
+            sha256=sha256 or hashlib.sha256(data).hexdigest(),
+            created=NOW,
+            expires=NOW,
+        )
+
+    async def list(self, caller: Caller) -> UploadList:
+        return UploadList()
+
+    async def remove(self, caller: Caller, uuid: UUID) -> None:
+        assert uuid in self.world.sessions, "the tests delete what they know"
+
+
 @dataclass(frozen=True)
 class Services:
     offers: Offers
@@ -169,6 +204,7 @@ class Services:
     status: Status
     listing: Listing
     logbook: Logbook
+    uploads: Uploads
 
 
 def services(world: World) -> Services:
@@ -179,6 +215,7 @@ def services(world: World) -> Services:
         Status(world),
         Listing(world),
         Logbook(world),
+        Uploads(world),
     )
 
 

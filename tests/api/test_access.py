@@ -52,7 +52,10 @@ async def path_of(ada: httpx.AsyncClient, world: fakes.World) -> Callable[[Route
 
 
 async def _use(client: httpx.AsyncClient, route: Route, path: str) -> int:
-    answer = await client.request(route.method, path, json=BODIES.get(route.operation_id))
+    if route.content is not None:
+        answer = await client.request(route.method, f"{path}?name=file", content=b"content")
+    else:
+        answer = await client.request(route.method, path, json=BODIES.get(route.operation_id))
     return answer.status_code
 
 

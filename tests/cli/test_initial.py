@@ -63,7 +63,7 @@ def test_a_notebook_becomes_a_request_with_suggestions(
     assert f"broker request {target}" in ended.err
     text = target.read_text()
     plain = read(text)
-    assert plain["executable"]["location"] == notebook.as_uri()
+    assert target.parent / plain["executable"]["location"] == notebook
     assert plain["executable"]["mode"] == "BATCH"
     assert plain["executable"]["meta"]["name"] == "fit the pole"
     assert plain["compute"]["cores"] == {"min": 1}

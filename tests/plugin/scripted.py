@@ -86,7 +86,7 @@ class ScriptedPlatform:
             storage=frozenset({kinds.SIMPLE_STORAGE}),
             volumes=frozenset({kinds.SIMPLE_VOLUME}),
             data=frozenset({kinds.SIMPLE_DATA}),
-            schemes=frozenset({"http", "https", "file"}),
+            schemes=frozenset({"http", "https", "file", "upload"}),
             limits=Limits(duration=config.longest),
             timings=Timings(
                 storage=0, executable_here=0, compute=config.prepare, release=1, throughput=1 << 40

@@ -164,7 +164,7 @@ async def test_documents_in_parts_are_not_left_to_a_version_that_cannot_read_the
         await run(_to_head)
         await run(lambda connection: command.downgrade(migrate.alembic_config(connection), "0009"))
         await run(_add_a_session)
-        await run(_to_head)
+        await run(lambda connection: command.upgrade(migrate.alembic_config(connection), "0013"))
         await run(lambda connection: connection.exec_driver_sql(f"{_IN_PARTS} '{{}}'"))
         with pytest.raises(RuntimeError, match=r"^1 answers .* older versions cannot read"):
             await run(lambda one: command.downgrade(migrate.alembic_config(one), "0012"))

@@ -3,7 +3,7 @@
 Every method is one short transaction. What can't be done is raised as a BrokerError.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -21,6 +21,8 @@ from execution_broker.models.extensions import (
     IdentityChange,
     IdentityList,
     ResultList,
+    Upload,
+    UploadList,
 )
 from execution_broker.models.listing import Event, OfferSetSummary, SessionSummary
 from execution_broker.models.reading import Reading
@@ -195,6 +197,22 @@ class Logbook(Protocol):
         ...
 
 
+class Uploads(Protocol):
+    async def store(
+        self,
+        caller: Caller,
+        name: str,
+        size: int,
+        sha256: str | None,
+        content: AsyncIterator[bytes],
+    ) -> Upload:
+        """Not one transaction: a short one for each piece of the content."""
+        ...
+
+    async def list(self, caller: Caller) -> UploadList: ...
+    async def remove(self, caller: Caller, uuid: UUID) -> None: ...
+
+
 class Services(Protocol):
     @property
     def offers(self) -> Offers: ...
@@ -208,3 +226,5 @@ class Services(Protocol):
     def listing(self) -> Listing: ...
     @property
     def logbook(self) -> Logbook: ...
+    @property
+    def uploads(self) -> Uploads: ...

@@ -83,6 +83,8 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
         operation["parameters"] = parameters
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _content(route.body, schemas)}
+    if route.content is not None:
+        operation["requestBody"] = {"required": True, "content": {route.content: _BYTES}}
     operation["responses"] = {
         **{
             str(int(status)): _response(status, answer, schemas, route.also)

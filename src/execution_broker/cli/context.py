@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from execution_broker.cli.rendering.words import Here
     from execution_broker.client import BrokerClient
+    from execution_broker.client.requests import Request
     from execution_broker.models.reading import UnknownKind
 
 P = ParamSpec("P")
@@ -91,6 +92,15 @@ class At(Output):
     """The same, and a broker to ask."""
 
     client: "BrokerClient"
+
+    def bring(self, request: "Request") -> "Request":
+        """The request, the files of this machine that it names uploaded."""
+        return self.client.bring(request, self._tell_upload)
+
+    def _tell_upload(self, file: Path, size: int) -> None:
+        from execution_broker.cli.rendering import words
+
+        self.err.print(f"Uploading {words.plain(file.name)}, {words.size(size)}.", soft_wrap=True)
 
 
 def output(json: bool) -> Output:

@@ -18,6 +18,7 @@ from execution_broker.client.errors import (
     Unanswered,
     UnexpectedReply,
     Unreachable,
+    UnusableFile,
     Unwritable,
 )
 from execution_broker.domain.errors import BrokerError, ConfigurationError, NotFound
@@ -37,7 +38,7 @@ def exit_of(error: BrokerError) -> Exit:
             return Exit.DOWNLOAD
         case NotFound():
             return Exit.NOT_FOUND
-        case BadAddress() | BadRequest() | ConfigurationError():
+        case BadAddress() | BadRequest() | UnusableFile() | ConfigurationError():
             return Exit.USAGE
         case _:
             return Exit.REFUSED

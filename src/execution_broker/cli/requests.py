@@ -61,8 +61,11 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
 def from_file(file: str) -> dict[str, Any]:
     """The plain values of a request file (`-`: standard input), sent to the broker as they are.
 
-    The broker is the judge of what is in them: an unknown kind is a NO with a reason.
+    The broker is the judge of what is in them: an unknown kind is a NO with a reason. Paths of
+    files in it are read from the directory of the file.
     """
+    from execution_broker.client.uploading import with_paths
+
     place = "the standard input" if file == STANDARD_INPUT else file
     try:
         body = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
@@ -81,7 +84,7 @@ def from_file(file: str) -> dict[str, Any]:
             f"The request {place} is not an object.",
             "Begin it with `executable:`; see examples/ for whole ones.",
         )
-    return values
+    return with_paths(values, Path() if file == STANDARD_INPUT else Path(file).parent)
 
 
 def from_flags(flags: Flags) -> ExecutionRequest:
@@ -207,7 +210,7 @@ def _cost(text: str) -> Cost:
 
 
 def _location(text: str) -> str:
-    """A URL as it is; the path of a file that is here as a file URL."""
+    """A URL as it is; the whole path of a file that is here, which is uploaded when it is sent."""
     if _URL.match(text):
         return text
     path = Path(text)
@@ -216,7 +219,7 @@ def _location(text: str) -> str:
             f"{text} is neither a URL nor a file that is here.",
             "Write the whole URL, for example https://example.org/notebook.ipynb.",
         )
-    return path.absolute().as_uri()
+    return str(path.absolute())
 
 
 def file_name(location: str) -> str:

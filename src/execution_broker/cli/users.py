@@ -85,7 +85,7 @@ def request(at: At, wanted: "Request") -> Exit:
     Each offer holds what it needs until it expires: accept one, and the others are given back.
     A NO says why, and what would make it a YES.
     """
-    answer = at.client.request(wanted)
+    answer = at.client.request(at.bring(wanted))
     if at.json:
         at.write_json(answer)
     else:
@@ -168,7 +168,7 @@ def results(at: At, uuid: Uuid, directory: Directory = None) -> Exit:
 
 def run(at: At, wanted: "Request", interval: Interval = 0.5) -> Exit:
     """Ask, accept the first offer, follow the session, list its results: all in one."""
-    answer = at.client.request(wanted)
+    answer = at.client.request(at.bring(wanted))
     if _is_no(answer):
         if at.json:
             at.write_json_line(answer)

@@ -11,6 +11,7 @@ from execution_broker.client.errors import (
     Unanswered,
     UnexpectedReply,
     Unreachable,
+    UnusableFile,
     Unwritable,
 )
 from execution_broker.client.requests import Request, Which
@@ -28,6 +29,7 @@ __all__ = [
     "Unanswered",
     "UnexpectedReply",
     "Unreachable",
+    "UnusableFile",
     "Unwritable",
     "Which",
 ]

@@ -20,6 +20,7 @@ from execution_broker.client.requests import EVERY, Request, Which
 from execution_broker.client.shells import AsyncShell, SleepSoon
 from execution_broker.client.speaking import LARGEST
 from execution_broker.client.streams import StreamName, read_from
+from execution_broker.client.uploading import Told, bring, unheard, upload
 from execution_broker.client.watching import Watch, follow
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.extensions import (
@@ -30,6 +31,7 @@ from execution_broker.models.extensions import (
     PlatformList,
     ResultFile,
     ResultList,
+    Upload,
 )
 from execution_broker.models.listing import Event, EventList, OfferSetList, SessionList
 from execution_broker.models.phases import SessionPhase
@@ -78,6 +80,12 @@ class AsyncBrokerClient:
     async def request(self, request: Request, *, key: str | None = None) -> OfferSetResponse:
         key = key or str(uuid4())
         return await self._shell.hold(requests.offers(self._peer, self._notice, request, key))
+
+    async def bring(self, request: Request, told: Told = unheard) -> Request:
+        return await self._shell.hold(bring(self._peer, request, told))
+
+    async def upload(self, path: Path, told: Told = unheard) -> Upload:
+        return await self._shell.hold(upload(self._peer, path, told))
 
     async def offerset(self, uuid: UUID | str) -> OfferSetResponse:
         return await self._shell.hold(requests.offerset(self._peer, self._notice, uuid))

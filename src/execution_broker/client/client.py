@@ -17,6 +17,7 @@ from execution_broker.client.peer import Credentials
 from execution_broker.client.requests import EVERY, Request, Which
 from execution_broker.client.shells import Shell, Sleep
 from execution_broker.client.streams import StreamName, read_from
+from execution_broker.client.uploading import Told, bring, unheard, upload
 from execution_broker.client.watching import Watch, follow
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.extensions import (
@@ -27,6 +28,7 @@ from execution_broker.models.extensions import (
     PlatformList,
     ResultFile,
     ResultList,
+    Upload,
 )
 from execution_broker.models.listing import Event, EventList, OfferSetList, SessionList
 from execution_broker.models.phases import SessionPhase
@@ -86,6 +88,15 @@ class BrokerClient:
         """Ask for offers: YES with sessions in phase OFFERED, or NO with messages that say why."""
         key = key or str(uuid4())
         return self._shell.hold(requests.offers(self._peer, self._notice, request, key))
+
+    def bring(self, request: Request, told: Told = unheard) -> Request:
+        """The request with each file of this machine that it names (a location that is a path)
+        uploaded, and named as the broker knows it; see `uploading.bring`. Repeatable."""
+        return self._shell.hold(bring(self._peer, request, told))
+
+    def upload(self, path: Path, told: Told = unheard) -> Upload:
+        """Send a small file to the broker: its `location` can then stand in one's own requests."""
+        return self._shell.hold(upload(self._peer, path, told))
 
     def offerset(self, uuid: UUID | str) -> OfferSetResponse:
         """An offer set as it is now."""

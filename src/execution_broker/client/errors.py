@@ -56,6 +56,12 @@ class TargetTaken(BrokerError):
     code = "target-taken"
 
 
+class UnusableFile(BrokerError):
+    """A file that a request names cannot be read here, or is too large to be sent."""
+
+    code = "unusable-file"
+
+
 class Unwritable(BrokerError):
     """A result cannot be written where it was to be put."""
 

@@ -22,6 +22,7 @@ from execution_broker.config.sections import (
     Log,
     Negotiation,
     Traces,
+    Uploads,
     Worker,
 )
 from execution_broker.config.settings import Settings
@@ -35,6 +36,7 @@ __all__ = [
     "Negotiation",
     "Settings",
     "Traces",
+    "Uploads",
     "Worker",
     "check_kinds",
     "load",
@@ -70,6 +72,7 @@ def load_values(values: dict[str, Any]) -> Settings:
         metrics=parsed.metrics,
         traces=parsed.traces,
         cache=parsed.cache,
+        uploads=parsed.uploads,
         log=parsed.log,
         platforms={name: platform(name, part) for name, part in parsed.platforms.items()},
         sites={name: site(name, part) for name, part in parsed.platforms.items()},

@@ -149,6 +149,16 @@ class Cache(Section, frozen=True):
     size: Natural = 20480
 
 
+class Uploads(Section, frozen=True):
+    """What users may send to the broker itself, for their own requests. MiB: `limit` of one file,
+    `budget` of all of one identity. Seconds: `keep`, after which an upload that nothing needs is
+    deleted. The content is in the database."""
+
+    limit: Natural = 64
+    budget: Natural = 256
+    keep: Positive = 86400
+
+
 class Log(Section, frozen=True):
     """`level` is the least that is written: `DEBUG`, `INFO`, `WARNING` or `ERROR`. `format` is
     `text` for people or `json` for machines."""
@@ -204,6 +214,7 @@ class File(Section, frozen=True):
     metrics: Metrics = Metrics()
     traces: Traces = Traces()
     cache: Cache = Cache()
+    uploads: Uploads = Uploads()
     log: Log = Log()
     plugins: Plugins = Plugins()
     platforms: dict[str, dict[str, Any]] = msgspec.field(

@@ -16,6 +16,7 @@ from execution_broker.config.sections import (
     Negotiation,
     Traces,
     Upkeep,
+    Uploads,
     Worker,
 )
 from execution_broker.domain.capability import SiteRules
@@ -38,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Metrics
     traces: Traces
     cache: Cache
+    uploads: Uploads
     log: Log
     platforms: dict[str, tuple[str, Any]]
     sites: dict[str, SiteRules]

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import structlog
 
-from execution_broker.config import Identity, Negotiation, Settings
+from execution_broker.config import Identity, Negotiation, Settings, Uploads
 from execution_broker.config import Issuer as IssuerSection
 from execution_broker.domain.negotiation import Rules
 from execution_broker.domain.resolve import Defaults
@@ -36,6 +36,7 @@ from execution_broker.services.reading import KeptAnswers, Readings, ReadOfferSe
 from execution_broker.services.sessions import SessionsService
 from execution_broker.services.sign_ins import SignIns
 from execution_broker.services.status import StatusService
+from execution_broker.services.uploads import Allowance, UploadsService
 from execution_broker.services.views import Viewing
 from execution_broker.storage.database import Database
 
@@ -53,8 +54,9 @@ def make_services(
     """Everything that answers. `base_url` begins the addresses in answers."""
     tracer = tracer or NoTracer()
     negotiation = settings.negotiation
+    uploads = UploadsService(database, _allowance(settings.uploads), uuid4)
     located = frozenset(settings.serving["data_kinds"])
-    probes = Probes(database, located, negotiation.probe_wait, uuid4)
+    probes = Probes(database, located, negotiation.probe_wait, uuid4, uploads)
     stale = timedelta(seconds=3 * settings.upkeep.report)
     calendars = Calendars()
     negotiator = Negotiator(
@@ -87,6 +89,7 @@ def make_services(
         status=StatusService(database, stale),
         listing=ListingService(database, viewing.base_url),
         logbook=LogbookService(database),
+        uploads=uploads,
     )
 
 
@@ -112,6 +115,14 @@ def _issuer(name: str, section: IssuerSection) -> Issuer:
         groups_claim=section.groups_claim,
         user_groups=frozenset(section.user_groups),
         administrator_groups=frozenset(section.administrator_groups),
+    )
+
+
+def _allowance(section: Uploads) -> Allowance:
+    return Allowance(
+        most=section.limit << 20,
+        budget=section.budget << 20,
+        keep=timedelta(seconds=section.keep),
     )
 
 

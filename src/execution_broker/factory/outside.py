@@ -14,6 +14,7 @@ from execution_broker.factory.parts import (
 )
 from execution_broker.ports.data import DataKind, Transfer
 from execution_broker.ports.platform import Platform
+from execution_broker.steps.uploads import UploadTransfer
 from execution_broker.storage import bookings
 from execution_broker.storage.database import Database
 
@@ -35,7 +36,8 @@ class Outside:
 
 async def make_outside(database: Database, settings: Settings, instance: Instance) -> Outside:
     """The configured plugins, made. Whoever makes them closes them."""
-    data_kinds, transfers = make_plugins(settings)
+    data_kinds, configured = make_plugins(settings)
+    transfers = configured | dict.fromkeys(UploadTransfer.schemes, UploadTransfer(database))
     keys = {one.name: one.id for one in await database.read(bookings.platforms)}
     platforms: dict[int, Platform] = {}
     for name in settings.platforms:

@@ -61,6 +61,27 @@ class ResultList(Wire, frozen=True):
     results: tuple[ResultFile, ...] = ()
 
 
+class Upload(Wire, frozen=True):
+    """A small file that an identity has sent: `location` is what to write in a request.
+
+    `size` in bytes. It is kept until `expires`, and longer where an offer or a session needs it.
+    """
+
+    uuid: str
+    location: str
+    name: str
+    size: int
+    sha256: str
+    created: datetime
+    expires: datetime
+
+
+class UploadList(Wire, frozen=True):
+    """One's uploads, the newest first."""
+
+    uploads: tuple[Upload, ...] = ()
+
+
 class PlatformSummary(Wire, frozen=True):
     """A place that can run sessions: the kind URIs it takes and its amounts in all, by name."""
 

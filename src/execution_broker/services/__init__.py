@@ -8,6 +8,7 @@ from execution_broker.services.logbook import LogbookService
 from execution_broker.services.offers import OffersService
 from execution_broker.services.sessions import SessionsService
 from execution_broker.services.status import StatusService
+from execution_broker.services.uploads import UploadsService
 
 
 @dataclass(frozen=True)
@@ -20,3 +21,4 @@ class Services:
     status: StatusService
     listing: ListingService
     logbook: LogbookService
+    uploads: UploadsService

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from execution_broker.domain import messages
 from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.demand import Demand, Lookup
+from execution_broker.domain.identity import Caller
 from execution_broker.domain.negotiation import Rules, Site, negotiate
 from execution_broker.domain.offer import No, Verdict
 from execution_broker.domain.resolve import Defaults, resolve
@@ -62,7 +63,7 @@ class Negotiator:
         self._briefly = msgspec.structs.replace(rules, suggests=False)
         self._defaults = defaults
 
-    async def negotiate(self, reading: Reading) -> Negotiated:
+    async def negotiate(self, caller: Caller, reading: Reading) -> Negotiated:
         """A YES with offers or a NO with reasons; nothing is held yet."""
         remarks = tuple(
             messages.UNKNOWN_KIND(place=one.place, kind=one.kind, known=", ".join(one.known))
@@ -72,7 +73,7 @@ class Negotiator:
         demand = resolve(reading.request, self._defaults, int(seen.now.timestamp()), remarks)
         if isinstance(demand, No):
             return Negotiated(demand, None, {}, seen.now)
-        lookups = await self._probes.look_up(demand)
+        lookups = await self._probes.look_up(caller, demand)
         if lookups:
             seen = await self._glance.look()
         platforms = {one.name: one for one in seen.platforms}
@@ -80,6 +81,12 @@ class Negotiator:
             calendars = self._calendars.take(seen.news, seen.now)
             verdict = self._judge(demand, platforms, calendars, lookups, seen.now, self._rules)
         return Negotiated(verdict, demand, platforms, seen.now, lookups)
+
+    async def keep(self, found: Negotiated, latest: int) -> None:
+        """See to it that a session that starts by `latest` (in epoch seconds) finds what only the
+        broker has of what it needs."""
+        assert found.demand is not None, "only what was resolved is offered"
+        await self._probes.keep(found.demand, datetime.fromtimestamp(latest, UTC))
 
     def again(
         self, found: Negotiated, calendars: Mapping[int, Calendar], now: datetime

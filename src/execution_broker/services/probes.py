@@ -8,8 +8,10 @@ from uuid import UUID
 import msgspec
 
 from execution_broker.domain.demand import Demand, Lookup
+from execution_broker.domain.identity import Caller
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.probing import Question, is_fresh, questions
+from execution_broker.services.uploads import UploadsService
 from execution_broker.storage import steps
 from execution_broker.storage.database import Connection, Database
 
@@ -17,7 +19,8 @@ _LOOK = 0.02
 
 
 class Probes:
-    """Probe steps for the sources of a request whose size nobody told."""
+    """Probe steps for the sources of a request whose size nobody told. What the broker itself
+    keeps, uploads, needs no worker."""
 
     def __init__(
         self,
@@ -25,6 +28,7 @@ class Probes:
         located: Collection[str],
         wait: float,
         new_uuid: Callable[[], UUID],
+        uploads: UploadsService,
     ) -> None:
         """`located`: the URIs of the kinds of data that a plugin here can locate; no other is
         asked for. `wait`: the most seconds that an answer waits for what is asked."""
@@ -32,12 +36,20 @@ class Probes:
         self._located = located
         self._wait = wait
         self._new_uuid = new_uuid
+        self._uploads = uploads
 
-    async def look_up(self, demand: Demand) -> dict[str, Lookup]:
+    async def look_up(self, caller: Caller, demand: Demand) -> dict[str, Lookup]:
         """What could be found out in time, by component key."""
-        asked = questions(demand, self._located)
-        if not asked:
-            return {}
+        known = await self._uploads.look_up(caller, demand)
+        unknown = questions(demand, self._located)
+        asked = {key: one for key, one in unknown.items() if key not in known}
+        return known | await self._probe(asked) if asked else known
+
+    async def keep(self, demand: Demand, until: datetime) -> None:
+        """Keep what only the broker has until a session that starts by then has read it."""
+        await self._uploads.keep(demand, until)
+
+    async def _probe(self, asked: Mapping[str, Question]) -> dict[str, Lookup]:
         await self._database.write(lambda connection: self._ask(connection, asked))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._wait

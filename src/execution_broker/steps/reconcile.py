@@ -10,7 +10,7 @@ from execution_broker.ports.platform import Holding
 from execution_broker.steps.base import Applied, PutBack
 from execution_broker.steps.orphans import finish_abandoned, mend
 from execution_broker.steps.upkeep import Upkeep
-from execution_broker.storage import retention
+from execution_broker.storage import retention, uploads
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
 from execution_broker.storage.retention import Forgettable
@@ -18,6 +18,8 @@ from execution_broker.storage.retention import Forgettable
 _BATCH = 100
 _ROWS = 1_000
 """At a time of what is deleted by a statement alone: a transaction of a few milliseconds."""
+_FILES = 10
+"""Uploads at a time: each may have many chunks."""
 
 
 class Reconcile(Upkeep):
@@ -54,7 +56,8 @@ class Forgetting(msgspec.Struct, frozen=True):
 
 
 class Purge(Upkeep):
-    """Deletes what ended longer ago than the retention, in small batches."""
+    """Deletes what ended longer ago than the retention, and uploads that have expired, in small
+    batches."""
 
     kind = StepKind.PURGE
 
@@ -79,5 +82,6 @@ class Purge(Upkeep):
         for session in loaded.sessions:
             await retention.forget(connection, session.id)
         more = await retention.forget_rest(connection, loaded.before, _ROWS)
+        more |= await uploads.forget(connection, now, _FILES) == _FILES
         more |= len(loaded.sessions) == _BATCH
         return PutBack(now + (timedelta(0) if more else self.interval))

@@ -29,9 +29,10 @@ from execution_broker.storage.columns import (
     metadata,
     of,
 )
+from execution_broker.storage.identity_tables import repetition, sign_in, upload, upload_chunk
 
-__all__ = ["metadata"]
-"""With the tables below: who has it from here has them, too."""
+__all__ = ["metadata", "repetition", "sign_in", "upload", "upload_chunk"]
+"""With the tables below: who has the metadata from here has them, too."""
 
 _LIVE = text("ended_at IS NULL")
 _HELD = text("session_id IS NULL AND ended_at IS NULL")
@@ -277,24 +278,3 @@ timing = Table(
     Index(None, "platform_id", "name", "id"),
 )
 """Append-only, and without a foreign key, which would wait for the capacity row of its platform."""
-
-repetition = Table(
-    "repetition",
-    metadata,
-    of("identity", primary=True),
-    Column("key", Text, primary_key=True),
-    Column("digest", Text, nullable=False),
-    Column("uuid", UUID),
-    Column("refusal", DOCUMENT),
-    instant("created", nullable=False),
-    Index(None, "created_at"),
-)
-
-sign_in = Table(
-    "sign_in",
-    metadata,
-    Column("key", Text, primary_key=True),
-    Column("forgiven_second", BigInteger, nullable=False),
-    Column("known_until_second", BigInteger, nullable=False),
-)
-"""How wrong passwords are counted, for all processes; `services/sign_ins.py` says what it means."""

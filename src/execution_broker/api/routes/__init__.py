@@ -8,7 +8,8 @@ from execution_broker.api.routes.identities import IDENTITIES
 from execution_broker.api.routes.lists import LISTS
 from execution_broker.api.routes.negotiation import NEGOTIATION
 from execution_broker.api.routes.sessions import SESSIONS
+from execution_broker.api.routes.uploads import UPLOADS
 
-ROUTES: Final = (*NEGOTIATION, *LISTS, *SESSIONS, *IDENTITIES, *ADMINISTRATION)
+ROUTES: Final = (*NEGOTIATION, *LISTS, *SESSIONS, *UPLOADS, *IDENTITIES, *ADMINISTRATION)
 
 __all__ = ["ROUTES", "Answer", "Link", "Parameter", "Route"]

@@ -51,14 +51,15 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """`path` with Starlette's convertors; `body` is the wire type of what is sent, if any.
+    """`path` with Starlette's convertors; `body` is the wire type of what is sent, if any, and
+    `content` the media type of what is sent and only bytes.
 
     `answers` lists what belongs to the meaning of the route. What every route may answer (a
     problem document for a body, an Accept header or credentials that do not hold) is not in it.
     `also`: formats of the answer beside those that all have.
     """
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "DELETE"]
     path: str
     handler: Handler
     access: Access
@@ -66,6 +67,7 @@ class Route:
     summary: str
     answers: Mapping[int, Answer]
     body: Any = None
+    content: str | None = None
     parameters: tuple[Parameter, ...] = ()
     also: tuple[Format, ...] = ()
 

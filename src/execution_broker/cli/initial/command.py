@@ -1,9 +1,10 @@
 """`broker init`: writes a request file that is ready to be sent, and to be changed."""
 
+import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import typer
@@ -74,6 +75,7 @@ def init(
             source, flags = _asked(flags)
         request = _named(from_flags(_complete(source, flags)), source)
         file = Path(source)
+        request = _relative(request, Path() if str(output) == "-" else output.parent)
         text = text_of(request, look(file) if file.is_file() else None)
         if str(output) == "-":
             typer.echo(text, nl=False)
@@ -128,6 +130,21 @@ def _named(request: "ExecutionRequest", source: str) -> "ExecutionRequest":
     assert executable is not None
     named = msgspec.structs.replace(executable, meta=Metadata(name=name))
     return msgspec.structs.replace(request, executable=named)
+
+
+def _relative(request: "ExecutionRequest", directory: Path) -> "ExecutionRequest":
+    """The same, its files named from where the request is: both can be moved together."""
+    import msgspec
+
+    def named(part: Any) -> Any:
+        location = getattr(part, "location", None)
+        if location is None or not Path(location).is_absolute():
+            return part
+        return msgspec.structs.replace(part, location=os.path.relpath(location, directory))
+
+    return msgspec.structs.replace(
+        request, executable=named(request.executable), data=tuple(map(named, request.data))
+    )
 
 
 def _asked(flags: "Flags") -> "tuple[str, Flags]":

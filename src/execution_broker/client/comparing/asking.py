@@ -100,7 +100,7 @@ async def _ask(
     try:
         async with asyncio.timeout(broker.deadline):
             async with _client(broker, broker.deadline) as client:
-                answer = await client.request(request)
+                answer = await client.request(await client.bring(request))
     except TimeoutError:
         reason = f"It did not answer within {broker.deadline:g} s."
     except BrokerError as error:

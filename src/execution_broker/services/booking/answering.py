@@ -41,14 +41,14 @@ class Answering:
 
     async def answer(self, caller: Caller, reading: Reading, key: Key | None) -> Stored | Outcome:
         """Hold all offers and store the answer, whatever it is; or what the key stands for."""
-        found = await self._negotiator.negotiate(reading)
+        found = await self._negotiator.negotiate(caller, reading)
         return await self._settle(Hold, caller, reading, found, key)
 
     async def direct(
         self, caller: Caller, reading: Reading, key: Key | None
     ) -> Stored | Negotiated | Outcome:
         """Accept the best offer at once, or what the key stands for; a NO is not stored."""
-        found = await self._negotiator.negotiate(reading)
+        found = await self._negotiator.negotiate(caller, reading)
         if isinstance(found.verdict, No):
             return found
         stored = await self._settle(Direct, caller, reading, found, key)
@@ -80,8 +80,10 @@ class Answering:
             if stored is None and proposed != everywhere:
                 stored = await settle(everywhere, turn)
             if stored is not None:
+                if isinstance(stored, Stored) and stored.offers:
+                    await self._negotiator.keep(found, max(o.terms.latest for o in stored.offers))
                 return stored
-            found = await self._negotiator.negotiate(reading)
+            found = await self._negotiator.negotiate(caller, reading)
         raise AssertionError("with all locks the last turn has an answer")
 
 
