@@ -76,7 +76,7 @@ def test_the_graph() -> None:
         "prepare-compute": prepares - {"prepare-compute"},
         "start": prepares,
         "watch": {"start"},
-        "end": {"start"},
+        "end": {"begin"},
         "release-compute": {*prepares, "start", "watch"},
         "collect": {"release-compute"},
         "release-executable": {"collect"},

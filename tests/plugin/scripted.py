@@ -4,7 +4,8 @@ Its world is a directory, so that it outlives the broker: one file for each thin
 and a log of every creation and removal. `parameters` of the notebook may have `script`, by call:
 `{"prepare_data": "transient"}` fails once, `"permanent"` always, `"crash"` raises what no plugin
 should, `"slow"` is asked again once, `"later"` after a moment, `"large"` tells
-of 4 MiB, `"hang"` never returns; `{"run": "fail" | "forever"}`.
+of 4 MiB, `"hang"` never returns, `"drip"` neither, 190 of 100 000 bytes later, `"never"` is asked
+again for ever; `{"run": "fail" | "forever"}`.
 `{"prepare_compute": "connect"}` opens a connector, `{"collect": "fault"}` finds a fault.
 """
 
@@ -186,8 +187,13 @@ class ScriptedPlatform:
                 return NotYet()
             case "later":
                 return NotYet(seconds=0.6)
+            case "never":
+                return NotYet()
             case "large":
                 order.progress(4 << 20, 4 << 20, "bytes")
+            case "drip":
+                order.progress(190, 100_000, "bytes")
+                await asyncio.Event().wait()
         return Done(handle=str(place))
 
     async def _remove(self, order: Order, call: str) -> Outcome:

@@ -155,9 +155,7 @@ STEP_LOST = Template(
 STARTED_LATE = Template(
     "started-late", "WARN", "Started {late} later than promised; the end stays at {end}."
 )
-TOO_LATE = Template(
-    "too-late", "ERROR", "Preparation ended {late} after the promised end of the session."
-)
+TOO_LATE = Template("too-late", "ERROR", "It had not started by {end}, its promised end: {reason}.")
 TIME_ENDED = Template(
     "time-ended", "WARN", "Stopped at the end of its time, {end}, before it had finished."
 )

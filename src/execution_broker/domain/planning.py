@@ -107,7 +107,7 @@ def _plan(shape: _Shape) -> Plan:
     middle = (
         PlannedStep(START, StepKind.START, COMPUTE, 0, needs=ready),
         PlannedStep(WATCH, StepKind.WATCH, COMPUTE, 0, needs=(START,)),
-        PlannedStep(END, StepKind.END, COMPUTE, 0, needs=(START,)),
+        PlannedStep(END, StepKind.END, COMPUTE, 0, needs=(BEGIN,)),
     )
     begin = PlannedStep(BEGIN, StepKind.BEGIN, None, shape.waiting)
     releases = _releases(shape, (*ready, START, WATCH))

@@ -1,6 +1,6 @@
 """Loads a session and makes the order for one of its components."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
@@ -26,7 +26,8 @@ _LISTENING = frozenset({StepKind.WATCH, StepKind.COLLECT})
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """A session as it was, and what to ask of its platform. `seen`: known bytes of streams."""
+    """A session as it was, and what to ask of its platform. `seen`: known bytes of streams.
+    `left`: how long until it must be over."""
 
     session: StoredSession
     order: Order
@@ -34,6 +35,7 @@ class Loaded(msgspec.Struct, frozen=True):
     progress: ProgressKeeper
     seen: dict[str, int]
     begun: Begun
+    left: timedelta
 
 
 async def session_of(connection: Batch, step: LeasedStep) -> StoredSession:
@@ -67,7 +69,13 @@ async def load_order(
     platform = world.platforms[session.platform]
     seen = await outside.seen(connection, session.id) if step.kind in _LISTENING else {}
     return Loaded(
-        session, order, platform, progress, seen, await begun(connection, step, session, now)
+        session=session,
+        order=order,
+        platform=platform,
+        progress=progress,
+        seen=seen,
+        begun=await begun(connection, step, session, now),
+        left=max((order.ends or now) - now, timedelta()),
     )
 
 

@@ -16,6 +16,7 @@ from execution_broker.steps.base import (
     World,
     asked_again,
 )
+from execution_broker.steps.lateness import has_missed, in_time
 from execution_broker.steps.learning import learn
 from execution_broker.steps.orders import Loaded, load_order, session_of
 from execution_broker.storage import outside
@@ -46,6 +47,8 @@ class Prepare:
         session = await session_of(connection, step)
         if session.ended is not None:
             return Cancelled()
+        if await has_missed(connection, session, now):
+            return Failed()
         loaded = await load_order(connection, self._world, step, session, now)
         key, name = loaded.order.key, loaded.order.name
         await outside.intend(connection, session.id, session.platform, key, name, now)
@@ -56,7 +59,7 @@ class Prepare:
     async def act(self, loaded: Loaded) -> Outcome:
         async with loaded.progress.storing():
             try:
-                return await self._call(loaded.platform, loaded.order)
+                return await in_time(loaded, self._call(loaded.platform, loaded.order))
             except Underway as error:
                 return NotYet((error.message,))
 
@@ -71,7 +74,12 @@ class Prepare:
         session = await session_of(connection, step)
         key = loaded.order.key
         if isinstance(result, NotYet):
+            if session.ended is not None:
+                return Cancelled()
+            session.components[key].progress = loaded.progress.latest
             say_new(session, result, now, key)
+            if await has_missed(connection, session, now):
+                return Failed()
             connection.save(session, now)
             due = now + asked_again(result.seconds, step.delays)
             return PutBack(due, loaded.begun.payload())

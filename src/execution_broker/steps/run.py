@@ -20,6 +20,7 @@ from execution_broker.steps.base import (
     World,
     asked_again,
 )
+from execution_broker.steps.lateness import has_missed, in_time, latest_end
 from execution_broker.steps.orders import Loaded, load_order, session_of
 from execution_broker.steps.prepare import fail_session, say_new, take
 from execution_broker.storage import outside, steps
@@ -44,21 +45,18 @@ class Start:
         if session.phase is SessionPhase.PREPARING:
             enter(session, SessionPhase.AVAILABLE, now)
             connection.save(session, now)
-        last = latest_end(session)
-        if now >= last:
-            late = timedelta(seconds=int((now - last).total_seconds()))
-            await fail(connection, session, messages.TOO_LATE(late=write_duration(late)), now)
-            connection.save(session, now)
+        if await has_missed(connection, session, now):
             return Cancelled()
         if now < planned_start(session):
             return PutBack(planned_start(session))
         if session.ends is None:
-            session.ends = min(now + timedelta(seconds=session.terms.duration), last)
+            duration = timedelta(seconds=session.terms.duration)
+            session.ends = min(now + duration, latest_end(session))
             connection.save(session, now)
         return await load_order(connection, self._world, step, session, now)
 
     async def act(self, loaded: Loaded) -> Outcome:
-        return await loaded.platform.start(loaded.order)
+        return await in_time(loaded, loaded.platform.start(loaded.order))
 
     async def apply(
         self,
@@ -71,6 +69,8 @@ class Start:
         session = await session_of(connection, step)
         key = loaded.order.key
         if isinstance(result, NotYet):
+            if session.ended is not None or await has_missed(connection, session, now):
+                return Cancelled()
             say_new(session, result, now, key)
             connection.save(session, now)
             return PutBack(now + asked_again(result.seconds, step.delays))
@@ -151,11 +151,6 @@ class Watch:
 
 def planned_start(session: StoredSession) -> datetime:
     return datetime.fromtimestamp(session.terms.start, UTC)
-
-
-def latest_end(session: StoredSession) -> datetime:
-    """Never later than the latest start plus the duration."""
-    return datetime.fromtimestamp(session.terms.latest + session.terms.duration, UTC)
 
 
 async def keep_streams(

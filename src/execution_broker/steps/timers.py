@@ -9,6 +9,7 @@ from execution_broker.domain.iso8601 import write_instant
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.steps.base import Applied, Cancelled, Completed, PutBack
+from execution_broker.steps.lateness import has_missed, latest_end
 from execution_broker.steps.orders import session_of
 from execution_broker.steps.prepare import fail_session
 from execution_broker.storage.batch import Batch
@@ -67,7 +68,8 @@ class Begin(Timer):
 
 
 class End(Timer):
-    """Stops a session whose time is over: it is released, never forgotten."""
+    """Stops a session whose time is over: it is released, never forgotten. One that has not
+    started by then fails, however its preparation stands and whoever is at it."""
 
     kind = StepKind.END
 
@@ -82,10 +84,13 @@ class End(Timer):
         session = await session_of(connection, step)
         if session.ended is not None:
             return Cancelled()
-        assert session.ends is not None
-        if now < session.ends:
-            return PutBack(session.ends)
-        message = messages.TIME_ENDED(end=write_instant(session.ends.replace(microsecond=0)))
+        end = session.ends or latest_end(session)
+        if now < end:
+            return PutBack(end)
+        if session.started is None:
+            missed = await has_missed(connection, session, now)
+            return Completed() if missed else PutBack(latest_end(session))
+        message = messages.TIME_ENDED(end=write_instant(end.replace(microsecond=0)))
         await come_to_end(connection, session, message, now)
         connection.save(session, now)
         return Completed()
