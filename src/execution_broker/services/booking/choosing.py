@@ -1,6 +1,6 @@
 """Accepting one offer of an answer, and turning one down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -63,10 +63,9 @@ class Accept(Choice):
             return Decided(chosen, scene.now)
         check_offered(chosen, scene.now)
         scene.let_go(self.offerset)
-        for other in others:
-            if other.phase is SessionPhase.OFFERED:
-                refuse(other, SessionPhase.REJECTED, scene.now, messages.SIBLING_ACCEPTED())
-                scene.refused(other)
+        for other in _open(others, scene.now):
+            refuse(other, SessionPhase.REJECTED, scene.now, messages.SIBLING_ACCEPTED())
+            scene.refused(other)
         scene.measure(Measure.OFFERS, "accepted")
         scene.begin(chosen, begin(chosen, scene.now, self._trace))
         scene.measure_room(chosen)
@@ -94,7 +93,12 @@ class TurnDown(Choice):
         scene.measure(Measure.OFFERS, "rejected")
         scene.refused(chosen)
         scene.let_go(self.offerset)
-        rest = [o for o in others if o.phase is SessionPhase.OFFERED and scene.now < o.expires]
+        rest = _open(others, scene.now)
         if rest:
             scene.hold(rest)
         return Decided(chosen, scene.now)
+
+
+def _open(offers: Iterable[LockedOffer], now: datetime) -> list[LockedOffer]:
+    """Those that still hold. What has expired was seen so, whatever is stored: it stays so."""
+    return [o for o in offers if o.phase is SessionPhase.OFFERED and now < o.expires]
