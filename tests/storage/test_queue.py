@@ -1,10 +1,9 @@
 """The queue's promises: who gets a step, who keeps it, and what wakes when (S1, S3, S4, S7)."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -16,54 +15,9 @@ from execution_broker.storage.database import Connection
 from execution_broker.storage.frames import Frames
 from execution_broker.storage.gauges import numbers
 from execution_broker.storage.records import LeasedStep
-from execution_broker.storage.steps import Lease, NewStep
-from tests.storage.rows import Rows, a_session, add_probe
-
-KINDS = tuple(StepKind)
-
-
-async def claim(
-    database: Any, processor: UUID, limit: int = 10, kinds: Sequence[StepKind] = KINDS
-) -> list[LeasedStep]:
-    async def work(connection: Connection) -> list[LeasedStep]:
-        await connection.clock()
-        platforms = [1]
-        lease = Lease(processor, kinds, platforms, limit, timedelta(seconds=30))
-        return await steps.claim(connection, lease)
-
-    leased: list[LeasedStep] = await database.write(work)
-    return leased
-
-
-async def add(database: Any, rows: Rows, *new: NewStep) -> None:
-    async def work(connection: Connection) -> None:
-        await steps.add(connection, rows.session.id, rows.platform, new, await connection.clock())
-
-    await database.write(work)
-
-
-async def end(database: Any, step: LeasedStep, phase: StepPhase = StepPhase.COMPLETED) -> None:
-    async def work(connection: Connection) -> None:
-        await steps.end(connection, step, phase, {"n": 1}, await connection.clock())
-
-    await database.write(work)
-
-
-def step(rows: Rows, key: str, **more: Any) -> NewStep:
-    values: dict[str, Any] = {"kind": StepKind.WATCH, "phase": StepPhase.READY, **more}
-    return NewStep(uuid=uuid4(), key=key, component=None, due=values.pop("due", rows.now), **values)
-
-
-async def test_a_step_is_leased_to_one_processor_until_the_lease_lapses(database: Any) -> None:
-    rows = await a_session(database)
-    await add(database, rows, step(rows, "one"))
-    first, second = uuid4(), uuid4()
-    (leased,) = await claim(database, first)
-    assert (leased.key, leased.attempt, leased.lapses) == ("one", 1, 0)
-    assert await claim(database, second) == []
-    database.shift += timedelta(seconds=31)
-    (again,) = await claim(database, second)
-    assert (again.id, again.attempt, again.lapses) == (leased.id, 2, 1)
+from execution_broker.storage.steps import Lease
+from tests.storage.queueing import KINDS, add, claim, end, step
+from tests.storage.rows import a_session, add_probe
 
 
 async def test_who_claim_side_by_side_get_each_step_once(database: Any) -> None:
@@ -79,33 +33,6 @@ async def test_who_claim_side_by_side_get_each_step_once(database: Any) -> None:
 
     taken = [id_ for ids in await asyncio.gather(*(take() for _ in range(6))) for id_ in ids]
     assert len(taken) == len(set(taken)) == 40
-
-
-async def test_only_the_attempt_that_holds_the_lease_may_write(database: Any) -> None:
-    rows = await a_session(database)
-    await add(database, rows, step(rows, "one"))
-    first, second = uuid4(), uuid4()
-    (stale,) = await claim(database, first)
-    database.shift += timedelta(seconds=31)
-    (leased,) = await claim(database, second)
-    held, _ = await database.write(lambda c: Batch(c, Frames()).open([stale, leased]))
-    assert held == {(leased.id, leased.attempt, second)}
-    assert stale.attempt != leased.attempt
-
-
-async def test_a_renewed_lease_does_not_lapse(database: Any) -> None:
-    rows = await a_session(database)
-    await add(database, rows, step(rows, "one"), step(rows, "two"))
-    first = uuid4()
-    one, two = await claim(database, first)
-
-    async def renew(connection: Connection) -> tuple[set[int], set[int]]:
-        until = await connection.clock() + timedelta(seconds=60)
-        return await steps.renew(connection, first, [one.id], until)
-
-    assert await database.write(renew) == ({one.id}, set())
-    database.shift += timedelta(seconds=31)
-    assert [other.id for other in await claim(database, uuid4())] == [two.id]
 
 
 async def test_the_oldest_due_come_first_and_only_kinds_and_platforms_served(

@@ -13,6 +13,8 @@ from execution_broker.storage.steps import Lease, NewStep
 from tests.harness.asking import request
 from tests.harness.broker import Broker
 
+LASTS = timedelta(seconds=30)
+
 
 async def session_of(made: Broker) -> int:
     """The key of an accepted session whose own steps are not there any more."""
@@ -45,10 +47,16 @@ async def queue(made: Broker, session: int, keys: Sequence[str], then: str | Non
 async def claim(made: Broker, number: int) -> tuple[list[LeasedStep], UUID]:
     """So many of them, and who has leased them."""
     processor = uuid4()
+    return await claimed(made, processor, StepKind.END, number), processor
+
+
+async def claimed(
+    made: Broker, processor: UUID, kind: StepKind, number: int = 1
+) -> list[LeasedStep]:
+    """So many steps of a kind at most, leased for half a minute."""
 
     async def work(connection: Connection) -> list[LeasedStep]:
-        platforms, lasts = list(made.work.platforms), timedelta(seconds=30)
-        lease = Lease(processor, [StepKind.END], platforms, number, lasts)
+        lease = Lease(processor, [kind], list(made.work.platforms), number, LASTS)
         return await steps.claim(connection, lease)
 
-    return await made.database.write(work), processor
+    return await made.database.write(work)

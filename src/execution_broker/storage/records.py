@@ -208,6 +208,10 @@ class Origin(NamedTuple):
     platform: str
 
 
+Attempt = tuple[int, int]
+"""The key of a step, and how often it was claimed: the last time by one processor."""
+
+
 class LeasedStep(msgspec.Struct, frozen=True, kw_only=True):
     """A step as its processor sees it. `payload` belongs to its kind."""
 

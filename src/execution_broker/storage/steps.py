@@ -13,7 +13,7 @@ from execution_broker.domain.waking import Needs
 from execution_broker.storage import waking
 from execution_broker.storage.database import Connection, Glance, Part, Row
 from execution_broker.storage.documents import decode, encode
-from execution_broker.storage.records import LeasedStep
+from execution_broker.storage.records import Attempt, LeasedStep
 
 _BY_DUE: Final = attrgetter("due", "id")
 _KINDS: Final = {kind.value: kind for kind in StepKind}
@@ -149,11 +149,12 @@ async def next_free(
 
 async def renew(
     connection: Connection, processor: UUID, ids: Collection[int], until: datetime
-) -> tuple[set[int], set[int]]:
-    """Of these steps: those still leased, and those whose session has ended meanwhile."""
+) -> tuple[set[Attempt], set[int]]:
+    """Of these steps: those that the processor still has, each with the attempt that has it, and
+    those whose session has ended meanwhile."""
     kept = await connection.rows("renew_leases", processor=processor, ids=sorted(ids), until=until)
     overtaken = await connection.rows("overtaken_steps", ids=sorted(ids), releases=list(RELEASES))
-    return {row["id"] for row in kept}, {row["id"] for row in overtaken}
+    return {(row["id"], row["attempt"]) for row in kept}, {row["id"] for row in overtaken}
 
 
 async def claim_woken(

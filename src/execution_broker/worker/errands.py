@@ -12,15 +12,13 @@ from uuid import UUID
 
 from execution_broker.storage import steps, waking
 from execution_broker.storage.batch import Batch
-from execution_broker.storage.records import LeasedStep
+from execution_broker.storage.records import Attempt, LeasedStep
 from execution_broker.storage.waking import Woken
 from execution_broker.worker.places import Carried, Free, Handing, Onward, choose
 
 _SOON: Final = timedelta(minutes=1)
 """What is due by then rings for those that wait for it; for later, they look by themselves."""
 
-Attempt = tuple[int, int]
-"""The key of a step, and how often it was claimed: the last time by one processor."""
 WriteOf = Callable[[Batch, LeasedStep, datetime], Awaitable[Any]]
 
 

@@ -16,6 +16,7 @@ from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.measures import Measure
 from execution_broker.storage import steps
 from execution_broker.storage.database import Connection, Database
+from execution_broker.storage.records import Attempt, LeasedStep
 
 _log = structlog.get_logger()
 
@@ -43,7 +44,7 @@ class Renewer:
         self._open = open_database
         self._interval = interval
         self._lease = lease
-        self._held: dict[int, Held] = {}
+        self._held: dict[Attempt, Held] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease-renewer", daemon=True)
@@ -56,14 +57,16 @@ class Renewer:
         self._stopping.set()
         self._thread.join()
 
-    def hold(self, steps: Collection[int], held: Held) -> None:
+    def hold(self, leased: Collection[LeasedStep], held: Held) -> None:
+        """Renew them from now on, or stop what carries them."""
         with self._lock:
-            self._held.update(dict.fromkeys(steps, held))
+            self._held.update(((step.id, step.attempt), held) for step in leased)
 
-    def release(self, steps: Collection[int]) -> None:
+    def release(self, leased: Collection[LeasedStep]) -> None:
+        """They are not carried any more."""
         with self._lock:
-            for step in steps:
-                self._held.pop(step, None)
+            for step in leased:
+                self._held.pop((step.id, step.attempt), None)
 
     def _run(self) -> None:
         asyncio.run(self._renew_for_ever())
@@ -88,18 +91,19 @@ class Renewer:
         with self._lock:
             held = dict(self._held)
         for processor in {one.processor for one in held.values()}:
-            ids = [step for step, one in held.items() if one.processor == processor]
+            mine = [attempt for attempt, one in held.items() if one.processor == processor]
+            ids = {step for step, _ in mine}
             kept, overtaken = await database.write(partial(self._write, processor, ids))
-            for step in ids:
-                if step in overtaken:
-                    held[step].stop(Loss.OVERTAKEN)
-                elif step not in kept and step in self._held:
+            for attempt in mine:
+                if attempt[0] in overtaken:
+                    held[attempt].stop(Loss.OVERTAKEN)
+                elif attempt not in kept and attempt in self._held:
                     database.meter.measure(Measure.LEASES_LOST, 1)
-                    held[step].stop(Loss.LAPSED)
+                    held[attempt].stop(Loss.LAPSED)
 
     async def _write(
-        self, processor: UUID, ids: list[int], connection: Connection
-    ) -> tuple[set[int], set[int]]:
+        self, processor: UUID, ids: Collection[int], connection: Connection
+    ) -> tuple[set[Attempt], set[int]]:
         until = await connection.clock() + self._lease
         return await steps.renew(connection, processor, ids, until)
 

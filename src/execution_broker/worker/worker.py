@@ -179,7 +179,7 @@ class Worker:
             losses.append(loss)
             loop.call_soon_threadsafe(acting.cancel)
 
-        renewer.hold([step.id], Held(pool.processor, stop))
+        renewer.hold([step], Held(pool.processor, stop))
         try:
             return await acting
         except asyncio.CancelledError:
@@ -189,7 +189,7 @@ class Worker:
         except Unavailable as error:
             _log.warning(LogEvent.STEP_UNFINISHED, reason=str(error))
         finally:
-            renewer.release([step.id])
+            renewer.release([step])
         return None
 
     async def _leave(self, carrier: Carrier, step: LeasedStep, losses: list[Loss]) -> None:
@@ -214,8 +214,7 @@ class Worker:
             if loss is Loss.LAPSED:
                 loop.call_soon_threadsafe(carrying.cancel)
 
-        ids = [step.id for step in leased]
-        renewer.hold(ids, Held(pool.processor, stop))
+        renewer.hold(leased, Held(pool.processor, stop))
         try:
             await asyncio.wait([carrying])
             if not carrying.cancelled() and (error := carrying.exception()) is not None:
@@ -223,7 +222,7 @@ class Worker:
                     raise error
                 _log.warning(LogEvent.STEP_UNFINISHED, reason=str(error))
         finally:
-            renewer.release(ids)
+            renewer.release(leased)
 
     async def _drain(self, pools: Sequence[Places]) -> None:
         clock = asyncio.get_running_loop().time

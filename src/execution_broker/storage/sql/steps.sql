@@ -34,7 +34,7 @@ WHERE phase IN ('READY', 'RUNNING') AND kind {among:kinds}
 -- renew_leases: Keep the leases of one processor.
 UPDATE step SET free_at = :until
 WHERE id {among:ids} AND phase = 'RUNNING' AND processor_uuid = :processor
-RETURNING id;
+RETURNING id, attempt;
 
 -- overtaken_steps: Of these running steps, those whose session has ended meanwhile.
 SELECT step.id FROM step JOIN session ON session.id = step.session_id
