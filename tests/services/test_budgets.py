@@ -25,6 +25,17 @@ async def test_a_budget_of_held_capacity_is_enforced(tmp_path: Path) -> None:
         assert (await made.ask(bob, request())).result == "YES"
 
 
+async def test_what_has_expired_counts_against_no_budget(tmp_path: Path) -> None:
+    """Whether or not a sweep has been there."""
+    async with broker(tmp_path, negotiation={"budget": {"cores": 1}, "offers": 1}) as made:
+        alice = await made.caller("alice")
+        assert (await made.ask(alice, request())).result == "YES"
+        assert (await made.ask(alice, request())).result == "NO"
+        await made.later(minutes=6)
+        assert (await made.ask(alice, request())).result == "YES"
+        assert await made.rows("SELECT count(*) FROM booking WHERE ended_at IS NOT NULL") == [(0,)]
+
+
 async def test_a_budget_bounds_what_is_made_larger(tmp_path: Path) -> None:
     negotiation = {"budget": {"cores": 3}, "offers": 1}
     platforms = {"here": {"plugin": "scripted", "cores": 8}}

@@ -78,6 +78,21 @@ async def test_who_is_known_to_one_process_is_known_to_all(made: Broker) -> None
     assert await tries(process(made), "alice", HOME) == 3
 
 
+async def test_who_has_not_been_seen_for_a_month_is_not_known_any_more(made: Broker) -> None:
+    """What an address was once is no use to whoever has it now."""
+    sign_ins = process(made)
+    await sign_in(sign_ins, "alice", HOME)
+    for days, is_known in ((29, True), (29, True), (31, False)):
+        made.shift(timedelta(days=days))
+        for number in range(8):
+            await tries(sign_ins, "alice", f"203.0.113.{number}", 1)
+        assert await tries(sign_ins, "alice", "192.0.2.77", 1) == 0, "a new place waits"
+        assert await tries(sign_ins, "alice", HOME) == (SMALL.known.most if is_known else 0)
+        if is_known:
+            made.shift(timedelta(hours=1))
+            await sign_in(sign_ins, "alice", HOME)
+
+
 async def test_waiting_as_long_as_told_is_enough_and_no_less(made: Broker) -> None:
     sign_ins = process(made)
     await tries(sign_ins, "alice", ATTACKER)
