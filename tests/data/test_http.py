@@ -223,6 +223,18 @@ async def test_where_head_is_refused_a_get_tells(
     assert site.asked[1].headers["range"] == "bytes=0-0"
 
 
+@pytest.mark.parametrize(
+    ("tag", "version"), [('"1-a"', '"1-a"'), ('W/"1"', None), ("", None), ("x", "x")]
+)
+@pytest.mark.parametrize("head", [200, 405])
+async def test_a_strong_tag_tells_the_version(
+    site: Website, transfer: HttpTransfer, tag: str, version: str | None, head: int
+) -> None:
+    answer = f"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nETag: {tag}\r\n\r\nx".encode()
+    site.routes["/a"] = sending(answer) if head == 200 else heads_refused(head, answer)
+    assert (await transfer.look(source_of(site.url("/a")))).version == version
+
+
 async def test_looking_fails_as_reading_does(site: Website, transfer: HttpTransfer) -> None:
     for status, expected in ((404, Permanent), (503, Transient)):
         site.routes["/a"] = answering(status)

@@ -8,11 +8,20 @@ from uuid import UUID
 
 import pytest
 
-from execution_broker.domain.errors import BodyTooLarge, InvalidParameter, NotFound, TooMany
+from execution_broker.domain.errors import (
+    BodyTooLarge,
+    InvalidParameter,
+    NotFound,
+    Permanent,
+    TooMany,
+)
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.uploads import CHUNK
+from execution_broker.models.executable import Checks
 from execution_broker.models.extensions import Upload
+from execution_broker.ports.data import Access, Present, Source, Staged
+from execution_broker.steps.staging import Staging
 from tests.harness.asking import request
 from tests.harness.broker import Broker, Replica, broker, working
 from tests.harness.waiting import until
@@ -55,6 +64,33 @@ async def test_an_upload_is_staged_like_any_other_source(tmp_path: Path) -> None
         assert answer.result == "YES", answer
         staged = await _staged(made, upload)
     assert staged == CONTENT
+
+
+async def test_what_somebody_has_uploaded_is_not_for_everybody_who_knows_its_checksum(
+    tmp_path: Path,
+) -> None:
+    content, lies = b"of ada alone", b"of somebody"
+    (tmp_path / "lies").write_bytes(lies)
+    roots = {"file": {"roots": [str(tmp_path)]}}
+    async with broker(tmp_path, transfers=roots) as made:
+        upload = await send(made, await made.caller("ada"), content)
+        stage = Staging(made.work.outside.transfers, tmp_path / "cache", reserve=0)
+
+        async def put(location: str, name: str, checks: Checks) -> Staged:
+            return await stage.put(
+                Source(location, "x", checks),
+                tmp_path / name / "x",
+                present=Present.REFUSE,
+                access=Access.READ_ONLY,
+                progress=lambda *_: None,
+            )
+
+        known = Checks(sha256=upload.sha256)
+        assert not (await put(upload.location, "first", known)).reused
+        assert (await put(upload.location, "second", known)).reused
+        assert stage.cached() == frozenset()
+        with pytest.raises(Permanent, match="expected sha256"):
+            await put((tmp_path / "lies").as_uri(), "third", known)
 
 
 async def test_what_is_somebody_elses_is_a_no_that_says_so(tmp_path: Path) -> None:
@@ -148,8 +184,6 @@ def _unknown(body: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _staged(made: Broker, upload: Upload) -> bytes:
-    from execution_broker.ports.data import Source
-
     transfer = made.work.outside.transfers["upload"]
     source = Source(upload.location, "series.dat")
     assert (await transfer.look(source)).size == upload.size

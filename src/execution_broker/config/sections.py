@@ -144,7 +144,8 @@ class Traces(Section, frozen=True):
 
 class Cache(Section, frozen=True):
     """`size`: MiB of verified content that is kept for other sessions. What was used least recently
-    goes first, but nothing that a session is still to be given."""
+    goes first, but nothing that a session is still to be given. Nobody gets what is kept unless the
+    source that he names lets him read it."""
 
     size: Natural = 20480
 

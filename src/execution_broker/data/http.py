@@ -95,12 +95,12 @@ class HttpTransfer:
             async with self._answer("HEAD", source.location, {}) as answer:
                 if answer.status_code not in _HEAD_REFUSED:
                     _require_success(answer, source.location, _COMPLETE)
-                    return Looked(_length(answer))
+                    return Looked(_length(answer), _version(answer))
             async with self._answer("GET", source.location, {"Range": "bytes=0-0"}) as answer:
                 if answer.status_code in (HTTPStatus.PARTIAL_CONTENT, _EMPTY_RANGE):
-                    return Looked(_whole_length(answer))
+                    return Looked(_whole_length(answer), _version(answer))
                 _require_success(answer, source.location, _COMPLETE)
-                return Looked(_length(answer))
+                return Looked(_length(answer), _version(answer))
 
     async def read(self, source: Source) -> AsyncIterator[bytes]:
         """The body as it is sent: an encoding that was not asked for is left alone."""
@@ -259,6 +259,12 @@ def _phrase(status: int) -> str:
 def _length(answer: httpx.Response) -> int | None:
     text = answer.headers.get("Content-Length", "")
     return int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
+
+
+def _version(answer: httpx.Response) -> str | None:
+    """The strong validator of RFC 9110: another one for each content."""
+    tag = answer.headers.get("ETag", "")
+    return None if not tag or tag.startswith("W/") else tag
 
 
 def _whole_length(answer: httpx.Response) -> int | None:

@@ -24,9 +24,11 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """What a look at a source told: `size` in bytes where the source says it."""
+    """What a look at a source told: `size` in bytes, and `version`, which is another one whenever
+    the content is (an ETag), where the source says them."""
 
     size: int | None = None
+    version: str | None = None
 
 
 class DataKind(Protocol):
@@ -60,7 +62,8 @@ class Transfer(Protocol):
     def __init__(self, config: Any) -> None: ...
 
     async def look(self, source: Source) -> Looked:
-        """The size of a source without reading it. Permanent or Transient like `read`."""
+        """What a source tells without being read. Permanent or Transient like `read`: whoever may
+        not read may not look, as this decides who gets what is cached."""
         ...
 
     def read(self, source: Source) -> AsyncIterator[bytes]:
@@ -123,7 +126,8 @@ class Stage(Protocol):
         Written under a temporary name beside it, size and digests checked, then renamed. Present
         already: the same content passes; other content is Permanent unless `present` is REPLACE.
         `access` says whether a hard link to the cache will do. Content known by sha256 comes from
-        the cache, without asking the source. Underway while somebody else fetches that: ask again.
+        the cache, once the source has answered that it may be read. Underway while somebody else
+        fetches that from there: ask again.
         Repeatable at any point.
         """
         ...

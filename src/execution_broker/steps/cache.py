@@ -1,10 +1,11 @@
-"""The content cache: verified files by their sha256, kept so that no source is asked twice.
+"""The content cache: verified files by their sha256, kept so that no source is read twice.
 
 An entry is read-only and never written again: it gets its name when it is complete. Whoever takes
 content from it verifies it, and removes an entry that is not what its name says.
 """
 
 import errno
+import hashlib
 import os
 import re
 from collections.abc import Container, Iterator
@@ -16,6 +17,7 @@ import msgspec
 
 from execution_broker.ports.data import Access
 from execution_broker.steps import files
+from execution_broker.steps.origins import Origins
 
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
 _PART: Final = re.compile(r"\.[0-9a-f]{64}\.(?:[0-9a-f]{16}\.part|fetching)")
@@ -30,10 +32,12 @@ class Entry(msgspec.Struct, frozen=True, order=True):
 
 
 class ContentCache:
-    """Entries are `<directory>/sha256/ab/<sha256>`. Safe for any number of processes."""
+    """Entries are `<directory>/sha256/ab/<sha256>`; `origins` tells where they came from. Safe for
+    any number of processes."""
 
     def __init__(self, directory: Path, reserve: int) -> None:
         """`reserve`: bytes that are left free on the disk."""
+        self.origins = Origins(directory)
         self._directory = directory / "sha256"
         self._reserve = reserve
 
@@ -63,20 +67,22 @@ class ContentCache:
 
     def discard(self, sha256: str) -> None:
         self._path(sha256).unlink(missing_ok=True)
+        self.origins.forget(sha256)
 
     def holds(self, sha256: str) -> bool:
         return bool(_NAME.fullmatch(sha256)) and self._path(sha256).is_file()
 
     def newest(self, count: int) -> frozenset[str]:
-        """The sha256 of the entries that were used last."""
+        """The sha256 of what is public of the entries that were used last."""
         latest = sorted(self._entries(), reverse=True)[:count]
-        return frozenset(entry.path.name for entry in latest)
+        return frozenset(one.path.name for one in latest if self.origins.is_public(one.path.name))
 
     @contextmanager
-    def fetching(self, sha256: str) -> Iterator[bool]:
-        """Whether nobody else fetches this content; then nobody will until the end. Where there
-        are no locks, everybody may."""
-        path = self._path(sha256).with_name(f".{sha256}.fetching")
+    def fetching(self, sha256: str, place: str) -> Iterator[bool]:
+        """Whether nobody else fetches this content from this place; then nobody will until the
+        end. Where there are no locks, everybody may."""
+        what = hashlib.sha256(f"{sha256} {place}".encode(errors="surrogatepass")).hexdigest()
+        path = self._path(sha256).with_name(f".{what}.fetching")
         try:
             self._make_place(path)
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -105,7 +111,7 @@ class ContentCache:
             if kept <= limit:
                 break
             if entry.path.name not in wanted:
-                entry.path.unlink(missing_ok=True)
+                self.discard(entry.path.name)
                 kept -= entry.size
         return total - kept
 

@@ -12,18 +12,21 @@ from execution_broker.domain import messages
 from execution_broker.domain.errors import Permanent, Underway
 from execution_broker.domain.iso8601 import write_duration
 from execution_broker.models.message import Message
+from execution_broker.models.secrets import Hiding
 from execution_broker.ports.data import Access, Present, Progress, Source, Staged, Transfer
 from execution_broker.steps import files
 from execution_broker.steps.cache import ContentCache
 from execution_broker.steps.files import in_blocks, in_thread
 from execution_broker.steps.measuring import Content, Measure
 from execution_broker.steps.placement import Difference, Placement, placement, words
+from execution_broker.steps.rights import Rights
 from execution_broker.steps.sources import chunks, short, told_size
 
 _BATCH: Final = 1 << 20
 _RESERVE: Final = 256 << 20
 _LIMIT: Final = 20 << 30
 _LISTED: Final = 10_000
+_HIDING: Final = Hiding()
 
 
 class Staging:
@@ -40,12 +43,13 @@ class Staging:
         *,
         reserve: int = _RESERVE,
         limit: int = _LIMIT,
+        hiding: Hiding = _HIDING,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`transfers` by URL scheme. `limit`: bytes that may be cached. `clock` counts seconds, for
-        the messages."""
-        self._transfers = transfers
+        """`transfers` by URL scheme. `limit`: bytes that may be cached. `hiding` knows credentials
+        in URLs. `clock` counts seconds, for the messages."""
         self._cache = ContentCache(cache_directory, reserve)
+        self._rights = Rights(transfers, self._cache.origins, hiding)
         self._reserve = reserve
         self._limit = limit
         self._clock = clock
@@ -71,7 +75,8 @@ class Staging:
             )
 
     def cached(self) -> frozenset[str]:
-        """The sha256 of the 10 000 entries of the cache used last. Reads directories."""
+        """The sha256 of what is public of the 10 000 entries of the cache used last: of the rest
+        nobody is to learn that it is here. Reads directories."""
         return self._cache.newest(_LISTED)
 
     def holds(self, sha256: str) -> bool:
@@ -117,12 +122,15 @@ class Staging:
         return _reused(wanted, content)
 
     async def _from_cache(self, wanted: Placement) -> Staged | None:
-        """None when the content is not known by sha256, not cached, or was cached badly."""
+        """None when the content is not known by sha256, not cached, or was cached badly, or when
+        only its source can tell whether it may be had."""
         sha256 = wanted.digests.get("sha256")
         entry = self._cache.open(sha256) if sha256 else None
         if sha256 is None or entry is None:
             return None
         try:
+            if not await self._rights.permit(wanted.source, sha256, os.fstat(entry).st_size):
+                return None
             match wanted.access:
                 case Access.READ_ONLY:
                     content = await self._link(wanted, entry) or await self._copy(wanted, entry)
@@ -160,28 +168,20 @@ class Staging:
             return content
 
     async def _first_to_fetch(self, wanted: Placement) -> Staged:
-        """From the source; content that is known by sha256 is fetched once for all who want it at
-        the same time, and the others find it in the cache."""
+        """From the source; content that is known by sha256 is fetched once for all who want it from
+        the same place at the same time, and the others find it in the cache."""
         sha256 = wanted.digests.get("sha256")
         if sha256 is None:
             return await self._from_source(wanted)
-        with self._cache.fetching(sha256) as is_ours:
+        with self._cache.fetching(sha256, self._rights.place(wanted.source)) as is_ours:
             if not is_ours:
+                await self._rights.require(wanted.source)
                 raise Underway(messages.FETCHED_ELSEWHERE(file=wanted.source.name))
             return await self._from_cache(wanted) or await self._from_source(wanted)
 
     async def _from_source(self, wanted: Placement) -> Staged:
         began = self._clock()
-        transfer = self._transfers.get(wanted.source.scheme)
-        if transfer is None:
-            known = ", ".join(sorted(self._transfers)) or "none"
-            raise Permanent(
-                messages.NOT_ALLOWED(
-                    place=f"The location of {wanted.source.name}",
-                    reason=f"the scheme {wanted.source.scheme!r} cannot be read here;"
-                    f" known: {known}",
-                )
-            )
+        transfer = self._rights.transfer(wanted.source)
         async with files.making(wanted.target) as part:
             content = await self._download(wanted, transfer, part)
             if wanted.size is not None and content.size < wanted.size:
@@ -270,6 +270,7 @@ class Staging:
         """Into the cache with it. That this fails is worth a remark and no more."""
         try:
             await in_blocks(self._cache.adopt(part.fd, content.sha256, wanted.access))
+            await self._rights.note(wanted.source, content.sha256)
         except OSError as error:
             reason = words(error)
             return (messages.NOT_CACHED(file=wanted.source.name, reason=reason),)

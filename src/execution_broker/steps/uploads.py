@@ -29,7 +29,8 @@ class UploadTransfer:
         self._database = database
 
     async def look(self, source: Source) -> Looked:
-        return Looked(size=(await self._known(source)).size)
+        """What was uploaded never changes: its name is its version."""
+        return Looked((await self._known(source)).size, source.location)
 
     async def read(self, source: Source) -> AsyncIterator[bytes]:
         known = await self._known(source)

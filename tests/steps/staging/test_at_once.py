@@ -193,7 +193,7 @@ def test_any_sequence_of_puts_obeys_the_rules(
                 assert access is Access.READ_ONLY or desk.target.stat().st_nlink == 1
             assert there is None or desk.target.read_bytes() == there
             assert desk.left() == []
-            assert all(sha256(e.read_bytes()) == e.name for e in desk.cache.glob("*/*/*"))
+            assert all(sha256(e.read_bytes()) == e.name for e in desk.cache.glob("sha256/*/*"))
 
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(run(Path(directory)))
@@ -206,10 +206,11 @@ async def test_others_need_not_wait_for_who_was_killed_or_gave_up(desk: Desk) ->
     second = desk.target.with_name("second")
     with pytest.raises(Underway, match=r"file.fits: another session is fetching"):
         await desk.put(known(CONTENT), target=second)
+    (lock,) = desk.entry(CONTENT).parent.iterdir()
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
     desk.shelf.go_on.set()
-    (desk.entry(CONTENT).with_name(f".{sha256(CONTENT)}.fetching")).touch()
+    lock.touch()
     assert not (await desk.put(known(CONTENT), target=second)).reused
     assert list(desk.entry(CONTENT).parent.iterdir()) == [desk.entry(CONTENT)]

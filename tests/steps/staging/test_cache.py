@@ -1,4 +1,4 @@
-"""Staging from the cache: what is known is not asked for again, and verified again."""
+"""Staging from the cache: what is known is not read again, and verified again."""
 
 import fcntl
 import os
@@ -15,14 +15,12 @@ from tests.steps.staging.desk import CONTENT, OTHER, Desk, both, contents, known
 
 @both
 @pytest.mark.parametrize("present", list(Present))
-async def test_known_content_is_not_asked_for_again(
+async def test_known_content_is_not_read_again(
     desk: Desk, access: Access, present: Present
 ) -> None:
     await desk.put(access=access)
     second = desk.target.with_name("second")
-    staged = await desk.put(
-        known(CONTENT), name="gone", target=second, access=access, present=present
-    )
+    staged = await desk.put(known(CONTENT), target=second, access=access, present=present)
     assert staged.reused
     assert second.read_bytes() == CONTENT
     assert mode(second) == {Access.READ_ONLY: 0o444, Access.READ_WRITE: 0o644}[access]
@@ -74,7 +72,8 @@ async def test_the_least_recently_used_is_trimmed_first(desk: Desk) -> None:
     for age, name in enumerate(names):
         await desk.put(name=name, target=desk.target.with_name(name))
         os.utime(desk.entry(contents[name]), (age, age))
-    await desk.put(known(contents["one"]), target=desk.target.with_name("again"))
+    again = desk.target.with_name("again")
+    assert (await desk.put(known(contents["one"]), name="one", target=again)).reused
     assert desk.trim(8000) == len(contents["two"])
     assert desk.staging.cached() == {sha256(contents["one"]), sha256(contents["three"])}
     assert desk.trim(0) == 8000
