@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,17 +10,13 @@ from typing import Final, assert_never
 import msgspec
 
 from execution_broker.domain import messages
+from execution_broker.domain.digests import ALGORITHMS, read_digest
 from execution_broker.domain.errors import OutsideError, Permanent, Transient
 from execution_broker.models.message import Message
 from execution_broker.ports.data import Access, Present, Progress, Source
 from execution_broker.steps.files import READ_ONLY_MODE, READ_WRITE_MODE, free_bytes
 from execution_broker.steps.measuring import Content
 
-_DIGESTS: Final = {
-    "sha256": (re.compile("[0-9a-f]{64}"), "64 hexadecimal digits"),
-    "md5": (re.compile("[0-9a-f]{32}"), "32 hexadecimal digits"),
-    "adler32": (re.compile("[0-9a-f]{1,8}"), "8 hexadecimal digits"),
-}
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FINAL: Final = frozenset(
     {
@@ -145,13 +140,14 @@ def placement(
     if size is not None and size < 0:
         raise _bad_check(source, "size", str(size), "a size is zero or more")
     digests = {}
-    for name, (pattern, digits) in _DIGESTS.items():
+    for name in ALGORITHMS:
         given: str | None = getattr(source.checks, name)
         if given is None:
             continue
-        if not pattern.fullmatch(given.lower()):
-            raise _bad_check(source, name, given, f"it has {digits}")
-        digests[name] = given.lower().zfill(8)
+        try:
+            digests[name] = read_digest(name, given)
+        except ValueError as error:
+            raise _bad_check(source, name, given, str(error)) from None
     return Placement(source, target, present, access, progress, size, digests)
 
 
