@@ -45,7 +45,8 @@ _MESSAGES: Final = """# Messages
 Everything that a broker tells about a request or a session. A message carries its kind, which never
 changes (`urn:execution-broker:message:` and the word below), its level, its template and the values
 for it. A refusal that knows what would help carries `path`, `from` and `to` too: set `path` to
-`to`, and the fault is gone.
+`to`, and the fault is gone. Where nothing would do there, it has `op` = `remove` instead of `to`:
+leave out what is at `path`. All that one NO suggests goes together, and makes a YES.
 
 | kind | level | template |
 |---|---|---|"""

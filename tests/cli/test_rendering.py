@@ -19,6 +19,7 @@ from execution_broker.cli.rendering.words import Here
 from execution_broker.cli.watching import show
 from execution_broker.client import BrokerClient
 from execution_broker.domain import messages
+from execution_broker.domain.suggesting import REMOVE
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import Connector, ExecutionSession, OfferSetResponse
 from execution_broker.models.message import Message
@@ -112,13 +113,25 @@ def test_several_reasons_each_with_what_would_do() -> None:
     answer = no(
         messages.BAD_VALUE(place="a", value="1", reason="odd", path="$.a", from_=1, to=2),
         messages.BAD_VALUE(place="b", value="1", reason="odd"),
+        messages.BAD_VALUE(place="a", value="1", reason="rare", path="$.a", from_=1, to=2),
+        messages.BAD_VALUE(place="c", value="1", reason="odd", path="c", from_=1, **REMOVE),
     )
     assert text(offerset(answer, HERE)).splitlines() == [
         "NO",
         "- a is 1: odd.",
         "  → this would fit with a = 2 (now 1)",
         "- b is 1: odd.",
+        "- a is 1: rare.",
+        "- c is 1: odd.",
+        "  → this would fit without c (now 1)",
     ]
+
+
+@pytest.mark.parametrize("change", [REMOVE, {"to": ""}])
+def test_what_is_to_be_left_out_is_said_so(change: dict[str, str]) -> None:
+    """An empty `to` is what brokers of an earlier version say."""
+    fault = messages.BAD_VALUE(place="a", value="1", reason="odd", path="a.b", from_=1, **change)
+    assert "it would be a YES without a.b (now 1)" in text(offerset(no(fault), HERE))
 
 
 def test_a_no_without_reasons_says_so() -> None:

@@ -15,6 +15,7 @@ from execution_broker.domain.demand import Demand
 from execution_broker.domain.negotiation import Rules, Site
 from execution_broker.domain.offer import No, Terms
 from execution_broker.domain.resolve import Defaults, resolve
+from execution_broker.domain.suggesting import suggestion_of
 from execution_broker.models import kinds
 from execution_broker.models.message import Message
 from execution_broker.models.reading import read_request
@@ -88,11 +89,15 @@ def requested(**item: str) -> dict[str, Any]:
 def resolved(
     request: Mapping[str, Any], now: int = NOW, defaults: Defaults | None = None
 ) -> Demand | No:
-    """What the service does with a body: read, then resolve."""
+    """What the service does with a body: read, then resolve. A No with faults, if it has any."""
     reading = read_request(request)
     assert not reading.faults, reading.faults
     assert not reading.unknown, reading.unknown
-    return resolve(reading.request, defaults or Defaults(), now)
+    found, faults = resolve(reading.request, defaults or Defaults(), now)
+    if faults:
+        return No(faults)
+    assert found is not None, "what has no faults is a demand"
+    return found
 
 
 def demand(request: Mapping[str, Any], now: int = NOW) -> Demand:
@@ -160,28 +165,30 @@ def by_word(messages: Iterable[Message]) -> dict[str, Message]:
 
 
 def has_remedy(message: Message) -> bool:
-    return {"path", "to"} <= message.values.keys()
+    return suggestion_of(message) is not None
 
 
 def follow(request: Mapping[str, Any], messages: Iterable[Message]) -> dict[str, Any]:
-    """The request once every suggestion was followed: `path` set to `to`."""
+    """The request once every suggestion was followed: `path` set to `to`, or left out."""
     changed = copy.deepcopy(dict(request))
     for message in messages:
-        _set(changed, message.values["path"], message.values["to"])
+        found = suggestion_of(message)
+        if found is not None:
+            _set(changed, found.path, found.to)
     return changed
 
 
 _STEP = re.compile(r"([A-Za-z0-9_]+)|\[(\d+)\]")
 
 
-def _set(target: Any, path: str, text: str) -> None:
+def _set(target: Any, path: str, text: str | None) -> None:
     *parents, last = (name or int(index) for name, index in _STEP.findall(path))
     place = path.rpartition(".")[0]
     for key in parents:
         if isinstance(key, str) and isinstance(target, dict) and target.get(key) is None:
             target[key] = {"kind": kinds.SIMPLE_COMPUTE} if key == "compute" else {}
         target = target[key]
-    if not text:
+    if text is None:
         target.pop(last, None)
     elif last in ("min", "max"):
         is_bound = re.search(r"(costs|metrics)\[\d+\]$", place)

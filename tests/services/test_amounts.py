@@ -88,7 +88,7 @@ async def test_a_no_names_what_there_is(tmp_path: Path) -> None:
         alice = await made.caller("alice")
         (unknown,) = reasons(await made.ask(alice, asking(tpus={"min": 1})))
         assert unknown["known"] == "gpus, licences"
-        assert (unknown["path"], unknown["to"]) == ("compute.amounts.tpus", "")
+        assert (unknown["path"], unknown["op"]) == ("compute.amounts.tpus", "remove")
         (much,) = reasons(await made.ask(alice, asking(gpus={"min": 4})))
         assert (much["path"], much["from"], much["to"]) == (f"{GPUS}.min", "4", "3")
         (place,) = reasons(await made.ask(alice, asking(cores={"min": 4})))

@@ -72,6 +72,8 @@ def asked_for(demand: Demand) -> ExecutionSession:
     for index, data in enumerate(demand.data):
         inside.setdefault(data.storage, []).append(data_key(index))
     volumes = tuple(_named(volume.resource, resource=volume.target) for volume in demand.volumes)
+    assert demand.executable is not None, "only what was read is offered"
+    assert demand.compute is not None, "only what was read is offered"
     return ExecutionSession(
         executable=_unplanned(demand.executable),
         compute=_unplanned(demand.compute, volumes=volumes),

@@ -25,9 +25,9 @@ class Template:
         REGISTRY[self.kind] = self
 
     def __call__(self, **values: object) -> Message:
-        """The message with these values. Further values (`path`, `from_`, `to`) are kept as
-        suggestion: set `path` to `to` and the fault is gone; an empty `to` means to leave it out.
-        `from_` is written as `from`. A `path` alone says where the fault is."""
+        """The message with these values. Further values are a suggestion (`domain.suggesting`): set
+        `path` to `to`, or with `op` = `remove` leave it out, and the fault is gone. `from_`, what
+        is there now, is written as `from`. A `path` alone says where the fault is."""
         texts = {name.rstrip("_"): str(value) for name, value in values.items()}
         return Message(
             kind=self.kind,

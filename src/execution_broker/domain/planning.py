@@ -126,7 +126,7 @@ def contents_of(
         found.append(Content(EXECUTABLE, EXECUTABLE, checks, lookups.get(EXECUTABLE)))
     for index, data in enumerate(demand.data):
         key = data_key(index)
-        found.append(Content(key, f"data[{index}]", data.resource.checks, lookups.get(key)))
+        found.append(Content(key, data.place, data.resource.checks, lookups.get(key)))
     return tuple(found)
 
 
@@ -173,7 +173,7 @@ def is_ready_for(capability: Capability, executable: Executable) -> bool:
 def _environment(demand: Demand, capability: Capability) -> int:
     """Seconds to have what the executable needs beside its own file."""
     timings = capability.timings
-    here = is_ready_for(capability, demand.executable)
+    here = demand.executable is None or is_ready_for(capability, demand.executable)
     return timings.executable_here if here else timings.executable_not_here
 
 

@@ -38,13 +38,15 @@ def questions(demand: Demand, located: Collection[str]) -> dict[str, Question]:
     executable = demand.executable
     if is_marked(executable):
         return asked
-    if isinstance(executable, JupyterNotebook) and (
-        executable.checks is None or executable.checks.size is None
+    if (
+        isinstance(executable, JupyterNotebook)
+        and EXECUTABLE not in demand.unlocated
+        and (executable.checks is None or executable.checks.size is None)
     ):
         asked[EXECUTABLE] = Question(location=executable.location)
     for index, part in enumerate(demand.data):
-        checks = part.resource.checks
-        if part.resource.__struct_config__.tag not in located:
+        checks, is_known = part.resource.checks, part.resource.__struct_config__.tag in located
+        if not is_known or data_key(index) in demand.unlocated:
             continue
         if checks is None or checks.size is None:
             asked[data_key(index)] = Question(resource=_bare(part.resource))

@@ -17,13 +17,16 @@ from execution_broker.models.executable import (
 MARK: Final = "simulated://"
 
 
-def is_marked(executable: Executable) -> bool:
+def is_marked(executable: Executable | None) -> bool:
     """Whether it asks to be simulated. Of an image with several locations any will do."""
     return any(location.lower().startswith(MARK) for location in locations(executable))
 
 
-def takes(capability: Capability, executable: Executable) -> bool:
-    """Whether a platform is there for this executable: real ones for real things."""
+def takes(capability: Capability, executable: Executable | None) -> bool:
+    """Whether a platform is there for this executable: real ones for real things, and all for one
+    that nobody could read."""
+    if executable is None:
+        return True
     match capability.simulates:
         case "nothing":
             return not is_marked(executable)
@@ -35,12 +38,14 @@ def takes(capability: Capability, executable: Executable) -> bool:
             assert_never(never)
 
 
-def locations(executable: Executable) -> tuple[str, ...]:
+def locations(executable: Executable | None) -> tuple[str, ...]:
     """Where an executable is said to be."""
     match executable:
         case DockerContainer():
             return executable.image.locations if executable.image else ()
         case JupyterNotebook() | SingularityContainer():
             return (executable.location,) if executable.location else ()
+        case None:
+            return ()
         case _ as never:
             assert_never(never)

@@ -1,7 +1,7 @@
 """Finds out what could be offered for a request, from what is stored (N2)."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from execution_broker.domain.identity import Caller
 from execution_broker.domain.negotiation import Rules, Site, negotiate
 from execution_broker.domain.offer import No, Verdict
 from execution_broker.domain.resolve import Defaults, resolve
+from execution_broker.models.message import Message
 from execution_broker.models.reading import Reading
 from execution_broker.services.booking.calendars import Calendars, News
 from execution_broker.services.probes import Probes
@@ -25,7 +26,7 @@ from execution_broker.storage.records import StoredPlatform
 class Negotiated(NamedTuple):
     """A verdict, what it was about, and the instant, platforms and lookups it was found with.
 
-    `demand` is None when the request could not even be resolved: then the verdict is a NO.
+    `demand` is None when there was too much of the request to look at: then the verdict is a NO.
     """
 
     verdict: Verdict
@@ -70,16 +71,19 @@ class Negotiator:
             for one in reading.unknown
         )
         seen = await self._glance.look()
-        demand = resolve(reading.request, self._defaults, int(seen.now.timestamp()), remarks)
-        if isinstance(demand, No):
-            return Negotiated(demand, None, {}, seen.now)
+        now = int(seen.now.timestamp())
+        demand, faults = resolve(reading.request, self._defaults, now, remarks)
+        if demand is None:
+            return Negotiated(No(faults), None, {}, seen.now)
         lookups = await self._probes.look_up(caller, demand)
         if lookups:
             seen = await self._glance.look()
         platforms = {one.name: one for one in seen.platforms}
         with self._calendars.turn:
             calendars = self._calendars.take(seen.news, seen.now)
-            verdict = self._judge(demand, platforms, calendars, lookups, seen.now, self._rules)
+            verdict = self._judge(
+                demand, platforms, calendars, lookups, seen.now, self._rules, faults
+            )
         return Negotiated(verdict, demand, platforms, seen.now, lookups)
 
     async def keep(self, found: Negotiated, latest: int) -> None:
@@ -106,9 +110,8 @@ class Negotiator:
         lookups: Mapping[str, Lookup],
         now: datetime,
         rules: Rules,
+        faults: Sequence[Message] = (),
     ) -> Verdict:
-        if not platforms:
-            return No((messages.NO_PLATFORM(reason="none has reported lately"),))
         sites = [
             Site(
                 name=name,
@@ -119,7 +122,7 @@ class Negotiator:
             for name, platform in platforms.items()
             if platform.capability is not None
         ]
-        return negotiate(demand, sites, rules, int(now.timestamp()), lookups)
+        return negotiate(demand, sites, rules, int(now.timestamp()), lookups, faults)
 
 
 class _Glance:

@@ -26,7 +26,9 @@ def refused(
 
 
 def suggestion(message: Message) -> tuple[str | None, str | None, str | None]:
-    return tuple(message.values.get(key) for key in ("path", "from", "to"))  # type: ignore[return-value] # three of them
+    """Its path, what is there now, and what would do: `remove`, where that is nothing."""
+    values = message.values
+    return values.get("path"), values.get("from"), values.get("to", values.get("op"))
 
 
 def only(

@@ -162,10 +162,10 @@ class Oracle:
         costs = {cost.type: cost.max or 0 for cost in found.costs["session"]}
         metrics = {metric.type: metric.min or 0 for metric in found.metrics["session"]}
         return all(
-            cost.type in costs and costs[cost.type] <= (cost.max or 0) for cost in self.demand.costs
-        ) and all(
-            metric.type in metrics and metrics[metric.type] >= (metric.min or 0)
-            for metric in self.demand.metrics
+            bound.type in costs and costs[bound.type] <= bound.limit
+            if bound.what == "cost"
+            else bound.type in metrics and metrics[bound.type] >= bound.limit
+            for bound in self.demand.bounds
         )
 
     def floors(self) -> tuple[int, ...]:

@@ -58,7 +58,7 @@ def test_several_metrics_that_each_need_more() -> None:
     here = site(qualities=(SPEED, other))
     wanted = [metric(kinds.METRIC_COMPUTE, min=30), metric(kinds.METRIC_THROUGHPUT, min=5)]
     faults = refused(body(metrics=wanted), here)
-    assert [suggestion(m)[2] for m in faults] == ["3", "5"]
+    assert [suggestion(m)[2] for m in faults] == ["5", "5"]
     assert isinstance(verdict_of(follow(body(metrics=wanted), faults), here), Yes)
 
 
@@ -94,8 +94,8 @@ def test_what_is_not_quoted_cannot_be_promised() -> None:
     )
     faults = refused(request, site())
     assert [suggestion(m) for m in faults] == [
-        ("costs[0].max", "5.0", ""),
-        ("metrics[0].min", "1.0", ""),
+        ("costs[0].max", "5.0", "remove"),
+        ("metrics[0].min", "1.0", "remove"),
     ]
     assert isinstance(verdict_of(follow(request, faults), site()), Yes)
 
@@ -113,7 +113,7 @@ def test_components_have_bounds_of_their_own() -> None:
     }
     faults = refused(parts, here)
     assert [suggestion(m) for m in faults] == [
-        ("data[0].costs[0].max", "1.0", ""),
+        ("data[0].costs[0].max", "1.0", "remove"),
         ("storage[0].costs[0].max", "3.0", "4.0"),
     ]
     assert isinstance(verdict_of(follow(parts, faults), here), Yes)

@@ -199,7 +199,7 @@ def test_no_suggestion_asks_for_more_than_it_must(world: World) -> None:
 
 def one_step_less(message: Message) -> list[Message]:
     """The suggestion, not quite followed; nothing for those that cannot be followed in part."""
-    path, to = message.values["path"], message.values["to"]
+    path, to = message.values["path"], message.values.get("to", "")
     match path.rpartition(".")[2]:
         case "start":
             start, _, end = to.partition("/")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from execution_broker.domain.demand import Demand, Size
+from execution_broker.domain.digests import read_digest
 from execution_broker.domain.iso8601 import write_epochs
 from execution_broker.domain.messages import UNKNOWN_KIND
-from execution_broker.domain.offer import No
 from execution_broker.domain.resolve import Defaults, resolve
 from execution_broker.models import kinds
 from execution_broker.models.reading import read_request
@@ -147,7 +147,9 @@ def test_an_executable_says_where_it_is(executable: dict[str, Any] | None, part:
 
 @pytest.mark.parametrize("executable", [DOCKER, SINGULARITY, NOTEBOOK])
 def test_every_kind_of_executable_is_enough(executable: dict[str, Any]) -> None:
-    assert demand({"executable": executable}).executable.__struct_config__.tag == executable["kind"]
+    found = demand({"executable": executable}).executable
+    assert found is not None
+    assert found.__struct_config__.tag == executable["kind"]
 
 
 @pytest.mark.parametrize(
@@ -220,10 +222,9 @@ def test_unknown_kinds_come_first_and_excuse_what_follows_from_them() -> None:
     remarks = tuple(
         UNKNOWN_KIND(place=found.place, kind=found.kind, known="...") for found in reading.unknown
     )
-    found = resolve(reading.request, Defaults(), NOW, remarks)
-    assert isinstance(found, No)
-    assert found.messages[:4] == remarks
-    assert [m.values["path"] for m in found.messages[4:]] == [
+    found = resolve(reading.request, Defaults(), NOW, remarks).faults
+    assert found[:4] == remarks
+    assert [m.values["path"] for m in found[4:]] == [
         "storage[1].size.min",
         "data[2].location",
         "compute.volumes[1].path",
@@ -234,7 +235,7 @@ def test_an_unknown_kind_alone_is_a_no() -> None:
     for place in ("$.compute", "compute", "somewhere else"):
         remark = UNKNOWN_KIND(place=place, kind="urn:x", known="...")
         found = resolve(read_request(body()).request, Defaults(), NOW, (remark,))
-        assert found == No((remark,))
+        assert found.faults == (remark,)
 
 
 @pytest.mark.parametrize(
@@ -250,3 +251,9 @@ def test_an_unknown_kind_alone_is_a_no() -> None:
 def test_more_components_than_a_session_can_have(parts: dict[str, Any]) -> None:
     (fault,) = faults(body(**parts))
     assert "501 are more than the 500" in (fault.message or "")
+
+
+@pytest.mark.parametrize("digest", ["1", "0aB", "12345678", "FFFFFFFF"])
+def test_an_adler32_may_be_written_without_its_leading_zeros(digest: str) -> None:
+    assert isinstance(resolved(body(data=[data(checks={"adler32": digest})])), Demand)
+    assert read_digest("adler32", digest) == f"{int(digest, 16):08x}"

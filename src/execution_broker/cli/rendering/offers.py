@@ -8,6 +8,7 @@ from rich.text import Text
 
 from execution_broker.cli.rendering import words
 from execution_broker.cli.rendering.words import Here
+from execution_broker.domain.suggesting import suggestion_of
 from execution_broker.models.component import Cost, Metric
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.message import Message
@@ -61,25 +62,31 @@ def amount(wanted: Range | None, units: str = "") -> str:
 
 
 def reasons(messages: Sequence[Message]) -> list[Text]:
-    """Each reason for a NO, and under it what would take that reason away."""
+    """Each reason for a NO, and under it what would take that reason away, once."""
     lines: list[Text] = []
+    wishes: set[str] = set()
     errors = [message for message in messages if message.level == "ERROR"]
     for message in errors or messages:
         lines.append(_note(message))
         wish = suggestion(message)
-        if wish:
-            would = "it would be a YES with " if len(errors) == 1 else "this would fit with "
+        if wish and wish not in wishes:
+            wishes.add(wish)
+            would = "it would be a YES " if len(errors) == 1 else "this would fit "
             lines.append(Text.assemble("  → ", would, (wish, "bold")))
     return lines or [Text("No reason was given.")]
 
 
 def suggestion(message: Message) -> str | None:
-    """`compute.cores.min = 2 (now 8)`, where the message says what to change."""
-    path, to, now = (message.values.get(name) for name in ("path", "to", "from"))
-    if path is None or to is None:
+    """`with compute.cores.min = 2 (now 8)` or `without costs[0].max (now 1)`, where the message
+    says what to change."""
+    found = suggestion_of(message)
+    if found is None:
         return None
-    place = words.plain(path).removeprefix("$.").strip("/").replace("/", ".")
-    return f"{place} = {words.plain(to)}" + (f" (now {words.plain(now)})" if now else "")
+    place = words.plain(found.path).removeprefix("$.").strip("/").replace("/", ".")
+    now = f" (now {words.plain(found.now)})" if found.now else ""
+    if not found.to:
+        return f"without {place}{now}"
+    return f"with {place} = {words.plain(found.to)}{now}"
 
 
 def text_of(message: Message) -> str:

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from execution_broker.domain.demand import SESSION, Demand, Size
+from execution_broker.domain.demand import SESSION, Bound, Demand, Size
 from execution_broker.domain.messages import NOT_QUOTED, TOO_EXPENSIVE, TOO_SLOW
 from execution_broker.domain.negotiation.bisecting import least_that
 from execution_broker.domain.negotiation.framing import Frame, turning_slots
-from execution_broker.domain.negotiation.inquiry import Bound
 from execution_broker.domain.negotiation.site import Case
 from execution_broker.domain.negotiation.trial import Trial
 from execution_broker.domain.quoting import Quote, changing
+from execution_broker.domain.suggesting import REMOVE
 
 
 def quoted(bound: Bound, quote: Quote) -> float | None:
@@ -76,7 +76,7 @@ def _quoted_bounds(case: Case, asked: Iterable[Bound], quote: Quote) -> tuple[Bo
                 type=bound.type,
                 path=bound.path,
                 from_=bound.limit,
-                to="",
+                **REMOVE,
             )
         )
     return tuple(kept)

@@ -32,8 +32,9 @@ from execution_broker.domain.negotiation.inquiry import Sort
 from execution_broker.domain.negotiation.permitting import permit
 from execution_broker.domain.negotiation.site import Case
 from execution_broker.domain.negotiation.spreading import fit_storage
+from execution_broker.domain.suggesting import REMOVE
 from execution_broker.models.component import Component
-from execution_broker.models.executable import JupyterNotebook, Mode
+from execution_broker.models.executable import Executable, JupyterNotebook, Mode
 from execution_broker.models.kinds import short
 from execution_broker.models.resources import SimpleData
 
@@ -65,6 +66,8 @@ def fit(case: Case) -> None:
 
 def _fit_executable(case: Case) -> None:
     executable = case.demand.executable
+    if executable is None:
+        return
     supports = [s for s in case.site.capability.executables if s.kind == _kind(executable)]
     if not supports:
         known = {support.kind for support in case.site.capability.executables}
@@ -74,20 +77,21 @@ def _fit_executable(case: Case) -> None:
     used = case.inquiry.features
     support = min(supports, key=lambda s: (len(used - s.features), mode not in (None, *s.modes)))
     if mode and mode not in support.modes:
-        _refuse_mode(case, support, mode)
+        executable = _in_a_mode(case, executable, support, mode)
     for feature in sorted(used - support.features):
         place = f"{EXECUTABLE}.{feature}"
         fault = UNSUPPORTED_FEATURE(
-            platform=case.site.name, feature=feature, place=EXECUTABLE, path=place, to=""
+            platform=case.site.name, feature=feature, place=EXECUTABLE, path=place, **REMOVE
         )
         blank = getattr(type(executable)(), feature)
-        case.relax(
-            fault,
-            executable=msgspec.structs.replace(case.demand.executable, **{feature: blank}),
-        )
+        executable = msgspec.structs.replace(executable, **{feature: blank})
+        case.relax(fault, executable=executable)
 
 
-def _refuse_mode(case: Case, support: ExecutableSupport, mode: Mode) -> None:
+def _in_a_mode(
+    case: Case, executable: Executable, support: ExecutableSupport, mode: Mode
+) -> Executable:
+    """The executable in a mode that is supported, if any is."""
     values = {
         "platform": case.site.name,
         "kind": short(support.kind),
@@ -97,10 +101,11 @@ def _refuse_mode(case: Case, support: ExecutableSupport, mode: Mode) -> None:
     }
     if not support.modes:
         case.refuse(UNSUPPORTED_MODE(**values))
-        return
+        return executable
     other = support.modes[0]
-    executable = msgspec.structs.replace(case.demand.executable, mode=other)
-    case.relax(UNSUPPORTED_MODE(**values, from_=mode, to=other), executable=executable)
+    changed = msgspec.structs.replace(executable, mode=other)
+    case.relax(UNSUPPORTED_MODE(**values, from_=mode, to=other), executable=changed)
+    return changed
 
 
 def _fit_kinds(case: Case) -> None:
@@ -141,7 +146,7 @@ def _fit_locations(case: Case) -> None:
     for index, data in enumerate(case.demand.data):
         resource = data.resource
         location = resource.location if isinstance(resource, SimpleData) else None
-        _fit_location(case, f"data[{index}]", data_key(index), location)
+        _fit_location(case, data.place, data_key(index), location)
 
 
 def _fit_location(case: Case, place: str, key: str, location: str | None) -> None:
@@ -179,7 +184,7 @@ def _fit_further(case: Case) -> None:
                 known=", ".join(here) or "none",
                 path=place,
                 from_=asked.min,
-                to="",
+                **REMOVE,
             )
         )
     case.change(amounts=found)

@@ -1,15 +1,11 @@
 """An inquiry: a demand as it is put to every site, with what follows from it wherever it is put."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final, Literal, NamedTuple
 
-import msgspec
-
 from execution_broker.domain.demand import (
     COMPUTE,
-    EXECUTABLE,
-    SESSION,
     Demand,
     Lookup,
     data_key,
@@ -17,8 +13,9 @@ from execution_broker.domain.demand import (
     volume_key,
 )
 from execution_broker.domain.planning import Content, contents_of
-from execution_broker.models.component import Component, Cost, LifecycleComponent, Metric
+from execution_broker.models.component import Component, LifecycleComponent
 from execution_broker.models.executable import Executable
+from execution_broker.models.message import Message
 
 _IDENTITY: Final = {"location", "image", "mode"}
 _COMMON: Final = set(LifecycleComponent.__struct_fields__)
@@ -26,19 +23,6 @@ _GIB: Final = 1 << 30
 
 Sort = Literal["compute", "storage", "data", "volumes"]
 """What a capability has a set of known kinds for."""
-
-
-class Bound(msgspec.Struct, frozen=True):
-    """The most of a cost or the least of a metric that a component, or the session, may have.
-
-    `path` is the place of the limit in the request: `costs[0].max`, `compute.metrics[0].min`.
-    """
-
-    component: str
-    path: str
-    what: Literal["cost", "metric"]
-    type: str
-    limit: float
 
 
 class Part(NamedTuple):
@@ -58,27 +42,33 @@ class Inquiry:
 
     `features`: the optional parts of the executable that are asked for. `parts`: all other
     components. `contents`: what is to be staged. `floors`: GiB that each storage needs for what is
-    known of its data. `bounds`: every bound; half a range that bounds nothing is none.
+    known of its data.
     """
 
-    def __init__(self, demand: Demand, lookups: Mapping[str, Lookup]) -> None:
+    def __init__(
+        self, demand: Demand, lookups: Mapping[str, Lookup], faults: Sequence[Message] = ()
+    ) -> None:
+        """`faults`: those that the request has wherever it is put. The demand is without them."""
         self.demand = demand
         self.lookups = lookups
+        self.faults = faults
         self.features = _features(demand.executable)
         self.parts = tuple(_parts(demand))
         self.contents = contents_of(demand, lookups)
         self.floors = _floors(demand, self.contents)
-        self.bounds = tuple(_bounds(demand, self.parts))
+        self.bounds = demand.bounds
 
-    def contents_for(self, executable: Executable) -> tuple[Content, ...]:
+    def contents_for(self, executable: Executable | None) -> tuple[Content, ...]:
         """What is to be staged with this executable instead."""
         if executable is self.demand.executable:
             return self.contents
         return contents_of(self.demand, self.lookups, executable)
 
 
-def _features(executable: Executable) -> frozenset[str]:
+def _features(executable: Executable | None) -> frozenset[str]:
     """Those that are neither absent nor empty."""
+    if executable is None:
+        return frozenset()
     values = ((name, getattr(executable, name)) for name in _optional_of(type(executable)))
     return frozenset(name for name, value in values if value and value != type(value)())
 
@@ -89,15 +79,14 @@ def _optional_of(kind: type[Executable]) -> frozenset[str]:
 
 
 def _parts(demand: Demand) -> Iterator[Part]:
-    yield Part(COMPUTE, COMPUTE, "compute", demand.compute)
-    implied_for = {data.storage: f"data[{index}].storage" for index, data in enumerate(demand.data)}
+    if demand.compute is not None:
+        yield Part(COMPUTE, COMPUTE, "compute", demand.compute)
     for i, storage in enumerate(demand.storage):
-        place = implied_for[i] if storage.implied else f"storage[{i}]"
-        yield Part(storage_key(i), place, "storage", storage.resource)
+        yield Part(storage_key(i), storage.place, "storage", storage.resource)
     for i, data in enumerate(demand.data):
-        yield Part(data_key(i), f"data[{i}]", "data", data.resource)
+        yield Part(data_key(i), data.place, "data", data.resource)
     for i, volume in enumerate(demand.volumes):
-        yield Part(volume_key(i), f"{COMPUTE}.volumes[{i}]", "volumes", volume.resource)
+        yield Part(volume_key(i), volume.place, "volumes", volume.resource)
 
 
 def _floors(demand: Demand, contents: tuple[Content, ...]) -> tuple[int, ...]:
@@ -106,22 +95,3 @@ def _floors(demand: Demand, contents: tuple[Content, ...]) -> tuple[int, ...]:
     for index, data in enumerate(demand.data):
         needs[data.storage] += sizes[data_key(index)]
     return tuple(max(1, -(-need // _GIB)) for need in needs)
-
-
-def _bounds(demand: Demand, parts: tuple[Part, ...]) -> Iterator[Bound]:
-    yield from _bounds_at(SESSION, "", demand.costs, demand.metrics)
-    executable = demand.executable
-    yield from _bounds_at(EXECUTABLE, f"{EXECUTABLE}.", executable.costs, executable.metrics)
-    for key, place, _, component in parts:
-        yield from _bounds_at(key, f"{place}.", component.costs, component.metrics)
-
-
-def _bounds_at(
-    key: str, prefix: str, costs: tuple[Cost, ...], metrics: tuple[Metric, ...]
-) -> Iterator[Bound]:
-    for i, cost in enumerate(costs):
-        if cost.type and cost.max is not None:
-            yield Bound(key, f"{prefix}costs[{i}].max", "cost", cost.type, cost.max)
-    for i, metric in enumerate(metrics):
-        if metric.type and metric.min is not None:
-            yield Bound(key, f"{prefix}metrics[{i}].min", "metric", metric.type, metric.min)

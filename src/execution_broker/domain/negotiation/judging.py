@@ -4,13 +4,13 @@ from typing import Final
 
 import msgspec
 
-from execution_broker.domain.demand import Demand
+from execution_broker.domain.demand import Bound, Demand
 from execution_broker.domain.messages import NOT_ALLOWED, SIMULATED
 from execution_broker.domain.negotiation.bounds import settle
 from execution_broker.domain.negotiation.fitting import fit
 from execution_broker.domain.negotiation.flavouring import no_size, to_try, wants_more
 from execution_broker.domain.negotiation.framing import Frame, Slot, frame_of, lengthened
-from execution_broker.domain.negotiation.inquiry import Bound, Inquiry
+from execution_broker.domain.negotiation.inquiry import Inquiry
 from execution_broker.domain.negotiation.placing import Search
 from execution_broker.domain.negotiation.refusing import no_room, not_enough_time
 from execution_broker.domain.negotiation.site import Case, Rules, Site
@@ -49,7 +49,8 @@ def judge(site: Site, inquiry: Inquiry, rules: Rules, now: int) -> Judgement:
     """The prospects, or the faults.
 
     There are several prospects where fixed sizes are a choice. Following every suggestion of the
-    faults makes a prospect of it; of several NO_CAPACITY any one is enough.
+    faults makes a prospect of it; of several NO_CAPACITY any one is enough. Time and room are
+    judged only where all that is asked for can be had.
     """
     prospects: list[Prospect] = []
     faults: tuple[Message, ...] = ()
@@ -69,8 +70,6 @@ def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
     """The first prospect of a case; None leaves faults in it."""
     site = case.site
     fit(case)
-    if case.is_hopeless:
-        return None
     contents = case.inquiry.contents_for(case.demand.executable)
     plan, assumed = make_plan(case.demand, contents, site.capability, site.waiting)
     prepare = plan.prepare_cost()
@@ -82,14 +81,16 @@ def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
     later = frame_of(case.demand, prepare, rules, now + rules.patience)
     is_too_short = frame.missing > 0
     bounds = settle(case, trial, [lengthened(later)] if is_too_short else _frames(frame, later))
+    if case.is_hopeless or case.demand.unlocated:
+        return None
     if is_too_short:
-        case.faults += not_enough_time(case, trial, bounds, (frame, later), rules)
+        not_enough_time(case, trial, bounds, (frame, later), rules)
         return None
     shape = trial.shape(case.demand)
     search = Search(trial, shape, bounds, frame)
     slot = search.first_from(frame.first)
     if slot is None:
-        case.faults += no_room(case, trial, bounds, (frame, later), rules)
+        no_room(case, trial, bounds, (frame, later), rules)
     if slot is None or case.faults:
         return None
     told = (SIMULATED(platform=site.name),) if site.capability.simulates != "nothing" else ()

@@ -16,6 +16,7 @@ from execution_broker.domain.negotiation.addresses import (
 from execution_broker.domain.negotiation.site import Case
 from execution_broker.domain.patterns import matches_any, matches_any_case
 from execution_broker.domain.policy import Policy, Rule
+from execution_broker.domain.suggesting import REMOVE
 from execution_broker.models.executable import (
     DockerContainer,
     JupyterNotebook,
@@ -51,10 +52,12 @@ def permit(case: Case) -> None:
                 _need_digest(case, f"{EXECUTABLE}.location", location)
         case DockerContainer() as container:
             _permit_container(case, policy, container)
+        case None:
+            pass
         case _ as never:
             assert_never(never)
-    for index, data in enumerate(case.demand.data):
-        _permit_data(case, policy, f"data[{index}]", data.resource)
+    for data in case.demand.data:
+        _permit_data(case, policy, data.place, data.resource)
 
 
 def _permit_container(case: Case, policy: Policy, container: DockerContainer) -> None:
@@ -68,7 +71,7 @@ def _permit_container(case: Case, policy: Policy, container: DockerContainer) ->
     if policy.privileged == "refused" and container.privileged:
         place = f"{EXECUTABLE}.privileged"
         accepted = "Leave it out."
-        fault = _against(case, place, "true", accepted, from_="true", to="")
+        fault = _against(case, place, "true", accepted, from_="true", **REMOVE)
         case.relax(fault, executable=msgspec.structs.replace(container, privileged=False))
     if container.network:
         _permit_ports(case, policy, container.network)

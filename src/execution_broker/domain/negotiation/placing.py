@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from execution_broker.domain.amounts import Stretch
+from execution_broker.domain.demand import Bound
 from execution_broker.domain.hours import DAY, turns
 from execution_broker.domain.negotiation.bisecting import least_that, most_that
 from execution_broker.domain.negotiation.bounds import is_kept
 from execution_broker.domain.negotiation.framing import Frame, Slot
-from execution_broker.domain.negotiation.inquiry import Bound
 from execution_broker.domain.negotiation.trial import Trial
 from execution_broker.domain.offer import Terms
 from execution_broker.domain.reserving import Footprint, footprints, stretches_at

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from execution_broker.domain.capability import Flavour
-from execution_broker.domain.demand import Demand, Size, amount_place
+from execution_broker.domain.demand import Bound, Demand, Size, amount_place
 from execution_broker.domain.iso8601 import (
     write_epoch,
     write_epochs,
@@ -22,12 +22,10 @@ from execution_broker.domain.negotiation.bisecting import most_that
 from execution_broker.domain.negotiation.bounds import is_kept, least_cores
 from execution_broker.domain.negotiation.flavouring import is_enough, is_within, usable
 from execution_broker.domain.negotiation.framing import Frame, lengthened
-from execution_broker.domain.negotiation.inquiry import Bound
 from execution_broker.domain.negotiation.placing import find, find_after
 from execution_broker.domain.negotiation.site import Case, Rules
 from execution_broker.domain.negotiation.spreading import is_adjustable
 from execution_broker.domain.negotiation.trial import Trial
-from execution_broker.models.message import Message
 
 Frames = tuple[Frame, Frame]
 """That of now, and that of the last moment at which a suggestion must still help."""
@@ -40,7 +38,7 @@ _START: Final = "schedule.requested.start"
 
 def not_enough_time(
     case: Case, trial: Trial, bounds: tuple[Bound, ...], frames: Frames, rules: Rules
-) -> tuple[Message, ...]:
+) -> None:
     """The window must close later: just late enough to prepare, hold, and find room."""
     frame, later = frames
     longer = lengthened(later)
@@ -51,31 +49,43 @@ def not_enough_time(
         start = find_after(trial, shape, bounds, longer.last + 1, HORIZON)
         found, last = start is not None, start or last
     window = case.demand.window_start
-    fault = NOT_ENOUGH_TIME(
-        missing=write_seconds(frame.missing),
-        platform=case.site.name,
-        prepare=write_seconds(frame.prepare),
-        hold=write_seconds(min(rules.least_hold, rules.hold)),
-        path=_START,
-        from_=write_epochs(window, case.demand.window_end),
-        to=write_epochs(window, last + 1),
+    case.relax(
+        NOT_ENOUGH_TIME(
+            missing=write_seconds(frame.missing),
+            platform=case.site.name,
+            prepare=write_seconds(frame.prepare),
+            hold=write_seconds(min(rules.least_hold, rules.hold)),
+            path=_START,
+            from_=write_epochs(window, case.demand.window_end),
+            to=write_epochs(window, last + 1),
+        )
     )
-    return (fault,) if found else (fault, *no_room(case, trial, bounds, (longer, longer), rules))
+    if not found:
+        no_room(case, trial, bounds, (longer, longer), rules)
 
 
 def no_room(
     case: Case, trial: Trial, bounds: tuple[Bound, ...], frames: Frames, rules: Rules
-) -> tuple[Message, ...]:
-    """One message for each dimension that helps on its own: when, how much, how long."""
+) -> None:
+    """One message for each dimension that helps on its own: when, how much, how long. Where some of
+    what is asked for changes anyway, that goes together with all that is suggested already."""
     frame, _ = frames
     values = {
         "platform": case.site.name,
         "start": write_epoch(frame.first),
         "end": write_epoch(frame.last + 1),
     }
-    found = _Ways(case, trial, bounds, frames).suggestions() if rules.suggests else ()
-    ways = tuple(NO_CAPACITY(**values, **way) for way in found)
-    return ways or (NO_CAPACITY(**values, hint="Ask again later."),)
+    ways = list(_Ways(case, trial, bounds, frames).suggestions()) if rules.suggests else []
+    for way in _together(case, ways) or [{"hint": "Ask again later."}]:
+        case.faults.append(NO_CAPACITY(**values, **way))
+
+
+def _together(case: Case, ways: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The ways that may be suggested beside what is suggested already: a window that changes anyway
+    is moved to where there is room; anything else that does is changed further only if it must."""
+    moved = [way for way in ways if way["path"] == _START and case.is_changed(_START)]
+    fresh = [way for way in ways if not case.is_changed(way["path"])]
+    return moved or fresh or ways[:1]
 
 
 class _Ways:
@@ -190,7 +200,7 @@ class _Ways:
 
         gib = self._most(self.floors[index], asked - 1, resized)
         if gib is not None:
-            place = f"storage[{index}]"
+            place = self.demand.storage[index].place
             yield _less(f"{place}.size.min", f"{gib} GiB in {place}", asked, gib)
 
     def _shorter(self) -> Iterator[dict[str, Any]]:

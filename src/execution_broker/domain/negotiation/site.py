@@ -11,6 +11,7 @@ from execution_broker.domain.demand import Demand
 from execution_broker.domain.negotiation.inquiry import Inquiry
 from execution_broker.domain.policy import Maximum
 from execution_broker.domain.simulation import takes
+from execution_broker.domain.suggesting import suggestion_of
 from execution_broker.models.message import Message
 
 
@@ -67,6 +68,11 @@ class Case:
 
     def most_cores(self) -> int:
         return self.flavour.cores if self.flavour else self.site.most(CORES)
+
+    def is_changed(self, path: str) -> bool:
+        """Whether some fault so far suggests something for this path of the request."""
+        known = map(suggestion_of, (*self.inquiry.faults, *self.faults))
+        return any(one is not None and one.path == path for one in known)
 
     def refuse(self, fault: Message) -> None:
         """A fault that nothing helps against."""

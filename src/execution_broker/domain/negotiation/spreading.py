@@ -56,7 +56,7 @@ def _resize(case: Case, index: int, size: Size) -> None:
 
 
 def _refuse_small(case: Case, index: int, size: Size, floor: int) -> None:
-    place = f"storage[{index}].size"
+    place = f"{case.demand.storage[index].place}.size"
     bound, asked = ("min", size.min) if size.max is None else ("max", size.max)
     case.relax(
         NOT_ALLOWED(
@@ -93,7 +93,7 @@ def _reduce(case: Case, excess: int, most: int) -> None:
         least, greatest = storage[index].size.min, storage[index].size.max
         size = Size(least - cut, greatest)
         storage[index] = msgspec.structs.replace(storage[index], size=size)
-        path = f"storage[{index}].size.min"
+        path = f"{storage[index].place}.size.min"
         case.relax(
             TOO_MUCH(**values, path=path, from_=least, to=least - cut), storage=tuple(storage)
         )
@@ -113,13 +113,13 @@ def _refuse_more(case: Case) -> None:
             continue
         parts[index] = msgspec.structs.replace(storage[index], size=Size(asked.min, most))
         fault = TOO_MUCH(
-            place=f"storage[{index}]",
+            place=storage[index].place,
             wanted=asked.max,
             units=UNITS[STORAGE],
             resource="storage",
             platform=case.site.name,
             limit=maximum.most,
-            path=f"storage[{index}].size.max",
+            path=f"{storage[index].place}.size.max",
             from_=asked.max,
             to=most,
         )
@@ -131,7 +131,7 @@ def _cap(case: Case, extra: int) -> None:
     for index, part in enumerate(case.demand.storage):
         most = part.size.min + extra
         if part.size.max is not None and part.size.max > most:
-            place = f"storage[{index}].size"
+            place = f"{part.place}.size"
             case.remarks.append(
                 CAPPED(place=place, wanted=part.size.max, platform=case.site.name, limit=most)
             )

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from execution_broker.domain.demand import EXECUTABLE, Demand, Lookup
 from execution_broker.domain.messages import NO_PLATFORM, NOT_SIMULATED
+from execution_broker.domain.negotiation.agreeing import all_faults
 from execution_broker.domain.negotiation.choosing import choose
 from execution_broker.domain.negotiation.inquiry import Inquiry
 from execution_broker.domain.negotiation.judging import judge
@@ -20,28 +21,27 @@ def negotiate(
     rules: Rules,
     now: int,
     lookups: Mapping[str, Lookup] = MappingProxyType({}),
+    faults: Sequence[Message] = (),
 ) -> Verdict:
     """A Yes as soon as one site can meet the demand; else a No with the faults of every site.
 
+    `faults`: those that the request has on every site. With any the answer is a No, and the demand
+    is judged to tell what else there is.
     The caller leaves out sites whose capability is too old (N2). `now` in whole epoch seconds;
     `lookups` by component key.
     Offers are proposals: the calendars are only as fresh as their caches, so each is checked
     again under the platform's lock before it is stored (B4).
     """
     if not sites:
-        return No((NO_PLATFORM(reason="none has reported lately what it can do"),))
+        return No((*faults, NO_PLATFORM(reason="none has reported lately what it can do")))
     fitting = [site for site in sites if site.takes(demand)]
     if not fitting:
-        return No((_no_such_site(demand, sites),))
-    inquiry = Inquiry(demand, lookups)
+        return No((*faults, _no_such_site(demand, sites)))
+    inquiry = Inquiry(demand, lookups, faults)
     judged = [judge(site, inquiry, rules, now) for site in fitting]
     prospects = [prospect for found in judged for prospect in found.prospects]
-    if not prospects:
-        distinct: list[Message] = []
-        for fault in (fault for found in judged for fault in found.faults):
-            if fault not in distinct:
-                distinct.append(fault)
-        return No(tuple(distinct))
+    if faults or not prospects:
+        return No(all_faults(faults, [] if prospects else [found.faults for found in judged]))
     offers = choose(prospects, rules.offers)
     offering = {offer.platform for offer in offers}
     plans = {p.trial.site.name: p.trial.plan for p in prospects}

@@ -1,14 +1,18 @@
-"""What single components must have, whatever the platform: locations, paths, checks, bounds."""
+"""What single components must have, whatever the platform: locations, paths, checks.
 
-import math
+What is checked comes back as it would be once every suggestion was followed.
+"""
+
 import posixpath
-import re
-from collections.abc import Iterable, Sequence
-from typing import Final, Literal, assert_never
+from collections.abc import Iterable
+from typing import assert_never
 
-from execution_broker.domain.messages import BAD_VALUE, MISSING_PART, NOT_ALLOWED, REVERSED_RANGE
-from execution_broker.domain.resolve.report import Report, short
-from execution_broker.models.component import Cost, Metric
+import msgspec
+
+from execution_broker.domain.digests import ALGORITHMS, read_digest
+from execution_broker.domain.messages import MISSING_PART, NOT_ALLOWED
+from execution_broker.domain.resolve.report import Report, is_blank, short
+from execution_broker.models.base import Wire
 from execution_broker.models.executable import (
     Checks,
     DockerContainer,
@@ -19,9 +23,7 @@ from execution_broker.models.executable import (
 )
 from execution_broker.models.resources import (
     Data,
-    IvoaBlock,
     IvoaData,
-    RucioBlock,
     RucioData,
     S3Data,
     SimpleData,
@@ -30,42 +32,48 @@ from execution_broker.models.resources import (
     SkaoData,
 )
 
-_DIGESTS: Final = {"md5": 32, "sha256": 64, "adler32": 8}
 
-
-def check_executable(report: Report, executable: Executable) -> None:
-    """An executable says where its content is."""
+def check_executable(report: Report, executable: Executable) -> tuple[Executable, bool]:
+    """The executable, and whether it says where its content is, as it must."""
     place = "executable"
     match executable:
         case JupyterNotebook():
-            _require(report, f"{place}.location", executable.location)
-            _check_content(report, place, executable.checks)
+            is_told = report.require(f"{place}.location", executable.location)
+            checks = _checked(report, place, executable.checks)
+            if checks is not executable.checks:
+                executable = msgspec.structs.replace(executable, checks=checks)
+            return executable, is_told
         case SingularityContainer():
-            _require(report, f"{place}.location", executable.location)
+            return executable, report.require(f"{place}.location", executable.location)
         case DockerContainer():
-            _check_locations(report, f"{place}.image.locations", executable.image)
+            return executable, _check_locations(
+                report, f"{place}.image.locations", executable.image
+            )
         case _:
             assert_never(executable)
 
 
-def check_data(report: Report, place: str, data: Data) -> None:
-    """Data says where its content is, in the words of its kind."""
+def check_data(report: Report, place: str, data: Data) -> tuple[Data, bool]:
+    """The data, and whether it says where its content is, in the words of its kind, as it must."""
     match data:
         case SimpleData():
-            _require(report, f"{place}.location", data.location)
+            is_told = report.require(f"{place}.location", data.location)
         case S3Data():
-            _require(report, f"{place}.endpoint", data.endpoint)
-            _require(report, f"{place}.template", data.template)
-            _require(report, f"{place}.bucket", data.bucket)
+            is_told = _require_all(report, place, data, "endpoint", "template", "bucket")
         case RucioData():
-            _check_rucio(report, f"{place}.rucio", data.rucio)
+            is_told = _require_all(
+                report, f"{place}.rucio", data.rucio, "endpoint", "scope", "object"
+            )
         case IvoaData():
-            _check_ivoa(report, f"{place}.ivoa", data.ivoa)
+            is_told = _require_all(report, f"{place}.ivoa", data.ivoa, "ivoid")
         case SkaoData():
-            _check_skao(report, f"{place}.skao", data.skao)
+            is_told = _check_skao(report, f"{place}.skao", data.skao)
         case _:
             assert_never(data)
-    _check_content(report, place, data.checks)
+    checks = _checked(report, place, data.checks)
+    if checks is not data.checks:
+        data = msgspec.structs.replace(data, checks=checks)
+    return data, is_told
 
 
 def check_paths(report: Report, volumes: Iterable[tuple[str, SimpleVolume]]) -> None:
@@ -89,110 +97,50 @@ def check_paths(report: Report, volumes: Iterable[tuple[str, SimpleVolume]]) -> 
         taken.setdefault(plain, place)
 
 
-def check_bounds(
-    report: Report, place: str, costs: Sequence[Cost], metrics: Sequence[Metric]
-) -> None:
-    """Every cost and metric that bounds something says of which type, with numbers in order.
-
-    `place` is empty for the request itself. Only the most of a cost and the least of a metric
-    bound anything.
-    """
-    prefix = f"{place}." if place else ""
-    for index, cost in enumerate(costs):
-        _check_bound(report, f"{prefix}costs[{index}]", cost, "max")
-    for index, metric in enumerate(metrics):
-        _check_bound(report, f"{prefix}metrics[{index}]", metric, "min")
-
-
-def _check_bound(
-    report: Report, place: str, bound: Cost | Metric, side: Literal["min", "max"]
-) -> None:
-    value: float | None = getattr(bound, side)
-    if value is not None and math.isnan(value):
-        _advise(report, f"{place}.{side}", value, "not a number", "")
-    elif value is not None and not bound.type:
-        report.refuse(MISSING_PART(part=f"{place}.type", path=f"{place}.type"))
-    if bound.min is not None and bound.max is not None and bound.min > bound.max:
-        report.refuse(
-            REVERSED_RANGE(
-                place=place,
-                min=bound.min,
-                max=bound.max,
-                path=f"{place}.max",
-                from_=bound.max,
-                to=bound.min,
-            )
-        )
-
-
-def _check_locations(report: Report, place: str, image: Image | None) -> None:
+def _check_locations(report: Report, place: str, image: Image | None) -> bool:
     """At least one, and the first that is blank is named."""
     locations = image.locations if image else ()
     if not locations:
-        _require(report, place, None)
-    for index, location in enumerate(locations):
-        if is_blank(location):
-            _require(report, f"{place}[{index}]", location)
-            break
+        return report.require(place, None)
+    blank = next((index for index, one in enumerate(locations) if is_blank(one)), None)
+    return blank is None or report.require(f"{place}[{blank}]", None)
 
 
-def _check_rucio(report: Report, place: str, block: RucioBlock | None) -> None:
+def _require_all(report: Report, place: str, block: Wire | None, *names: str) -> bool:
+    """A part of a component, and each of these in it."""
     if block is None:
-        _require(report, place, None)
-        return
-    _require(report, f"{place}.endpoint", block.endpoint)
-    _require(report, f"{place}.scope", block.scope)
-    _require(report, f"{place}.object", block.object)
+        return report.require(place, None)
+    found = [report.require(f"{place}.{name}", getattr(block, name)) for name in names]
+    return all(found)
 
 
-def _check_ivoa(report: Report, place: str, block: IvoaBlock | None) -> None:
-    if block is None:
-        _require(report, place, None)
-        return
-    _require(report, f"{place}.ivoid", block.ivoid)
-
-
-def _check_skao(report: Report, place: str, block: SkaoBlock | None) -> None:
+def _check_skao(report: Report, place: str, block: SkaoBlock | None) -> bool:
     """What it is called, or where its replicas are."""
-    if block is None:
-        _require(report, place, None)
-        return
-    if not block.replicas:
-        _require(report, f"{place}.namespace", block.namespace)
-        _require(report, f"{place}.objectname", block.objectname)
-    for index, replica in enumerate(block.replicas):
-        if is_blank(replica.dataurl):
-            _require(report, f"{place}.replicas[{index}].dataurl", replica.dataurl)
-            break
+    if block is None or not block.replicas:
+        return _require_all(report, place, block, "namespace", "objectname")
+    replicas = enumerate(block.replicas)
+    blank = next((index for index, one in replicas if is_blank(one.dataurl)), None)
+    return blank is None or report.require(f"{place}.replicas[{blank}].dataurl", None)
 
 
-def _check_content(report: Report, place: str, checks: Checks | None) -> None:
+def _checked(report: Report, place: str, checks: Checks | None) -> Checks | None:
+    """The checks without those that no content can pass."""
     if checks is None:
-        return
+        return None
+    wrong: dict[str, None] = {}
     if checks.size is not None and checks.size < 0:
-        _advise(report, f"{place}.checks.size", checks.size, "a size cannot be negative", "")
-    for name, length in _DIGESTS.items():
-        digest: str | None = getattr(checks, name)
-        if digest is not None and not re.fullmatch(f"[0-9a-fA-F]{{{length}}}", digest):
-            reason = f"a digest by {name} has {length} hexadecimal digits"
-            _advise(report, f"{place}.checks.{name}", short(digest), reason, "")
-
-
-def _require(report: Report, place: str, text: str | None) -> None:
-    if is_blank(text):
-        report.refuse(MISSING_PART(part=place, path=place))
-
-
-def is_blank(text: str | None) -> bool:
-    """Whether this says nothing."""
-    return text is None or not text.strip()
+        wrong["size"] = None
+        report.correct(f"{place}.checks.size", checks.size, "a size cannot be negative", None)
+    for name in ALGORITHMS:
+        digest: str = getattr(checks, name) or ""
+        try:
+            if getattr(checks, name) is not None:
+                read_digest(name, digest)
+        except ValueError as error:
+            wrong[name] = None
+            report.correct(f"{place}.checks.{name}", short(digest), str(error), None)
+    return msgspec.structs.replace(checks, **wrong) if wrong else checks
 
 
 def _forbid(report: Report, place: str, reason: str) -> None:
     report.refuse(NOT_ALLOWED(place=place, reason=reason, path=place))
-
-
-def _advise(report: Report, place: str, value: object, reason: str, to: object) -> None:
-    report.refuse(
-        BAD_VALUE(place=place, value=value, reason=reason, path=place, from_=value, to=to)
-    )

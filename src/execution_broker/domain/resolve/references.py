@@ -5,8 +5,8 @@ from typing import Generic, TypeVar
 
 from execution_broker.domain.messages import AMBIGUOUS_REFERENCE, UNKNOWN_REFERENCE
 from execution_broker.domain.resolve.report import Report, listed, short
+from execution_broker.domain.suggesting import REMOVE
 from execution_broker.models.component import Component
-from execution_broker.models.message import Message
 
 T = TypeVar("T", bound=Hashable)
 
@@ -31,35 +31,33 @@ class Directory(Generic[T]):
             if component.meta and component.meta.uuid:
                 self._by_uuid.setdefault(component.meta.uuid.lower(), []).append(entry)
 
-    def find(self, report: Report, place: str, reference: str) -> T | None:
-        """The one that `place` refers to. None, and reported, where it is none or several."""
+    def find(
+        self, report: Report, place: str, reference: str, *, is_optional: bool = False
+    ) -> T | None:
+        """The one that `place` refers to, or that it is suggested to refer to. None, and reported,
+        where that is none or several; to leave it out is suggested if it `is_optional`."""
         found = self._meant_by(reference)
         if len(found) == 1:
             return found[0]
+        only = None if found else self._only()
+        change: dict[str, object] = {}
+        if only is not None:
+            change = {"from_": short(reference), "to": only}
+        elif is_optional:
+            change = {"from_": short(reference), **REMOVE}
+        values = {"place": place, "reference": short(reference), "path": place, **change}
         if found:
-            report.refuse(
-                AMBIGUOUS_REFERENCE(
-                    place=place, reference=short(reference), count=len(found), path=place
-                )
-            )
+            report.refuse(AMBIGUOUS_REFERENCE(count=len(found), **values))
         elif self._is_whole:
-            report.refuse(self._unknown(place, reference))
-        return None
+            known = listed(list(self._by_name) or list(self._by_uuid))
+            report.refuse(UNKNOWN_REFERENCE(target=self._target, known=known, **values))
+        return self._meant_by(only)[0] if only is not None and self._is_whole else None
 
     def _meant_by(self, word: str) -> list[T]:
         named = self._by_name.get(word, [])
         return list(dict.fromkeys((*named, *self._by_uuid.get(word.lower(), []))))
 
-    def _unknown(self, place: str, reference: str) -> Message:
-        """Suggests the only word there is, where it means one component alone."""
+    def _only(self) -> str | None:
+        """The only word there is, where it means one component alone."""
         known = list(self._by_name) or list(self._by_uuid)
-        is_clear = len(known) == 1 and len(self._meant_by(known[0])) == 1
-        only = {"from_": short(reference), "to": known[0]} if is_clear else {}
-        return UNKNOWN_REFERENCE(
-            place=place,
-            reference=short(reference),
-            target=self._target,
-            known=listed(known),
-            path=place,
-            **only,
-        )
+        return known[0] if len(known) == 1 and len(self._meant_by(known[0])) == 1 else None

@@ -5,12 +5,15 @@ from collections.abc import Iterable, Sequence
 from itertools import count, islice
 from typing import Final
 
-from execution_broker.domain.messages import DEFAULTED
+from execution_broker.domain.messages import BAD_VALUE, DEFAULTED, MISSING_PART
+from execution_broker.domain.suggesting import REMOVE
 from execution_broker.models.message import Message
 
 _LISTED: Final = 10
 _LENGTH: Final = 120
-_DROPPED: Final = re.compile(r"(?:\$\.)?(?P<part>executable|storage|data|compute)(?P<rest>.*)")
+_DROPPED: Final = re.compile(
+    r"(?:\$\.)?(?P<part>executable|storage|data|compute|costs|metrics)(?P<rest>.*)"
+)
 _INDEX: Final = re.compile(r"(?:\.volumes)?\[(\d+)\]")
 
 
@@ -31,6 +34,20 @@ class Report:
     def refuse(self, fault: Message) -> None:
         self.faults.append(fault)
 
+    def correct(self, place: str, value: object, reason: str, to: object) -> None:
+        """What is at `place` cannot be; `to` can, or leaving it out where that is None."""
+        change = REMOVE if to is None else {"to": to}
+        self.refuse(
+            BAD_VALUE(place=place, value=value, reason=reason, path=place, from_=value, **change)
+        )
+
+    def require(self, place: str, text: str | None) -> bool:
+        """Whether it is there and says something; it must."""
+        if is_blank(text):
+            self.refuse(MISSING_PART(part=place, path=place))
+            return False
+        return True
+
     def assume(self, place: str, value: str) -> None:
         """Something was not given, and this is taken instead."""
         self.remarks.append(DEFAULTED(place=place, value=value))
@@ -44,6 +61,11 @@ class Report:
         dropped = self._dropped.get(part, set())
         prefix = "compute.volumes" if part == "volumes" else part
         return [f"{prefix}[{i}]" for i in islice((i for i in count() if i not in dropped), number)]
+
+
+def is_blank(text: str | None) -> bool:
+    """Whether this says nothing."""
+    return text is None or not text.strip()
 
 
 def listed(names: Iterable[str]) -> str:

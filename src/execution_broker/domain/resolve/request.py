@@ -1,11 +1,15 @@
 """The way from a request to a demand."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from execution_broker.domain.demand import (
+    COMPUTE,
+    EXECUTABLE,
+    SESSION,
+    Bound,
     DataDemand,
     Demand,
     Size,
@@ -13,25 +17,23 @@ from execution_broker.domain.demand import (
     VolumeDemand,
     data_key,
     storage_key,
+    volume_key,
 )
-from execution_broker.domain.messages import MISSING_PART, NOT_ALLOWED
-from execution_broker.domain.offer import No
-from execution_broker.domain.resolve.parts import (
-    check_bounds,
-    check_data,
-    check_executable,
-    check_paths,
-    is_blank,
-)
+from execution_broker.domain.messages import NOT_ALLOWED
+from execution_broker.domain.resolve.bounds import read_bounds
+from execution_broker.domain.resolve.parts import check_data, check_executable, check_paths
 from execution_broker.domain.resolve.references import Directory
 from execution_broker.domain.resolve.report import Report
 from execution_broker.domain.resolve.sizes import read_amounts, read_size
 from execution_broker.domain.resolve.window import read_window
 from execution_broker.domain.simulation import locations
 from execution_broker.models.component import Component, Cost, Metric
+from execution_broker.models.executable import Executable
 from execution_broker.models.execution import ExecutionRequest
 from execution_broker.models.message import Message
-from execution_broker.models.resources import SimpleCompute, SimpleStorage
+from execution_broker.models.resources import Data, SimpleCompute, SimpleStorage
+
+C = TypeVar("C", bound=Component)
 
 MOST_OF_A_KIND: Final = 500
 """The most storage, data, volumes or further amounts of one session: of the former every one is
@@ -49,14 +51,26 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     look_ahead: int = 86400
 
 
+class Resolved(NamedTuple):
+    """What a request asks for, and all that is wrong with it whatever the platform.
+
+    `demand` is what the request would ask for, were every suggestion of the faults followed; None
+    where there is too much of it to look at. With faults the answer is a NO: the demand is there to
+    find out what else is wrong.
+    """
+
+    demand: Demand | None
+    faults: tuple[Message, ...]
+
+
 def resolve(
     request: ExecutionRequest, defaults: Defaults, now: int, remarks: tuple[Message, ...] = ()
-) -> Demand | No:
-    """What has to be offered, or all that is wrong with the request whatever the platform.
+) -> Resolved:
+    """What has to be offered, and all that is wrong with the request whatever the platform.
 
     `remarks` are the messages about components that could not be read (unknown kinds, with the
-    value `place`): the answer is then a No that begins with them, the places in further messages
-    count these components, and nothing that may follow from their absence is reported.
+    value `place`): they are the first faults, the places in further messages count these
+    components, and nothing that may follow from their absence is reported.
     `now` in whole epoch seconds.
     """
     return _Resolver(request, defaults, now, Report(remarks)).resolve()
@@ -77,14 +91,18 @@ class _Resolver:
                 ("storage", request.storage),
                 ("data", request.data),
                 ("volumes", self.compute.volumes),
+                ("costs", request.costs),
+                ("metrics", request.metrics),
             )
         }
+        self.unlocated = {one for one in ("executable", "storage", "data") if report.is_unread(one)}
 
-    def resolve(self) -> Demand | No:
+    def resolve(self) -> Resolved:
         if self._is_too_large():
-            return No(tuple(self.report.faults))
+            return Resolved(None, tuple(self.report.faults))
         request, report = self.request, self.report
-        self._check_parts()
+        executable = self._executable()
+        bounds = tuple(self._bounds())
         cores, memory = self._compute()
         amounts = read_amounts(report, self.compute.amounts)
         storage = self._storage()
@@ -93,11 +111,9 @@ class _Resolver:
         window = read_window(
             report, request.schedule, self.defaults.duration, self.defaults.look_ahead, self.now
         )
-        if report.faults or request.executable is None:
-            return No(tuple(report.faults))
-        return Demand(
-            executable=request.executable,
-            compute=self.compute,
+        demand = Demand(
+            executable=executable,
+            compute=None if report.is_unread("compute") else self.compute,
             cores=cores,
             memory=memory,
             amounts=amounts,
@@ -107,18 +123,20 @@ class _Resolver:
             window_start=window.start,
             window_end=window.end,
             duration=window.duration,
-            costs=request.costs,
-            metrics=request.metrics,
+            bounds=bounds,
             messages=tuple(report.remarks),
+            unlocated=frozenset(self.unlocated),
         )
+        return Resolved(demand, tuple(report.faults))
 
     def _is_too_large(self) -> bool:
         """Checked before anything else, so that no answer takes longer than it should."""
-        sizes = [(part, len(places)) for part, places in self.places.items()]
+        parts = ("storage", "data", "volumes")
+        sizes = [(part, len(self.places[part])) for part in parts]
         sizes.append(("compute amounts", len(self.compute.amounts)))
         if self.request.executable is not None:
             sizes.append(("image locations", len(locations(self.request.executable))))
-        for place, costs, metrics in self._bounds():
+        for _, place, costs, metrics in self._bounded():
             if costs:
                 sizes.append((f"{place} costs".strip(), len(costs)))
             if metrics:
@@ -129,26 +147,45 @@ class _Resolver:
             self.report.refuse(NOT_ALLOWED(place=part, reason=reason))
         return bool(too_large)
 
-    def _bounds(self) -> Iterator[tuple[str, Sequence[Cost], Sequence[Metric]]]:
-        yield "", self.request.costs, self.request.metrics
-        components: Iterable[tuple[str, Component | None]] = (
-            ("executable", self.request.executable),
-            ("compute", self.compute),
-            *zip(self.places["storage"], self.request.storage, strict=True),
-            *zip(self.places["data"], self.request.data, strict=True),
-            *zip(self.places["volumes"], self.compute.volumes, strict=True),
+    def _bounded(self) -> Iterator[tuple[str, str, Sequence[Cost], Sequence[Metric]]]:
+        """The key and the place of what has costs and metrics, with these."""
+        yield SESSION, "", self.request.costs, self.request.metrics
+        components: Iterable[tuple[str, str, Component | None]] = (
+            (EXECUTABLE, "executable", self.request.executable),
+            (COMPUTE, "compute", self.compute),
+            *_keyed(storage_key, self.places["storage"], self.request.storage),
+            *_keyed(data_key, self.places["data"], self.request.data),
+            *_keyed(volume_key, self.places["volumes"], self.compute.volumes),
         )
-        for place, component in components:
+        for key, place, component in components:
             if component is not None:
-                yield place, component.costs, component.metrics
+                yield key, place, component.costs, component.metrics
 
-    def _check_parts(self) -> None:
-        if self.request.executable is not None:
-            check_executable(self.report, self.request.executable)
-        elif not self.report.is_unread("executable"):
-            self.report.refuse(MISSING_PART(part="executable", path="executable"))
-        for place, costs, metrics in self._bounds():
-            check_bounds(self.report, place, costs, metrics)
+    def _bounds(self) -> Iterator[Bound]:
+        for key, place, costs, metrics in self._bounded():
+            if costs or metrics:
+                yield from read_bounds(
+                    self.report,
+                    key,
+                    (self._places_of("costs", place, costs), costs),
+                    (self._places_of("metrics", place, metrics), metrics),
+                )
+
+    def _places_of(self, what: str, place: str, bounds: Sequence[Cost | Metric]) -> list[str]:
+        if not place:
+            return self.places[what]
+        return [f"{place}.{what}[{index}]" for index in range(len(bounds))]
+
+    def _executable(self) -> Executable | None:
+        if self.request.executable is None:
+            if not self.report.is_unread("executable"):
+                self.report.require("executable", None)
+            self.unlocated.add(EXECUTABLE)
+            return None
+        executable, is_told = check_executable(self.report, self.request.executable)
+        if not is_told:
+            self.unlocated.add(EXECUTABLE)
+        return executable
 
     def _compute(self) -> tuple[Size, Size]:
         cores, memory = self.defaults.default_cores, self.defaults.default_memory
@@ -165,31 +202,33 @@ class _Resolver:
         """The named storage of the request, in its order."""
         return [
             StorageDemand(
-                resource, read_size(self.report, f"{place}.size", resource.size, 1, "GiB")
+                place, resource, read_size(self.report, f"{place}.size", resource.size, 1, "GiB")
             )
             for place, resource in zip(self.places["storage"], self.request.storage, strict=True)
         ]
 
     def _data(self, storage: list[StorageDemand]) -> tuple[DataDemand, ...]:
-        """Data, and after the named storage one more for each that names none."""
+        """Data, and after the named storage one more for each that names none, or none there is."""
         directory = Directory(
             "storage",
             ((part.resource, index) for index, part in enumerate(storage)),
             is_whole=not self.report.is_unread("storage"),
         )
-        demands = []
-        for place, resource in zip(self.places["data"], self.request.data, strict=True):
-            check_data(self.report, place, resource)
+        demands: list[DataDemand] = []
+        for place, asked in zip(self.places["data"], self.request.data, strict=True):
+            resource, is_told = check_data(self.report, place, asked)
+            if not is_told:
+                self.unlocated.add(data_key(len(demands)))
+            here, index = f"{place}.storage", None
             if resource.storage:
-                index = directory.find(self.report, f"{place}.storage", resource.storage)
-            else:
+                index = directory.find(self.report, here, resource.storage, is_optional=True)
+            if index is None:
                 index = len(storage)
-                size = resource.checks.size if resource.checks else None
-                gib = max(1, -(-(size or 0) // _GIB))
-                storage.append(StorageDemand(SimpleStorage(), Size(gib), implied=True))
-                self.report.assume(f"{place}.storage", f"storage of {gib} GiB")
-            if index is not None:
-                demands.append(DataDemand(resource, index))
+                gib = _gib(resource)
+                storage.append(StorageDemand(here, SimpleStorage(), Size(gib), implied=True))
+                if not resource.storage:
+                    self.report.assume(here, f"storage of {gib} GiB")
+            demands.append(DataDemand(place, resource, index))
         return tuple(demands)
 
     def _volumes(self) -> tuple[VolumeDemand, ...]:
@@ -203,11 +242,21 @@ class _Resolver:
         directory = Directory("storage or data", named, is_whole=not unread)
         demands = []
         for place, volume in volumes:
-            if volume.resource is None or is_blank(volume.resource):
-                part = f"{place}.resource"
-                self.report.refuse(MISSING_PART(part=part, path=part))
-                continue
-            target = directory.find(self.report, f"{place}.resource", volume.resource)
-            if target is not None:
-                demands.append(VolumeDemand(volume, target))
+            part = f"{place}.resource"
+            is_said = self.report.require(part, volume.resource)
+            target = directory.find(self.report, part, volume.resource or "") if is_said else None
+            demands.append(VolumeDemand(place, volume, target))
         return tuple(demands)
+
+
+def _gib(data: Data) -> int:
+    """Whole GiB that hold it, as far as its size is known; at least one."""
+    size = data.checks.size if data.checks else None
+    return max(1, -(-(size or 0) // _GIB))
+
+
+def _keyed(
+    key: Callable[[int], str], places: Iterable[str], components: Iterable[C]
+) -> Iterator[tuple[str, str, C]]:
+    for index, (place, component) in enumerate(zip(places, components, strict=True)):
+        yield key(index), place, component

@@ -6,7 +6,7 @@ from typing import Final
 
 from execution_broker.domain.amounts import CORES, FURTHER_NAME, MEMORY, STORAGE, UNITS
 from execution_broker.domain.demand import Size, amount_place
-from execution_broker.domain.messages import BAD_VALUE, NOT_ALLOWED, REVERSED_RANGE
+from execution_broker.domain.messages import NOT_ALLOWED, REVERSED_RANGE
 from execution_broker.domain.resolve.report import Report
 from execution_broker.models.resources import Range
 
@@ -69,8 +69,5 @@ def _at_least(report: Report, place: str, value: int | None, least: int) -> int 
     """The value, or `least` for one that is not positive: a fault."""
     if value is None or value >= 1:
         return value
-    reason = "an amount must be at least 1"
-    report.refuse(
-        BAD_VALUE(place=place, value=value, reason=reason, path=place, from_=value, to=least)
-    )
+    report.correct(place, value, "an amount must be at least 1", least)
     return least

@@ -16,7 +16,6 @@ from execution_broker.domain.iso8601 import (
     write_epochs,
     write_seconds,
 )
-from execution_broker.domain.messages import BAD_VALUE
 from execution_broker.domain.resolve.report import Report, short
 from execution_broker.models.schedule import RequestedSchedule, RequestedScheduleItem
 
@@ -39,7 +38,8 @@ def read_window(
 ) -> Window:
     """The window asked for, or the default one: from now on, for `look_ahead` seconds.
 
-    `duration` is the default one, in seconds. Faults are reported, and the default is returned.
+    `duration` is the default one, in seconds. Faults are reported, and what is suggested instead is
+    returned.
     """
     item = (asked and asked.requested) or RequestedScheduleItem()
     start, end = _read_start(report, item.start, look_ahead, now)
@@ -54,8 +54,8 @@ def _read_duration(report: Report, text: str | None, default: int) -> timedelta:
         return timedelta(seconds=math.ceil(read_duration(text).total_seconds()))
     except ValueError as error:
         length = _repaired_duration(text) or timedelta(seconds=default)
-        _refuse(report, _DURATION, text, str(error), write_duration(length))
-        return length
+        report.correct(_DURATION, short(text), str(error), write_duration(length))
+        return timedelta(seconds=math.ceil(length.total_seconds()))
 
 
 def _read_start(report: Report, text: str | None, look_ahead: int, now: int) -> tuple[int, int]:
@@ -66,29 +66,22 @@ def _read_start(report: Report, text: str | None, look_ahead: int, now: int) -> 
     try:
         first, last = read_interval(text, from_epoch(now))
     except ValueError as error:
-        _refuse(report, _START, text, str(error), _repaired_interval(text, look_ahead, now))
-        return default
+        return _corrected(report, text, str(error), _repaired_interval(text, look_ahead, now))
     start = to_epoch(first)
     end = max(start, now) + look_ahead if last is None else to_epoch(last)
     if end <= now:
-        _refuse(report, _START, text, "it is over", write_epochs(start, now + look_ahead))
-        return default
+        return _corrected(report, text, "it is over", (start, now + look_ahead))
     if start > now + _CENTURY:
-        reason = "it is more than a century ahead"
-        _refuse(report, _START, text, reason, write_epochs(*default))
-        return default
+        return _corrected(report, text, "it is more than a century ahead", default)
     if end <= start:
-        reason = "no whole second lies in it"
-        _refuse(report, _START, text, reason, write_epochs(start, start + 1))
-        return default
+        return _corrected(report, text, "no whole second lies in it", (start, start + 1))
     return start, min(end, now + 2 * _CENTURY)
 
 
-def _refuse(report: Report, place: str, text: str, reason: str, to: str) -> None:
-    value = short(text)
-    report.refuse(
-        BAD_VALUE(place=place, value=value, reason=reason, path=place, from_=value, to=to)
-    )
+def _corrected(report: Report, text: str, reason: str, window: tuple[int, int]) -> tuple[int, int]:
+    """The window that is suggested instead."""
+    report.correct(_START, short(text), reason, write_epochs(*window))
+    return window
 
 
 def _repaired_duration(text: str) -> timedelta | None:
@@ -105,7 +98,7 @@ def _repaired_duration(text: str) -> timedelta | None:
         return None
 
 
-def _repaired_interval(text: str, look_ahead: int, now: int) -> str:
+def _repaired_interval(text: str, look_ahead: int, now: int) -> tuple[int, int]:
     """The nearest interval that can be had: reversed ends are swapped, calendar units become
     days, an instant alone becomes the start of one; else the default."""
     first, _, second = text.partition("/")
@@ -118,8 +111,8 @@ def _repaired_interval(text: str, look_ahead: int, now: int) -> str:
             continue
         first_second = to_epoch(start)
         if end is not None and max(first_second, now) < to_epoch(end) <= now + _CENTURY:
-            return write_epochs(first_second, to_epoch(end))
-    return write_epochs(now, now + look_ahead)
+            return first_second, to_epoch(end)
+    return now, now + look_ahead
 
 
 def _repaired(part: str) -> str:
