@@ -5,13 +5,15 @@ and a log of every creation and removal. `parameters` of the notebook may have `
 `{"prepare_data": "transient"}` fails once, `"permanent"` always, `"crash"` raises what no plugin
 should, `"slow"` is asked again once, `"later"` after a moment, `"large"` tells
 of 4 MiB, `"hang"` never returns, `"drip"` neither, 190 of 100 000 bytes later, `"never"` is asked
-again for ever; `{"run": "fail" | "forever"}`.
+again for ever, `"hang-once"` returns the second time, `"deaf"` heeds no cancellation and ends when
+its mark is removed; `{"run": "fail" | "forever"}`.
 `{"prepare_compute": "connect"}` opens a connector, `{"collect": "fault"}` finds a fault.
 """
 
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -211,7 +213,7 @@ class ScriptedPlatform:
         """Do what the script says of this call; what is done once leaves a mark."""
         told = str(_script(order).get(call, ""))
         mark = self.log.with_name(f"mark-{order.session}-{order.key.replace('/', '-')}-{call}")
-        if told in ("transient", "slow", "later") and mark.exists():
+        if told in ("transient", "slow", "later", "hang-once") and mark.exists():
             return ""
         mark.touch()
         match told:
@@ -221,8 +223,12 @@ class ScriptedPlatform:
                 raise Permanent(messages.STEP_FAILED(step=call, reason="as the script says"))
             case "crash":
                 raise ZeroDivisionError("as the script says")
-            case "hang":
+            case "hang" | "hang-once":
                 await asyncio.Event().wait()
+            case "deaf":
+                while mark.exists():
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.sleep(0.01)
             case "held":  # until the mark is removed
                 while mark.exists():  # noqa: ASYNC110 - another process may remove it
                     await asyncio.sleep(0.01)

@@ -83,7 +83,10 @@ _POOLS: Final = {
 class Worker(Section, frozen=True):
     """Seconds. A step belongs to a worker for `lease`, renewed each `renewal`; another one takes it
     when that has lapsed. `poll`: how often it looks for work though nobody rings. `attempts`:
-    failures in a row until a step is FAILED; `lapses`: lost leases. `drain`: how long what is being
+    failures in a row until a step is FAILED; `lapses`: lost leases. `act_limit`: what one act of a
+    step may take outside before it is cut off and counts as a failure; `long_act_limit`, where much
+    is moved, installed or removed (`prepare-data`, `prepare-executable`, `collect`,
+    `release-storage`). `drain`: how long what is being
     done may take when the worker is to stop.
 
     `kinds`: all that it serves (none named: every kind). `pools`: kinds of step with places of
@@ -97,6 +100,8 @@ class Worker(Section, frozen=True):
     poll: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     attempts: Positive = 5
     lapses: Positive = 10
+    act_limit: Positive = 300
+    long_act_limit: Positive = 86400
     kinds: tuple[str, ...] = ()
     concurrency: Positive = 48
     batch: Positive = 100

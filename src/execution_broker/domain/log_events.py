@@ -6,6 +6,8 @@ from enum import StrEnum
 class LogEvent(StrEnum):
     """The name of every event that a log line can have."""
 
+    ACT_CUT_OFF = "act-cut-off"
+    ACT_LEFT = "act-left"
     BATCH_DIVIDED = "batch-divided"
     BELL_LOST = "bell-lost"
     CLAIM_FAILED = "claim-failed"

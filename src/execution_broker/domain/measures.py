@@ -11,6 +11,7 @@ class Measure(Enum):
     STEPS_ENDED = ("steps_ended", "Steps that have ended, by end phase.", ("kind", "phase"))
     STEPS_PUT_BACK = ("steps_put_back", "Steps that were put back to look again.", ("kind",))
     STEP_FAILURES = ("step_failures", "Acts that failed and are tried again.", ("kind",))
+    ACTS_CUT_OFF = ("acts_cut_off", "Acts that took longer than they may.", ("kind",))
     CLAIM_LATENCY = ("claim_latency", "From when a step was due until it was claimed.", ("kind",))
     LEASES_LOST = ("leases_lost", "Leases that this process lost while it acted.", ())
     STALE_APPLIES = ("stale_applies", "Results that came after the lease was lost.", ("kind",))

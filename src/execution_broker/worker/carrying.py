@@ -30,6 +30,7 @@ from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Database
 from execution_broker.storage.records import LeasedStep, NewEvent
 from execution_broker.transitions.living import STEP_END
+from execution_broker.worker.acting import Acting
 from execution_broker.worker.desk import Desk, Write, Written
 from execution_broker.worker.places import Carried, Onward
 from execution_broker.worker.telling import telling_of
@@ -63,6 +64,7 @@ class Carrier:
         self._handlers = handlers
         self._settings = settings
         self._processor = processor
+        self._acting = Acting(settings, database.meter)
         self._tracing = Tracing(database, tracer or NoTracer())
         lease = timedelta(seconds=settings.lease)
         self.onward = Onward(processor, onward, lease, self._load)
@@ -152,7 +154,7 @@ class Carrier:
         if isinstance(loaded, Applied):
             return outcome_of(loaded), None
         with span.part(Part.ACT):
-            result = await handler.act(loaded)
+            result = await self._acting.run(step.kind, handler.act(loaded))
 
         async def apply(connection: Batch, now: datetime) -> Applied:
             applied = await handler.apply(connection, step, loaded, result, now)

@@ -1,7 +1,9 @@
 """Keeps leases alive from a thread of its own, so that no busy loop can lose them (S4)."""
 
 import asyncio
+import math
 import threading
+import time
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from enum import Enum
@@ -29,10 +31,12 @@ class Loss(Enum):
 
 
 class Held(NamedTuple):
-    """A step that is being carried out. `stop` is called from the renewing thread."""
+    """A step that is being carried out. `stop` is called from the renewing thread. `until` counts
+    as `time.monotonic`: whoever holds it by then does not even cut off what hangs."""
 
     processor: UUID
     stop: Callable[[Loss], None]
+    until: float = math.inf
 
 
 class Renewer:
@@ -83,13 +87,16 @@ class Renewer:
                 except Unavailable as error:
                     _log.warning(LogEvent.RENEWAL_FAILED, reason=str(error))
                     if clock() - renewed >= (self._lease - self._interval).total_seconds():
-                        self._stop_all(Loss.LAPSED, database)
+                        self._lose_all(database)
         finally:
             await database.close()
 
     async def _renew(self, database: Database) -> None:
         with self._lock:
             held = dict(self._held)
+        now = time.monotonic()
+        for attempt in [attempt for attempt, one in held.items() if one.until < now]:
+            self._lose(held.pop(attempt), database)
         for processor in {one.processor for one in held.values()}:
             mine = [attempt for attempt, one in held.items() if one.processor == processor]
             ids = {step for step, _ in mine}
@@ -98,8 +105,7 @@ class Renewer:
                 if attempt[0] in overtaken:
                     held[attempt].stop(Loss.OVERTAKEN)
                 elif attempt not in kept and attempt in self._held:
-                    database.meter.measure(Measure.LEASES_LOST, 1)
-                    held[attempt].stop(Loss.LAPSED)
+                    self._lose(held[attempt], database)
 
     async def _write(
         self, processor: UUID, ids: Collection[int], connection: Connection
@@ -107,9 +113,12 @@ class Renewer:
         until = await connection.clock() + self._lease
         return await steps.renew(connection, processor, ids, until)
 
-    def _stop_all(self, loss: Loss, database: Database) -> None:
+    def _lose_all(self, database: Database) -> None:
         with self._lock:
             held = list(self._held.values())
-        database.meter.measure(Measure.LEASES_LOST, len(held))
         for one in held:
-            one.stop(loss)
+            self._lose(one, database)
+
+    def _lose(self, held: Held, database: Database) -> None:
+        database.meter.measure(Measure.LEASES_LOST, 1)
+        held.stop(Loss.LAPSED)

@@ -1,6 +1,7 @@
 """A worker: pools that claim steps and carry them out until they are told to stop."""
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -16,6 +17,7 @@ from execution_broker.domain.spans import NoTracer, Tracer
 from execution_broker.steps.base import Handler
 from execution_broker.storage.database import Database
 from execution_broker.storage.records import LeasedStep
+from execution_broker.worker.acting import longest
 from execution_broker.worker.carrying import Carrier
 from execution_broker.worker.claiming import Claimer, Pool
 from execution_broker.worker.desk import Desk
@@ -179,7 +181,8 @@ class Worker:
             losses.append(loss)
             loop.call_soon_threadsafe(acting.cancel)
 
-        renewer.hold([step], Held(pool.processor, stop))
+        until = time.monotonic() + longest(step.kind, self._settings)
+        renewer.hold([step], Held(pool.processor, stop, until))
         try:
             return await acting
         except asyncio.CancelledError:
