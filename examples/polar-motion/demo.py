@@ -109,7 +109,7 @@ class _Play:
         watched = self._follow(answer.offers[0], SessionPhase.FAILED)
         session = _last(watched)
         found = {
-            line("", message).plain
+            line("", message, self._at.here()).plain
             for _, message in all_messages(session)
             if message.kind == messages.CHECKSUM_MISMATCH.kind
         }

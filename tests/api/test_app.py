@@ -105,7 +105,6 @@ async def test_problems_come_as_plain_text(ada: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/nowhere",
         "/requests/",
         "/offersets/",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from execution_broker.cli.context import At
-from execution_broker.cli.rendering import words
+from execution_broker.cli.rendering import listing, words
 from execution_broker.cli.rendering.offers import offerset
 from execution_broker.cli.rendering.session import session as whole
 from execution_broker.cli.rendering.watching import View, Watched
@@ -22,6 +22,7 @@ from execution_broker.domain import messages
 from execution_broker.domain.suggesting import REMOVE
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import Connector, ExecutionSession, OfferSetResponse
+from execution_broker.models.listing import SessionSummary
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.models.resources import SimpleData
@@ -97,6 +98,42 @@ def test_sizes(count: int, shown: str) -> None:
     assert words.size(count) == shown
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("ready at 2027-03-10T14:02:11Z, after PT90S.", "ready at 14:02:11, after 1 min 30 s."),
+        ("until 2027-03-11T14:02:11.5Z", "until Thu 11 Mar 14:02:11"),
+        ("PT0.2S, PT0S, P, PT, P1Y and HTTP2", "0.2 s, PT0S, P, PT, P1Y and HTTP2"),
+        ("2027-13-10T14:02:11Z", "2027-13-10T14:02:11Z"),
+    ],
+)
+def test_times_in_sentences_are_those_of_the_reader(said: str, shown: str) -> None:
+    assert words.local(said, HERE) == shown
+
+
+def test_a_list_fits_a_narrow_terminal() -> None:
+    one = SessionSummary(
+        uuid="4f1c5a9e-8d0b-4b5e-9a55-0c8f5b7f2d11",
+        url="/",
+        phase=SessionPhase.PREPARING,
+        platform="simulated",
+        owner="ada",
+        created=NOW,
+        modified=NOW,
+        name="the orientation of the Earth",
+        start="2027-03-11T09:00:00Z/PT1H",
+        duration="PT2H30M",
+    )
+    console = Console(file=StringIO(), width=80, markup=False, highlight=False)
+    console.print(listing.sessions([one], HERE, console.width))
+    assert isinstance(console.file, StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    shown = " ".join(lines)
+    for word in ("4f1c5a9e", "PREPARING", "2 h 30 min", "simulated", "Earth"):
+        assert word in shown
+
+
 @given(st.text())
 def test_whatever_a_broker_says_it_is_one_line_of_print(said: str) -> None:
     for shown in (
@@ -105,6 +142,7 @@ def test_whatever_a_broker_says_it_is_one_line_of_print(said: str) -> None:
         words.instant(said, HERE),
         words.duration(said),
         words.type_name(said),
+        words.local(words.plain(said), HERE),
     ):
         assert shown.isprintable()
 

@@ -20,7 +20,7 @@ from execution_broker.models.resources import Range, SimpleCompute, SimpleData
 from execution_broker.models.schedule import IntervalSpan, Schedule
 
 
-def offer(executable: Any, cores: int, hour: int, phase: SessionPhase) -> ExecutionSession:
+def offer(executable: Any, cores: int, hour: float, phase: SessionPhase) -> ExecutionSession:
     """An offer that starts in so many hours, or an accepted session."""
     now = datetime.now(UTC).replace(microsecond=0)
     start = now + timedelta(hours=hour)

@@ -7,6 +7,7 @@ phase: each look at an accepted session after `looks_per_step` unchanged ones mo
 import hashlib
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -59,6 +60,8 @@ class FakeBroker(FakeRecords):
     busy: int = 0
     """How many of the next calls are answered with 503."""
     retry_after: int | None = None
+    later: timedelta = timedelta()
+    """How much later than at once its first offer starts."""
     broken: int = 0
     """How many of the next answers break off in their middle, after what was asked was done."""
     bare_redirects: bool = False
@@ -217,7 +220,9 @@ class FakeBroker(FakeRecords):
         return uuid
 
     def _offers(self, executable: Any, cores: int) -> OfferSetResponse:
-        offers = tuple(offer(executable, cores, hour, SessionPhase.OFFERED) for hour in range(2))
+        later = self.later / timedelta(hours=1)
+        hours = [later + hour for hour in range(2)]
+        offers = tuple(offer(executable, cores, hour, SessionPhase.OFFERED) for hour in hours)
         for made in offers:
             self.keep(made)
         return OfferSetResponse(meta=Metadata(uuid=str(uuid4())), result="YES", offers=offers)

@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from http import HTTPStatus
+from typing import Final
 
 from starlette.responses import Response
 
+from execution_broker import __version__
 from execution_broker.api import conditions, files, queries
 from execution_broker.api.call import Call
 from execution_broker.domain.errors import InvalidBody, NotFound
@@ -20,12 +22,21 @@ from execution_broker.models.extensions import (
     Poked,
     Readiness,
     ReadinessCheck,
+    Welcome,
 )
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import Reading, read_request, read_update
 from execution_broker.models.update import Update
 
 Handler = Callable[[Call], Awaitable[Response]]
+
+
+_LINKS: Final = {
+    "description": "/openapi.json",
+    "status": "/readyz",
+    "platforms": "/platforms",
+    "sessions": "/sessions",
+}
 
 
 class Stream(StrEnum):
@@ -105,6 +116,16 @@ async def list_platforms(call: Call) -> Response:
 
 async def poke(call: Call) -> Response:
     return call.answer(Poked(steps=await call.services.status.poke()))
+
+
+async def welcome(call: Call) -> Response:
+    return call.answer(
+        Welcome(
+            service="IVOA Execution Broker",
+            version=__version__,
+            links={name: call.location(path) for name, path in _LINKS.items()},
+        )
+    )
 
 
 async def tell_liveness(call: Call) -> Response:

@@ -7,6 +7,7 @@ from uuid import UUID
 import typer
 
 from execution_broker.cli import context, credentials
+from execution_broker.cli.prefixes import LEAST, PREFIX, Prefix
 
 if TYPE_CHECKING:
     from execution_broker.models.listing import SessionSummary
@@ -20,14 +21,18 @@ _PATIENCE: Final = 1.0
 _MOST: Final = 100
 
 
-def read_uuid(text: str) -> UUID:
-    """What was typed as a UUID; a usage error if it is none."""
+def read_uuid(text: str) -> UUID | Prefix:
+    """What was typed as a UUID, or as its beginning; a usage error if it is neither."""
     try:
         return UUID(text)
     except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is not a UUID. Copy a whole one out of `broker list` or `broker request`."
-        ) from None
+        pass
+    if PREFIX.fullmatch(text):
+        return Prefix(text.lower())
+    raise typer.BadParameter(
+        f"{text!r} is not a UUID, nor the first {LEAST} characters of one or more. Copy it out of"
+        " `broker list` or `broker request`."
+    )
 
 
 def complete_any(ctx: typer.Context, incomplete: str) -> Candidates:

@@ -18,6 +18,7 @@ import typer
 
 from execution_broker.cli.credentials import ask_password, found_credentials
 from execution_broker.cli.exits import Exit
+from execution_broker.cli.prefixes import Prefix, whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -201,7 +202,8 @@ def _command(
 
             with BrokerClient(url, user, password, notice=_notice(where)) as client:
                 at = At(out=where.out, err=where.err, json=json, client=client)
-                code = command(at, **given)  # type: ignore[call-arg]
+                whole = {name: _whole(at, value) for name, value in given.items()}
+                code = command(at, **whole)  # type: ignore[call-arg]
         if code is not Exit.DONE:
             raise typer.Exit(code)
 
@@ -209,6 +211,15 @@ def _command(
     own = list(inspect.signature(command).parameters.values())[1:]
     _sign(run, [*own, *options.values()])
     return run
+
+
+def _whole(at: At, value: Any) -> Any:
+    """What was typed, the beginnings of UUIDs completed."""
+    if isinstance(value, Prefix):
+        return whole(at.client, value)
+    if isinstance(value, list):
+        return [_whole(at, one) for one in value]
+    return value
 
 
 def _sign(function: Callable[..., None], parameters: list[inspect.Parameter]) -> None:

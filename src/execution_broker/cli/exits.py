@@ -19,6 +19,7 @@ class Exit(IntEnum):
     UNREACHABLE = 9
     NOT_UNDERSTOOD = 10
     DOWNLOAD = 11
+    LATER = 12
     INTERRUPTED = 130
 
 
@@ -35,5 +36,6 @@ MEANINGS: Final = {
     Exit.UNREACHABLE: "no broker answers, or it is busy: try again",
     Exit.NOT_UNDERSTOOD: "the answer is not that of an Execution Broker",
     Exit.DOWNLOAD: "a result could not be kept: wrong content, or no room for it",
+    Exit.LATER: "the first offer starts later than it may: nothing was accepted",
     Exit.INTERRUPTED: "interrupted from the keyboard; the session goes on",
 }

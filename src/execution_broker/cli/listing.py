@@ -34,9 +34,14 @@ class _Page(Protocol):
 P = TypeVar("P", bound=_Page)
 
 _PANEL: Final = "For users"
+OFFERS: Final = (SessionPhase.OFFERED, SessionPhase.REJECTED, SessionPhase.EXPIRED)
+SESSIONS: Final = tuple(phase for phase in SessionPhase if phase not in OFFERS)
 _EXAMPLE: Final = "4f1c5a9e-8d0b-4b5e-9a55-0c8f5b7f2d11"
 _LARGEST_PAGE: Final = 200
 
+Offers = Annotated[
+    bool, typer.Option("--offers", help="Offers instead: unanswered, refused and expired ones.")
+]
 OfferSets = Annotated[
     bool, typer.Option("--offersets", help="The answers to one's requests instead.")
 ]
@@ -73,6 +78,7 @@ def add_commands(app: typer.Typer) -> None:
         "broker list",
         "broker list --phase RUNNING --phase PREPARING",
         "broker list --name fit --since P7D",
+        "broker list --offers",
         "broker list --offersets --limit 5 --json",
     )
     teach(
@@ -87,6 +93,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def show_list(
     at: At,
+    offers: Offers = False,
     offersets: OfferSets = False,
     phase: Phase = None,
     name: Name = None,
@@ -94,9 +101,10 @@ def show_list(
     until: Until = None,
     limit: Limit = 50,
 ) -> Exit:
-    """List one's sessions and offers, the newest first; the administrator sees everybody's.
+    """List one's sessions, the newest first; the administrator sees everybody's.
 
-    A time without a zone is that of this machine.
+    A time without a zone is that of this machine. In a narrow terminal UUIDs are shortened: their
+    beginnings are taken by every command, as long as they are unique.
     """
     from execution_broker.cli.rendering import listing
     from execution_broker.cli.requests import BadRequest
@@ -104,19 +112,23 @@ def show_list(
 
     now = at.here().now
     which = Which(
-        phases=tuple(phase or ()),
+        phases=() if offersets else tuple(phase or (OFFERS if offers else SESSIONS)),
         name=name or "",
         since=None if since is None else read_time("--since", since, now),
         until=None if until is None else read_time("--until", until, now),
         limit=min(limit, _LARGEST_PAGE),
     )
-    if not offersets:
-        return _show(at, _sessions(at, which), limit, listing.sessions)
-    if phase or name:
+    if offers and (phase or offersets):
+        raise BadRequest(
+            "--offers says which phases are listed.", "Leave --phase and --offersets out."
+        )
+    if offersets and (phase or name):
         raise BadRequest(
             "An offer set has neither a phase nor a name.",
             "Leave --phase and --name out, or list sessions, without --offersets.",
         )
+    if not offersets:
+        return _show(at, _sessions(at, which), limit, listing.sessions)
     return _show(at, _offersets(at, which), limit, listing.offersets)
 
 
@@ -155,13 +167,16 @@ def read_time(option: str, text: str, now: datetime) -> datetime:
 
 
 def _show(
-    at: At, found: "Iterable[T]", limit: int, table: "Callable[[Sequence[T], Here], RenderableType]"
+    at: At,
+    found: "Iterable[T]",
+    limit: int,
+    table: "Callable[[Sequence[T], Here, int], RenderableType]",
 ) -> Exit:
     shown = list(islice(found, limit + 1))
     if at.json:
         at.write_json(shown[:limit])
         return Exit.DONE
-    at.out.print(table(shown[:limit], at.here()))
+    at.out.print(table(shown[:limit], at.here(), at.out.width))
     if len(shown) > limit:
         at.err.print(f"There are more than these {limit}. See more of them with --limit.")
     return Exit.DONE

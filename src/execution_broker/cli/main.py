@@ -5,12 +5,14 @@ from typing import Final
 import typer
 
 from execution_broker.cli import comparing, listing, operators, users
+from execution_broker.cli.erring import Commands
 from execution_broker.cli.exits import MEANINGS
 
 _CODES: Final = "\n\n".join(f"{code.value:>4}  {meaning}" for code, meaning in MEANINGS.items())
 
 app: Final = typer.Typer(
     name="broker",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -23,7 +25,7 @@ app: Final = typer.Typer(
 def broker() -> None:
     """Ask where, when and at what cost something can run; run it; or run a broker yourself.
 
-    Begin with `broker serve` in one terminal and `broker run --notebook URL` in another.
+    Begin with `broker serve` in one terminal and `broker run --notebook fit.ipynb` in another.
     """
 
 

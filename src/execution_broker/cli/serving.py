@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from datetime import timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from execution_broker.api.app import create_app
 from execution_broker.api.following import leave
 from execution_broker.api.metrics import MetricsPage, metrics_app
 from execution_broker.cli import logs
+from execution_broker.cli.context import DEFAULT_URL
 from execution_broker.cli.joining import Joined
 from execution_broker.cli.listening import is_loopback, listen, url_of
 from execution_broker.cli.memory import give_back_large_blocks, spare_what_is_loaded
@@ -29,10 +31,12 @@ from execution_broker.factory.tracing import make_tracer
 from execution_broker.metering import PrometheusMeter
 from execution_broker.ports import registry
 from execution_broker.services.metrics import MetricsService
+from execution_broker.services.status import StatusService
 from execution_broker.storage.database import Database
 from execution_broker.worker.claiming import Pool
 from execution_broker.worker.worker import Worker
 
+_READY_LOOK: Final = 1.0
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -125,8 +129,18 @@ class _Program:
             worker = self._worker(work)
             _on_signals(lambda: _stop(server), worker.stop)
             async with asyncio.TaskGroup() as group:
+                telling = group.create_task(self._tell_ready(listening))
                 group.create_task(worker.run(self._database))
-                group.create_task(_serve_http(server, listening, worker.stop))
+                group.create_task(_serve_http(server, listening, worker.stop, telling.cancel))
+
+    async def _tell_ready(self, listening: socket.socket) -> None:
+        """Say once that requests can be answered, and what to do next."""
+        status = StatusService(self._database, timedelta(seconds=3 * self._settings.upkeep.report))
+        while any(check.fault is not None for check in await status.ready()):
+            await self._database.wait(_READY_LOOK, self._database.heard())
+        at = url_of(listening)
+        given = "" if at == DEFAULT_URL else f" --url {at}"
+        _say(f"ready. In another terminal: broker run --notebook fit.ipynb{given}")
 
     async def serve_api(self, listening: socket.socket) -> None:
         async with self._server(listening) as server:
@@ -228,12 +242,13 @@ class _Server(uvicorn.Server):
 
 
 async def _serve_http(
-    server: uvicorn.Server, listening: socket.socket, then: Callable[[], None]
+    server: uvicorn.Server, listening: socket.socket, *then: Callable[[], object]
 ) -> None:
     try:
         await server.serve(sockets=[listening])
     finally:
-        then()
+        for one in then:
+            one()
 
 
 def _stop(server: uvicorn.Server) -> None:

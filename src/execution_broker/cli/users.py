@@ -14,6 +14,14 @@ from execution_broker.cli.completing import LiveUuid, OfferUuid, Uuid
 from execution_broker.cli.context import At, connected
 from execution_broker.cli.exits import Exit
 from execution_broker.cli.initial.command import init
+from execution_broker.cli.starting import (
+    StartBy,
+    Wait,
+    first_start,
+    is_taken,
+    read_latest,
+    when_it_starts,
+)
 from execution_broker.cli.teaching import teach
 
 if TYPE_CHECKING:
@@ -76,7 +84,12 @@ def add_commands(app: typer.Typer) -> None:
         f"broker results {_EXAMPLE}",
         f"broker results {_EXAMPLE} --output results/",
     )
-    add("run", asking(run), "broker run request.yaml", f"broker run {flags} --cores 2-8")
+    add(
+        "run",
+        asking(run),
+        "broker run request.yaml",
+        "broker run --notebook fit.ipynb --mode BATCH --start-by PT2H",
+    )
 
 
 def request(at: At, wanted: "Request") -> Exit:
@@ -166,8 +179,19 @@ def results(at: At, uuid: Uuid, directory: Directory = None) -> Exit:
     return Exit.DONE
 
 
-def run(at: At, wanted: "Request", interval: Interval = 0.5) -> Exit:
-    """Ask, accept the first offer, follow the session, list its results: all in one."""
+def run(
+    at: At,
+    wanted: "Request",
+    wait: Wait = False,
+    start_by: StartBy = None,
+    interval: Interval = 0.5,
+) -> Exit:
+    """Ask, accept the first offer, follow the session, list its results: all in one.
+
+    An offer that starts more than five minutes from now is taken only where you say so: you are
+    asked, or say it beforehand with --wait or --start-by. What is not taken is given back.
+    """
+    latest = None if start_by is None else read_latest(start_by, at.here().now)
     answer = at.client.request(at.bring(wanted))
     if _is_no(answer):
         if at.json:
@@ -176,8 +200,15 @@ def run(at: At, wanted: "Request", interval: Interval = 0.5) -> Exit:
             _show_offers(at, answer)
         return Exit.NO
     uuid = _uuid(answer.offers[0])
+    start = first_start(answer.offers[0], at.here())
+    if not is_taken(at, start, latest, wait=wait):
+        for offer in answer.offers:
+            at.client.reject(_uuid(offer))
+        return Exit.LATER
     accepted = at.client.accept(uuid)
     at.err.print(f"Accepted {uuid}, the first of {len(answer.offers)} offers.")
+    if start is not None and not at.json:
+        at.err.print(when_it_starts(start, at.here()), soft_wrap=True)
     if at.json:
         at.write_json_line(accepted)
     code = _watch(at, uuid, interval)

@@ -102,6 +102,14 @@ class Poked(Wire, frozen=True):
     steps: int
 
 
+class Welcome(Wire, frozen=True):
+    """What is here, for who comes to the root: `links` by what they lead to, relative."""
+
+    service: str
+    version: str
+    links: dict[str, str]
+
+
 class Liveness(Wire, frozen=True):
     """The process answers; whether it can do anything is said by `Readiness`."""
 

@@ -7,7 +7,7 @@ from execution_broker.api import handlers, vosi
 from execution_broker.api.identity import Access
 from execution_broker.api.routes.base import ONLY_ADMINISTRATOR, Answer, Route
 from execution_broker.formats import JSON, YAML
-from execution_broker.models.extensions import Liveness, PlatformList, Poked, Readiness
+from execution_broker.models.extensions import Liveness, PlatformList, Poked, Readiness, Welcome
 
 ADMINISTRATION: Final = (
     Route(
@@ -30,6 +30,15 @@ ADMINISTRATION: Final = (
         operation_id="PlatformList",
         summary="List the places that can run sessions, and what they take.",
         answers={HTTPStatus.OK: Answer("The platforms.", PlatformList)},
+    ),
+    Route(
+        method="GET",
+        path="/",
+        handler=handlers.welcome,
+        access=Access.PUBLIC,
+        operation_id="Welcome",
+        summary="Learn what is here.",
+        answers={HTTPStatus.OK: Answer("What it is, and where to go on.", Welcome)},
     ),
     Route(
         method="GET",

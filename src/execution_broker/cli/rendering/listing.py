@@ -1,25 +1,33 @@
 """Lists of sessions and of offer sets, and the log of a session line by line."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from execution_broker.cli.prefixes import shortened
 from execution_broker.cli.rendering import words
 from execution_broker.cli.rendering.words import Here
 from execution_broker.models.listing import Event, OfferSetSummary, SessionSummary
 
+_WIDE: Final = 110
+"""Columns of a terminal that has room for whole UUIDs."""
 
-def sessions(found: Sequence[SessionSummary], here: Here) -> Table | Text:
-    """One row for each; whose they are only where there is more than one owner."""
+
+def sessions(found: Sequence[SessionSummary], here: Here, width: int) -> Table | Text:
+    """One row for each; whose they are only where there is more than one owner. Where there is no
+    room for whole UUIDs, so much of them as tells them apart."""
     if not found:
         return Text("No sessions.")
     shared = len({one.owner for one in found}) > 1
+    uuids = [words.plain(one.uuid) for one in found]
+    shown = shortened(uuids) if width < _WIDE else {uuid: uuid for uuid in uuids}
     table = Table(box=None, header_style="bold")
-    for column in ("phase", "name", "start", "duration", "platform", *(["owner"] * shared)):
-        table.add_column(column)
+    start = f"start ({words.zone(here)})"
+    for column in ("phase", "name", start, "duration", "platform", *(["owner"] * shared)):
+        table.add_column(column, overflow="fold" if column == "name" else "ellipsis")
     table.add_column("uuid", no_wrap=True)
     for one in found:
         table.add_row(
@@ -29,16 +37,17 @@ def sessions(found: Sequence[SessionSummary], here: Here) -> Table | Text:
             _duration(one),
             words.plain(one.platform),
             *([words.plain(one.owner)] * shared),
-            words.plain(one.uuid),
+            shown[words.plain(one.uuid)],
         )
     return table
 
 
-def offersets(found: Sequence[OfferSetSummary], here: Here) -> Table | Text:
+def offersets(found: Sequence[OfferSetSummary], here: Here, _width: int) -> Table | Text:
     """One row for each."""
     if not found:
         return Text("No offer sets.")
-    table = Table("answer", "asked", "expires in", "owner", "uuid", box=None, header_style="bold")
+    asked = f"asked ({words.zone(here)})"
+    table = Table("answer", asked, "expires in", "owner", "uuid", box=None, header_style="bold")
     for one in found:
         table.add_row(
             one.result,

@@ -19,25 +19,28 @@ def offerset(answer: OfferSetResponse, here: Here) -> RenderableType:
     """The whole answer."""
     messages = answer.meta.messages if answer.meta else ()
     if answer.result == "NO" or not answer.offers:
-        return Group(Text("NO", style="bold red"), *reasons(messages))
+        return Group(Text("NO", style="bold red"), *reasons(messages, here))
     notes = [message for message in messages if message.level in ("WARN", "ERROR")]
     hints = [
         Text.assemble((f"{number}  ", "bold"), f"broker accept {_uuid(offer)}")
         for number, offer in enumerate(answer.offers, 1)
     ]
     parts: list[RenderableType] = [Text("YES", style="bold green"), table(answer.offers, here)]
-    return Group(*parts, *map(_note, notes), Text("Take one:"), *hints)
+    said = [_note(message, here) for message in notes]
+    return Group(*parts, *said, Text("Take one:"), *hints)
 
 
 def table(offers: Sequence[ExecutionSession], here: Here) -> Table:
     """One row for each offer, the broker's favourite first."""
     costs, metrics = _types([o.costs for o in offers]), _types([o.metrics for o in offers])
-    shown = Table("#", "starts", "lasts", "cores", "memory", box=None, header_style="bold")
+    columns = ("#", f"starts ({words.zone(here)})", "lasts", "cores", "memory")
+    shown = Table(*columns, box=None, header_style="bold")
     counted = list(dict.fromkeys(name for o in offers for name in _counted(o)))
     for name in counted:
         shown.add_column(words.plain(name))
     for name in (*costs, *metrics):
-        shown.add_column(words.type_name(name))
+        unit = words.unit_of(name)
+        shown.add_column(words.type_name(name) + (f" ({unit})" if unit else ""))
     shown.add_column("expires in")
     for number, offer in enumerate(offers, 1):
         available = offer.schedule.available if offer.schedule else None
@@ -61,13 +64,13 @@ def amount(wanted: Range | None, units: str = "") -> str:
     return " to ".join(dict.fromkeys(bounds)) + units if bounds else "-"
 
 
-def reasons(messages: Sequence[Message]) -> list[Text]:
+def reasons(messages: Sequence[Message], here: Here) -> list[Text]:
     """Each reason for a NO, and under it what would take that reason away, once."""
     lines: list[Text] = []
     wishes: set[str] = set()
     errors = [message for message in messages if message.level == "ERROR"]
     for message in errors or messages:
-        lines.append(_note(message))
+        lines.append(_note(message, here))
         wish = suggestion(message)
         if wish and wish not in wishes:
             wishes.add(wish)
@@ -89,17 +92,18 @@ def suggestion(message: Message) -> str | None:
     return f"with {place} = {words.plain(found.to)}{now}"
 
 
-def text_of(message: Message) -> str:
-    """What a message says; its kind where it says nothing."""
-    return words.plain(message.message or message.template or words.type_name(message.kind))
+def text_of(message: Message, here: Here) -> str:
+    """What a message says, in the reader's time; its kind where it says nothing."""
+    said = words.plain(message.message or message.template or words.type_name(message.kind))
+    return words.local(said, here)
 
 
 def _counted(offer: ExecutionSession) -> Mapping[str, Range]:
     return offer.compute.amounts if offer.compute else {}
 
 
-def _note(message: Message) -> Text:
-    return Text(f"- {text_of(message)}")
+def _note(message: Message, here: Here) -> Text:
+    return Text(f"- {text_of(message, here)}")
 
 
 def _types(lists: Sequence[Sequence[Cost | Metric]]) -> list[str]:

@@ -41,7 +41,7 @@ def session(shown: ExecutionSession, here: Here) -> RenderableType:
         components_table(shown),
         *costs(shown),
         *connectors(shown),
-        *(line(label, message) for label, message in all_messages(shown)),
+        *(line(label, message, here) for label, message in all_messages(shown)),
     )
 
 
@@ -62,7 +62,7 @@ def plan(shown: ExecutionSession, here: Here) -> Iterator[Text]:
     schedule = shown.schedule
     if schedule is None or schedule.available is None:
         return
-    parts = [f"starts {words.window(schedule.available.start, here)}"]
+    parts = [f"starts {words.window(schedule.available.start, here)} {words.zone(here)}"]
     if schedule.preparing:
         parts.insert(0, f"preparing from {words.instant(schedule.preparing.start, here)}")
     parts.append(f"lasts {words.duration(schedule.available.duration)}")
@@ -127,7 +127,10 @@ def bar(fraction: float, width: int = 24) -> Text:
 
 
 def costs(shown: ExecutionSession) -> Iterator[Text]:
-    named = [f"{words.type_name(c.type)} {words.bounds(c)}" for c in shown.costs]
+    named = [
+        f"{words.type_name(c.type)} {words.bounds(c)} {words.unit_of(c.type)}".rstrip()
+        for c in shown.costs
+    ]
     if named:
         yield Text("Costs: " + ", ".join(named) + ".")
 
@@ -151,11 +154,12 @@ def all_messages(shown: ExecutionSession) -> list[tuple[str, Message]]:
     ]
 
 
-def line(label: str, message: Message) -> Text:
+def line(label: str, message: Message, here: Here) -> Text:
     """`WARN  data cat.fits: ...`"""
     about = f"{label}: " if label else ""
     return Text.assemble(
-        (f"{message.level:<5} ", _LEVELS.get(message.level, "dim")), f"{about}{text_of(message)}"
+        (f"{message.level:<5} ", _LEVELS.get(message.level, "dim")),
+        f"{about}{text_of(message, here)}",
     )
 
 
@@ -168,7 +172,8 @@ def name_of(component: Component | None) -> str:
 def _detail(component: LifecycleComponent) -> str:
     match component:
         case SimpleCompute():
-            sizes = [f"{amount(component.cores)} cores", amount(component.memory, " GiB")]
+            cores = words.counted(amount(component.cores), "core")
+            sizes = [cores, amount(component.memory, " GiB")]
             further = component.amounts.items()
             return ", ".join([*sizes, *(f"{amount(n)} {words.plain(name)}" for name, n in further)])
         case SimpleStorage():

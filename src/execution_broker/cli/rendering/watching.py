@@ -27,6 +27,14 @@ from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
 
 _LAST_MESSAGES = 6
+_BEFORE_START = frozenset(
+    {
+        SessionPhase.ACCEPTED,
+        SessionPhase.WAITING,
+        SessionPhase.PREPARING,
+        SessionPhase.AVAILABLE,
+    }
+)
 
 
 class Watched:
@@ -41,7 +49,7 @@ class Watched:
         before, self.session = self.session, session
         if session.phase and (not self.phases or self.phases[-1][0] is not session.phase):
             self.phases.append((session.phase, here.now))
-        return list(changes(before, session))
+        return list(changes(before, session, here))
 
     def started(self) -> datetime | None:
         """When it began to run, if that was seen."""
@@ -69,11 +77,11 @@ class View:
             Text(""),
             timeline(self._watched, here),
             *connectors(session),
-            *[line(label, message) for label, message in all_messages(session)][-_LAST_MESSAGES:],
+            *[line(*said, here) for said in all_messages(session)][-_LAST_MESSAGES:],
         )
 
 
-def changes(before: ExecutionSession | None, after: ExecutionSession) -> Iterator[str]:
+def changes(before: ExecutionSession | None, after: ExecutionSession, here: Here) -> Iterator[str]:
     """One line for each thing that is different, the session's phase first."""
     if before is None or before.phase is not after.phase:
         yield after.phase.value if after.phase else "?"
@@ -90,7 +98,7 @@ def changes(before: ExecutionSession | None, after: ExecutionSession) -> Iterato
     said = all_messages(before) if before else []
     for label, message in all_messages(after):
         if (label, message) not in said:
-            yield line(label, message).plain
+            yield line(label, message, here).plain
 
 
 def timeline(watched: Watched, here: Here) -> Table:
@@ -135,6 +143,20 @@ def _elapsed(session: ExecutionSession, watched: Watched, here: Here) -> Iterato
         yield Text.assemble(bar(min(since / promised, 1.0)), text)
     else:
         yield Text(f"{session.phase.value} for {words.length(since)}", style="dim")
+        yield from countdown(session, here)
+
+
+def countdown(session: ExecutionSession, here: Here) -> Iterator[Text]:
+    """How long until a session that waits starts."""
+    available = session.schedule.available if session.schedule else None
+    if session.phase not in _BEFORE_START or available is None or not available.start:
+        return
+    try:
+        start, _ = iso8601.read_interval(available.start, here.now)
+    except ValueError:
+        return
+    if start > here.now:
+        yield Text(f"Starts in {words.length(start - here.now)}, at {words.clock(start, here)}.")
 
 
 def _promised(session: ExecutionSession) -> timedelta | None:

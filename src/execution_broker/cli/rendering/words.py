@@ -1,5 +1,6 @@
 """The small words of the terminal: times, lengths, sizes, names. Nothing here trusts its text."""
 
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
@@ -7,6 +8,7 @@ import msgspec
 from rich.text import Text
 
 from execution_broker.domain import iso8601
+from execution_broker.models import kinds
 from execution_broker.models.component import Cost, Metric
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 
@@ -31,6 +33,11 @@ _STYLES: Final = {
     "EXPIRED": "yellow",
     "REJECTED": "yellow",
 }
+_UNITS_OF: Final = {kinds.COST_ENERGY: "kWh", kinds.COST_CARBON: "g"}
+_INSTANT: Final = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_DURATION: Final = re.compile(
+    r"\bP(?=[T\d])(?:\d+D)?(?:T(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d+)?S)?)?(?![\w])"
+)
 _UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -55,6 +62,17 @@ def moment(instant: datetime, here: Here) -> str:
     if there.date() == today.date():
         return f"{there:%H:%M}"
     return f"{there:%a %d %b %H:%M}" if there.year == today.year else f"{there:%d %b %Y %H:%M}"
+
+
+def zone(here: Here) -> str:
+    """The name of the zone that times are shown in: `UTC`, `CET`."""
+    return here.now.astimezone(here.zone).tzname() or "local time"
+
+
+def local(text: str, here: Here) -> str:
+    """A sentence in which instants of UTC and ISO 8601 durations are written as a person reads
+    them, in the reader's zone: `at 14:02:11`, `after 2 min`."""
+    return _DURATION.sub(_said_duration, _INSTANT.sub(lambda one: _said_instant(one, here), text))
 
 
 def window(interval: str | None, here: Here) -> str:
@@ -114,6 +132,22 @@ def left(until: datetime | None, here: Here) -> str:
     return length(aware(until) - here.now) if aware(until) > here.now else "over"
 
 
+def _said_instant(found: re.Match[str], here: Here) -> str:
+    try:
+        instant = iso8601.read_instant(found[0])
+    except ValueError:
+        return found[0]
+    return f"{moment(instant, here).rpartition(' ')[0]} {clock(instant, here)}".lstrip()
+
+
+def _said_duration(found: re.Match[str]) -> str:
+    try:
+        span = iso8601.read_duration(found[0])
+    except ValueError:
+        return found[0]
+    return f"{span.total_seconds():.1f} s" if span < timedelta(seconds=1) else length(span)
+
+
 def aware(instant: datetime) -> datetime:
     """An instant without a zone is read as UTC."""
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
@@ -132,6 +166,16 @@ def bounds(value: Cost | Metric) -> str:
     """`0.1 to 0.12`, or one number where both are the same."""
     numbers = [f"{bound:.4g}" for bound in (value.min, value.max) if bound is not None]
     return " to ".join(dict.fromkeys(numbers)) or "-"
+
+
+def unit_of(type_: str | None) -> str:
+    """What the numbers of a cost are counted in, where that is known: `kWh`."""
+    return _UNITS_OF.get(type_ or "", "")
+
+
+def counted(number: str, one: str) -> str:
+    """`1 core`, `2 cores`, `2 to 8 cores`."""
+    return f"{number} {one}" if number == "1" else f"{number} {one}s"
 
 
 def type_name(type_: str | None) -> str:

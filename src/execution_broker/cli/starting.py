@@ -1,0 +1,79 @@
+"""When `broker run` takes an offer by itself, and when somebody has to say so first."""
+
+import sys
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from execution_broker.cli.context import At
+
+if TYPE_CHECKING:
+    from execution_broker.cli.rendering.words import Here
+    from execution_broker.models.execution import ExecutionSession
+
+SOON: Final = timedelta(minutes=5)
+"""A session that starts by then is what somebody expects who says `run`."""
+
+Wait = Annotated[bool, typer.Option("--wait", help="Take the first offer, however late it starts.")]
+StartBy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHEN",
+        help="Take it only if it starts by then: an instant, or within so long (PT2H, 2h).",
+    ),
+]
+
+
+def first_start(offer: "ExecutionSession", here: "Here") -> datetime | None:
+    """The earliest instant at which the session may start; None where the offer does not say."""
+    from execution_broker.domain import iso8601
+
+    available = offer.schedule.available if offer.schedule else None
+    if available is None or available.start is None:
+        return None
+    try:
+        return iso8601.read_interval(available.start, here.now)[0]
+    except ValueError:
+        return None
+
+
+def when_it_starts(start: datetime, here: "Here") -> str:
+    """`It starts at 21:24 CET, in 4 min 58 s.`"""
+    from execution_broker.cli.rendering.words import length, moment, zone
+
+    if start <= here.now:
+        return "It starts as soon as it is ready."
+    return f"It starts at {moment(start, here)} {zone(here)}, in {length(start - here.now)}."
+
+
+def is_taken(at: At, start: datetime | None, latest: datetime | None, *, wait: bool) -> bool:
+    """Whether to take an offer that starts then. On a terminal somebody is asked, where the start
+    is later than a few minutes from now, or than `latest`."""
+    from execution_broker.cli.rendering.words import length, moment, zone
+
+    here = at.here()
+    if wait or start is None or start <= (latest or here.now + SOON):
+        return True
+    when = f"{moment(start, here)} {zone(here)}, in {length(start - here.now)}"
+    if at.json or latest is not None or not (sys.stdin.isatty() and at.err.is_terminal):
+        at.err.print(f"The first offer starts at {when}: it is not taken.", soft_wrap=True)
+        at.err.print("→ Take it however late it starts: --wait. Say until when: --start-by 2h.")
+        return False
+    return typer.confirm(f"The first offer starts at {when}. Take it", default=False, err=True)
+
+
+def read_latest(text: str, now: datetime) -> datetime:
+    """The latest start that somebody names: an instant, or how long from now."""
+    from execution_broker.cli.requests import BadRequest
+    from execution_broker.domain.iso8601 import read_duration
+
+    try:
+        if text[:1] in "Pp":
+            return now + read_duration(text)
+        return datetime.fromisoformat(text).astimezone(now.tzinfo)
+    except (ValueError, OverflowError):
+        raise BadRequest(
+            f"--start-by is {text!r}, which is no time.",
+            "Write an instant, 2026-11-22T14:00, or within how long: PT30M, PT2H.",
+        ) from None
