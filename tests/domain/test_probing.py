@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from execution_broker.domain.demand import Lookup
+from execution_broker.domain.notebooks import Traits
 from execution_broker.domain.probing import Question, is_fresh, questions
 from execution_broker.models import kinds
 from tests.domain.builders import DOCKER, NOTEBOOK, S3, body, cost, data, demand, storage
@@ -21,6 +22,13 @@ def test_what_nobody_told_is_asked() -> None:
     asked = questions(demand(request), LOCATED)
     assert asked.keys() == {"executable", "data/1", "data/2"}
     assert asked["executable"] == Question(location=NOTEBOOK["location"])
+
+
+def test_where_it_matters_a_notebook_is_read_though_its_size_is_known() -> None:
+    wanted = demand({"executable": NOTEBOOK | {"checks": {"size": 5}}})
+    asked = questions(wanted, LOCATED, reads_notebooks=True)
+    assert asked == {"executable/notebook": Question(location=NOTEBOOK["location"], is_read=True)}
+    assert questions(demand({"executable": DOCKER}), LOCATED, reads_notebooks=True) == {}
 
 
 def test_what_is_known_is_not_asked() -> None:
@@ -57,6 +65,7 @@ def test_the_same_content_is_the_same_question_whatever_it_is_called() -> None:
         (Lookup(size=1), 60, False),
         (Lookup(fault="gone"), 4, True),
         (Lookup(fault="gone"), 5, False),
+        (Lookup(notebook=Traits("julia")), 5, False),
     ],
 )
 def test_a_fault_is_believed_only_for_a_moment(

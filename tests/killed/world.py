@@ -25,7 +25,7 @@ _KERNEL = """#!/bin/sh
 # Stands for a Python with papermill: it runs no notebook, but leaves a line where runs are counted.
 case "$1" in
 -c) echo papermill ipykernel ;;
--m) echo begun >> {ran}; while [ -e {held} ]; do sleep 0.05; done; cp "$3" "$4" ;;
+-I) echo begun >> {ran}; while [ -e {held} ]; do sleep 0.05; done; cp "$3" "$4" ;;
 esac
 """
 

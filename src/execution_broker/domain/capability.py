@@ -20,11 +20,14 @@ class ExecutableSupport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     `features` names the optional properties that are honoured: of notebooks `parameters`,
     `requirements`, `checks`, `replace`; of containers `command`, `entrypoint`, `environment`,
     `privileged`, `network`. What is asked for and not among them is refused.
+    `languages` that notebooks may be written in, in lower case; none: any. Where some are named, a
+    notebook is read before it is offered anything.
     """
 
     kind: str
     modes: tuple[Mode, ...] = ("BATCH",)
     features: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,12 +5,16 @@ from typing import Literal
 
 import msgspec
 
+from execution_broker.domain.notebooks import Traits
 from execution_broker.models.executable import Executable
 from execution_broker.models.message import Message
 from execution_broker.models.resources import Data, SimpleCompute, SimpleStorage, SimpleVolume
 
 SESSION = "session"
 EXECUTABLE = "executable"
+NOTEBOOK = "executable/notebook"
+"""What is looked up about a notebook by reading it."""
+
 COMPUTE = "compute"
 
 
@@ -109,8 +113,10 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
 class Lookup(msgspec.Struct, frozen=True):
     """What a probe found out about one data resource or notebook, keyed like its component.
 
-    `size` in bytes, None when unknown. `fault`: it cannot be had, and why.
+    `size` in bytes, None when unknown. `fault`: it cannot be had, and why. `notebook`: what it
+    tells of itself, where it was read.
     """
 
     size: int | None = None
     fault: str | None = None
+    notebook: Traits | None = None

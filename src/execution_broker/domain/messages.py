@@ -206,6 +206,11 @@ INPUT_CHANGED = Template(
 NOT_A_NOTEBOOK = Template(
     "not-a-notebook", "ERROR", "{file} is no Jupyter notebook that can be run: {reason}."
 )
+OTHER_LANGUAGE = Template(
+    "other-language",
+    "ERROR",
+    "{file} is a notebook in the language {language}; {platform} runs those in {known}.",
+)
 PLATFORM_FAILED = Template("platform-failed", "ERROR", "{what} failed: {reason}.")
 
 # --- Data ---------------------------------------------------------------------------------------

@@ -7,43 +7,48 @@ from typing import Final
 
 import msgspec
 
-from execution_broker.domain.demand import EXECUTABLE, Demand, Lookup, data_key
+from execution_broker.domain.demand import EXECUTABLE, NOTEBOOK, Demand, Lookup, data_key
 from execution_broker.domain.simulation import is_marked
 from execution_broker.models.executable import JupyterNotebook
 from execution_broker.models.resources import Data
 
 _FRESH: Final = timedelta(seconds=60)
 _FRESH_FAULT: Final = timedelta(seconds=5)
-"""A fault is believed only for a moment: somebody may be mending it."""
+"""A fault is believed only for a moment, as somebody may be mending it; so is what is in a
+notebook, where a fault may be."""
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What to look up: a data resource, or (for a notebook) a bare location."""
+    """What to look up: a data resource, or (for a notebook) a bare location. `is_read`: not how
+    large it is, but what it tells of itself."""
 
     resource: Data | None = None
     location: str | None = None
+    is_read: bool = False
 
     def key(self) -> str:
         """The same for the same question, so that equal requests share one probe."""
         return "probe:" + hashlib.sha256(msgspec.json.encode(self)).hexdigest()
 
 
-def questions(demand: Demand, located: Collection[str]) -> dict[str, Question]:
+def questions(
+    demand: Demand, located: Collection[str], *, reads_notebooks: bool = False
+) -> dict[str, Question]:
     """What nobody has told, by component key: the sizes of what has to be staged.
 
     `located`: the URIs of the kinds of data that a plugin here can locate; nothing can be found
-    out about others. Of a request that is to be simulated nothing has to be staged.
+    out about others. `reads_notebooks`: where one could run, it matters what is in it. Of a request
+    that is to be simulated nothing has to be staged.
     """
     asked: dict[str, Question] = {}
     executable = demand.executable
     if is_marked(executable):
         return asked
-    if (
-        isinstance(executable, JupyterNotebook)
-        and EXECUTABLE not in demand.unlocated
-        and (executable.checks is None or executable.checks.size is None)
-    ):
-        asked[EXECUTABLE] = Question(location=executable.location)
+    if isinstance(executable, JupyterNotebook) and EXECUTABLE not in demand.unlocated:
+        if executable.checks is None or executable.checks.size is None:
+            asked[EXECUTABLE] = Question(location=executable.location)
+        if reads_notebooks:
+            asked[NOTEBOOK] = Question(location=executable.location, is_read=True)
     for index, part in enumerate(demand.data):
         checks, is_known = part.resource.checks, part.resource.__struct_config__.tag in located
         if not is_known or data_key(index) in demand.unlocated:
@@ -55,7 +60,8 @@ def questions(demand: Demand, located: Collection[str]) -> dict[str, Question]:
 
 def is_fresh(found: Lookup, ended: datetime, now: datetime) -> bool:
     """Whether what a probe found is still believed."""
-    return now - ended < (_FRESH if found.fault is None else _FRESH_FAULT)
+    is_stable = found.fault is None and found.notebook is None
+    return now - ended < (_FRESH if is_stable else _FRESH_FAULT)
 
 
 def _bare(resource: Data) -> Data:

@@ -75,7 +75,8 @@ class Negotiator:
         demand, faults = resolve(reading.request, self._defaults, now, remarks)
         if demand is None:
             return Negotiated(No(faults), None, {}, seen.now)
-        lookups = await self._probes.look_up(caller, demand)
+        reads = any(_reads_notebooks(one) for one in seen.platforms)
+        lookups = await self._probes.look_up(caller, demand, reads_notebooks=reads)
         if lookups:
             seen = await self._glance.look()
         platforms = {one.name: one for one in seen.platforms}
@@ -123,6 +124,11 @@ class Negotiator:
             if platform.capability is not None
         ]
         return negotiate(demand, sites, rules, int(now.timestamp()), lookups, faults)
+
+
+def _reads_notebooks(platform: StoredPlatform) -> bool:
+    capability = platform.capability
+    return capability is not None and any(one.languages for one in capability.executables)
 
 
 class _Glance:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from execution_broker.domain.demand import Demand, Lookup
+from execution_broker.domain.demand import EXECUTABLE, Demand, Lookup
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.probing import Question, is_fresh, questions
@@ -38,10 +38,14 @@ class Probes:
         self._new_uuid = new_uuid
         self._uploads = uploads
 
-    async def look_up(self, caller: Caller, demand: Demand) -> dict[str, Lookup]:
+    async def look_up(
+        self, caller: Caller, demand: Demand, *, reads_notebooks: bool
+    ) -> dict[str, Lookup]:
         """What could be found out in time, by component key."""
         known = await self._uploads.look_up(caller, demand)
-        unknown = questions(demand, self._located)
+        theirs = known.get(EXECUTABLE)
+        reads_notebooks = reads_notebooks and (theirs is None or theirs.fault is None)
+        unknown = questions(demand, self._located, reads_notebooks=reads_notebooks)
         asked = {key: one for key, one in unknown.items() if key not in known}
         return known | await self._probe(asked) if asked else known
 

@@ -1,20 +1,25 @@
 """Probing: what a request needs to know of a source, looked up by a worker (N2)."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from execution_broker.domain import messages
-from execution_broker.domain.demand import Lookup
+from execution_broker.domain.demand import NOTEBOOK, Lookup
 from execution_broker.domain.errors import OutsideError, Permanent
+from execution_broker.domain.notebooks import Traits, traits
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.probing import Question
 from execution_broker.ports.data import DataKind, Source, Transfer
 from execution_broker.steps.base import Applied, Completed
+from execution_broker.steps.sources import chunks
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
+
+_MOST: Final = 16 << 20
 
 
 class Probe:
@@ -40,7 +45,7 @@ class Probe:
                 return Lookup()
             source = await kind.locate(loaded.resource)
         else:
-            source = Source(loaded.location or "", "notebook")
+            source = Source(loaded.location or "", NOTEBOOK)
         transfer = self._transfers.get(source.scheme)
         if transfer is None:
             raise Permanent(
@@ -48,6 +53,8 @@ class Probe:
                     location=source.location, reason=f"no transfer reads {source.scheme} addresses"
                 )
             )
+        if loaded.is_read:
+            return Lookup(notebook=await _read(transfer, source))
         return Lookup(size=(await transfer.look(source)).size)
 
     async def apply(
@@ -65,3 +72,14 @@ class Probe:
     ) -> Applied:
         found: Any = msgspec.to_builtins(Lookup(fault=(error.message.message or "").rstrip(".")))
         return Completed(found)
+
+
+async def _read(transfer: Transfer, source: Source) -> Traits | None:
+    """What a notebook tells of itself; None for one that is too large to be read on the way."""
+    content = bytearray()
+    async with chunks(transfer, source) as stream:
+        async for chunk in stream:
+            content += chunk
+            if len(content) > _MOST:
+                return None
+    return await asyncio.to_thread(traits, bytes(content))

@@ -8,7 +8,7 @@ from typing import Any
 _KERNEL = """#!/bin/sh
 case "$1" in
 -c) echo papermill ipykernel ;;
--m) echo begun >> {ran}; {also} while [ -e {held} ]; do sleep 0.05; done; cp "$3" "$4" ;;
+-I) echo begun >> {ran}; {also} while [ -e {held} ]; do sleep 0.05; done; cp "$3" "$4" ;;
 esac
 """
 

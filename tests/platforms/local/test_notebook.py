@@ -1,9 +1,8 @@
-"""Reading notebooks: executed ones are what somebody's code left behind."""
+"""What is read of notebooks and of those who execute them: somebody's code may have left it."""
 
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from execution_broker.domain.errors import Permanent
 from execution_broker.models.executable import Checks, JupyterNotebook
-from execution_broker.platforms.local.notebook import cells_done, error_of, one_line, source_of
+from execution_broker.platforms.local.notebook import Told, one_line, source_of, told
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -20,49 +19,23 @@ JSON = st.recursive(
 )
 
 
-def cell(status: str, *outputs: dict[str, Any]) -> dict[str, Any]:
-    return {"metadata": {"papermill": {"status": status}}, "outputs": list(outputs)}
-
-
-def error(name: str, value: str) -> dict[str, Any]:
-    return {"output_type": "error", "ename": name, "evalue": value}
-
-
-def test_the_last_error_is_the_one_that_ended_it(tmp_path: Path) -> None:
-    """An earlier one was expected by its author, who tagged the cell so."""
-    file = tmp_path / "n.ipynb"
-    cells = [
-        cell("completed", error("ValueError", "expected")),
-        cell(
-            "failed", {"output_type": "stream"}, error("KeyError", "\x1b[31m'x'\x1b[0m\nand more")
-        ),
-        cell("pending"),
-    ]
-    file.write_text(json.dumps({"cells": cells}))
-    assert error_of(file) == "KeyError: 'x' and more"
-    assert cells_done(file) == (2, 3)
-
-
 @given(JSON)
 def test_whatever_was_left_behind_is_read_without_harm(
     tmp_path_factory: pytest.TempPathFactory, junk: object
 ) -> None:
-    file = tmp_path_factory.getbasetemp() / "junk.ipynb"
-    for document in (junk, {"cells": junk}, {"cells": [{"metadata": junk, "outputs": junk}]}):
+    file = tmp_path_factory.getbasetemp() / "told.json"
+    for document in (junk, {"done": junk}, {"reason": junk, "cells": junk}):
         file.write_text(json.dumps(document))
-        assert error_of(file) is None
-        done = cells_done(file)
-        assert done is None or done[0] == 0
+        assert isinstance(told(file), Told)
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/etc/passwd")
-    (tmp_path / "torn").write_text('{"cells": [')
+    (tmp_path / "torn").write_text('{"done": 3')
     (tmp_path / "deep").write_text("[" * 100_000)
     for name in ("pipe", "link", "torn", "deep", "none"):
-        assert error_of(tmp_path / name) is None
-        assert cells_done(tmp_path / name) is None
+        assert told(tmp_path / name) == Told()
 
 
 @pytest.mark.parametrize(

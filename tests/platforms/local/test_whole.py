@@ -15,6 +15,7 @@ from execution_broker.models.update import IntegerUpdate
 from tests.harness.asking import request
 from tests.harness.broker import Broker, broker, working
 from tests.harness.waiting import until
+from tests.platforms.local.documents import document, saved
 from tests.platforms.local.stand_in import located, stand_in
 
 DURATION = "schedule.available.duration"
@@ -102,6 +103,29 @@ async def test_an_interactive_session_that_nobody_uses_is_closed(
         assert any(one.kind.endswith("idle-ended") for one in session.executable.meta.messages)
         assert not await answers(address)
         assert leftovers(made) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "says"),
+    [
+        (document(metadata={"kernelspec": {"name": "ir"}}), "other-language", "the language R"),
+        ({"nbformat": 2, "worksheets": []}, "not-a-notebook", "its nbformat is 2"),
+    ],
+)
+async def test_a_notebook_that_cannot_run_here_is_a_no_however_much_is_told_of_it(
+    tmp_path: Path, content: dict[str, Any], kind: str, says: str
+) -> None:
+    python, _ = stand_in(tmp_path)
+    file = tmp_path / "other.ipynb"
+    saved(file, content)
+    asked = {"executable": {"kind": kinds.JUPYTER_NOTEBOOK, "mode": "BATCH", **located(file)}}
+    async with broker(tmp_path / "data", **settings(tmp_path, python)) as made, working(made):
+        answer = await made.ask(await made.caller("alice"), asked)
+        assert answer.result == "NO"
+        assert answer.meta is not None
+        (message,) = answer.meta.messages
+        assert message.kind.endswith(kind)
+        assert says in (message.message or "")
 
 
 @pytest.mark.parametrize(

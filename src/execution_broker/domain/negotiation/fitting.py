@@ -10,6 +10,7 @@ from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, UNITS, furth
 from execution_broker.domain.capability import ExecutableSupport
 from execution_broker.domain.demand import (
     EXECUTABLE,
+    NOTEBOOK,
     Size,
     amount_place,
     data_key,
@@ -18,7 +19,9 @@ from execution_broker.domain.iso8601 import write_duration, write_seconds
 from execution_broker.domain.messages import (
     CAPPED,
     NO_SUCH_AMOUNT,
+    NOT_A_NOTEBOOK,
     NOT_ALLOWED,
+    OTHER_LANGUAGE,
     TOO_LONG,
     TOO_MUCH,
     UNREACHABLE,
@@ -78,6 +81,8 @@ def _fit_executable(case: Case) -> None:
     support = min(supports, key=lambda s: (len(used - s.features), mode not in (None, *s.modes)))
     if mode and mode not in support.modes:
         executable = _in_a_mode(case, executable, support, mode)
+    if support.languages:
+        _fit_notebook(case, support.languages)
     for feature in sorted(used - support.features):
         place = f"{EXECUTABLE}.{feature}"
         fault = UNSUPPORTED_FEATURE(
@@ -86,6 +91,26 @@ def _fit_executable(case: Case) -> None:
         blank = getattr(type(executable)(), feature)
         executable = msgspec.structs.replace(executable, **{feature: blank})
         case.relax(fault, executable=executable)
+
+
+def _fit_notebook(case: Case, languages: frozenset[str]) -> None:
+    """Whether what it tells of itself, if it was read, can be run here."""
+    found = case.inquiry.lookups.get(NOTEBOOK)
+    if found is None or found.notebook is None:
+        return
+    place = f"{EXECUTABLE}.location"
+    if found.notebook.fault is not None:
+        case.refuse(NOT_A_NOTEBOOK(file=place, reason=found.notebook.fault, path=place))
+    elif found.notebook.language.lower() not in languages:
+        case.refuse(
+            OTHER_LANGUAGE(
+                file=place,
+                language=found.notebook.language,
+                platform=case.site.name,
+                known=", ".join(sorted(languages)),
+                path=place,
+            )
+        )
 
 
 def _in_a_mode(

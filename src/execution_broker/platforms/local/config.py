@@ -49,6 +49,7 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `environment` is added to the environment of every notebook: a proxy, certificates. No secrets.
     `stream_limit`: bytes kept of the beginning and of the end of stdout and stderr, each.
+    `output_wait`: seconds that the output of a cell may take to arrive once the cell has finished.
     `grace`: seconds that a stopped notebook has to save itself, and again to end before it is
     killed.
     `overtime`: seconds after the end of its time before a session is stopped though no worker says
@@ -77,6 +78,7 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     control_groups: bool = True
     environment: dict[str, str] = {}
     stream_limit: Positive = 1 << 20
+    output_wait: Positive = 600
     grace: Annotated[float, msgspec.Meta(gt=0, le=60)] = 3.0
     overtime: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
     limits: Limits = Limits()

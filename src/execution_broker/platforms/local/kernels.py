@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
+import json
 import keyword
 import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-
-import yaml
 
 from execution_broker.domain import messages
 from execution_broker.domain.errors import Permanent, Transient
@@ -18,7 +17,7 @@ from execution_broker.platforms.local.files import write_json
 from execution_broker.platforms.local.launch import Command
 from execution_broker.platforms.local.paths import SessionPaths
 
-_OPTIONS: Final = ("--kernel", "python3", "--no-progress-bar", "--log-level", "WARNING")
+_RUNNER: Final = Path(__file__).with_name("runner.py")
 _PATIENCE: Final = 120.0
 
 
@@ -46,15 +45,11 @@ def write_kernel(paths: SessionPaths, python: Path) -> None:
 
 
 def batch_command(
-    paths: SessionPaths, python: Path, notebook: JupyterNotebook, name: str
+    paths: SessionPaths, python: Path, notebook: JupyterNotebook, name: str, output_wait: int
 ) -> Command:
     """Executes the notebook; a signal to interrupt it lets it save what it has."""
-    source, target = _braced(paths.control.notebook), _braced(paths.work / name)
-    streams = ("--stdout-file", "/dev/stdout", "--stderr-file", "/dev/stderr")
-    arguments = [str(python), "-m", "papermill", source, target]
-    return Command(
-        [*arguments, *_write_parameters(paths, notebook), *_OPTIONS, *streams], signal.SIGINT
-    )
+    told = ("--told", str(paths.control.told), "--output-wait", str(output_wait))
+    return Command([*_runner(paths, python, notebook, paths.work / name), *told], signal.SIGINT)
 
 
 async def put_in_work(
@@ -71,17 +66,23 @@ async def put_in_work(
         return
     temporary = paths.scratch / name
     if notebook.parameters:
-        options = [*_write_parameters(paths, notebook), "--prepare-only", *_OPTIONS]
-        source = _braced(paths.control.notebook)
-        arguments = [str(python), "-m", "papermill", source, _braced(temporary), *options]
-        await _run(arguments, environment)
+        command = [*_runner(paths, python, notebook, temporary), "--prepare-only"]
+        await _run(command, environment)
     else:
         await asyncio.to_thread(lambda: temporary.write_bytes(paths.control.notebook.read_bytes()))
     temporary.replace(target)
 
 
+def _runner(
+    paths: SessionPaths, python: Path, notebook: JupyterNotebook, target: Path
+) -> list[str]:
+    """Apart from what lies beside it, from where Python would import otherwise."""
+    files = (str(paths.control.notebook), str(target))
+    return [str(python), "-I", str(_RUNNER), *files, *_write_parameters(paths, notebook)]
+
+
 def _write_parameters(paths: SessionPaths, notebook: JupyterNotebook) -> list[str]:
-    """The options that tell papermill of the parameters."""
+    """The options that tell of the parameters."""
     for name in notebook.parameters:
         if not name.isidentifier() or keyword.iskeyword(name):
             raise Permanent(
@@ -91,14 +92,10 @@ def _write_parameters(paths: SessionPaths, notebook: JupyterNotebook) -> list[st
                     reason="it is no name of a Python variable",
                 )
             )
-    text = yaml.safe_dump(notebook.parameters)
-    paths.control.parameters.write_text(text, "utf-8")
-    return ["-f", str(paths.control.parameters)] if notebook.parameters else []
-
-
-def _braced(path: Path) -> str:
-    """papermill fills braces in paths with parameters, so they are doubled."""
-    return os.fspath(path).replace("{", "{{").replace("}", "}}")
+    if not notebook.parameters:
+        return []
+    paths.control.parameters.write_text(json.dumps(notebook.parameters), "utf-8")
+    return ["--parameters", str(paths.control.parameters)]
 
 
 async def _run(arguments: list[str], environment: Mapping[str, str]) -> None:

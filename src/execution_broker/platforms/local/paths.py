@@ -25,7 +25,7 @@ class Control:
 
     @property
     def parameters(self) -> Path:
-        return self.directory / "parameters.yaml"
+        return self.directory / "parameters.json"
 
     @property
     def environment(self) -> Path:
@@ -73,6 +73,11 @@ class Control:
     def exit(self) -> Path:
         """How it ended; written by the shim once nothing runs any more."""
         return self.directory / "exit.json"
+
+    @property
+    def told(self) -> Path:
+        """How far a batch is, and why it ended; written by the program that executes it."""
+        return self.directory / "told.json"
 
     @property
     def log(self) -> Path:

@@ -17,6 +17,7 @@ from execution_broker.domain.growing import DURATION
 from execution_broker.models import kinds
 from execution_broker.platforms.local import machine, preparing, releasing, running
 from execution_broker.platforms.local.config import PRICES, QUALITIES, LocalConfig
+from execution_broker.platforms.local.notebook import LANGUAGES
 from execution_broker.platforms.local.site import Site
 from execution_broker.ports.platform import (
     Collected,
@@ -45,6 +46,7 @@ class LocalPlatform:
             kind=kinds.JUPYTER_NOTEBOOK,
             modes=await site.kernel.modes(),
             features=frozenset({"parameters", "requirements", "checks", "replace"}),
+            languages=LANGUAGES,
         )
         return Capability(
             capacity=capacity,

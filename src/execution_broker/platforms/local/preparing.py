@@ -103,7 +103,7 @@ async def prepare_executable(site: Site, order: Order) -> Outcome:
         progress=order.progress,
     )
     await site.in_thread(
-        "Reading the notebook", lambda: require_notebook(Path(staged.path), source.name)
+        "Reading the notebook", lambda: require_notebook(Path(staged.path), source.name, site.name)
     )
     return Done(handle=staged.path, messages=staged.messages)
 
@@ -173,7 +173,7 @@ async def _command(
     python = site.kernel.python
     match mode_of(notebook):
         case "BATCH":
-            return kernels.batch_command(paths, python, notebook, name)
+            return kernels.batch_command(paths, python, notebook, name, site.config.output_wait)
         case "INTERACTIVE":
             await kernels.put_in_work(paths, python, notebook, name, environment)
             page = f"/lab/tree/{quote(name)}" if await site.kernel.has_page() else None

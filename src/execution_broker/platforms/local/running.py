@@ -12,7 +12,7 @@ from execution_broker.domain.iso8601 import write_duration, write_instant
 from execution_broker.models.message import Message
 from execution_broker.platforms.local import interactive, supervision
 from execution_broker.platforms.local.components import mode_of, notebook_of
-from execution_broker.platforms.local.notebook import cells_done, error_of, one_line, source_of
+from execution_broker.platforms.local.notebook import one_line, told
 from execution_broker.platforms.local.paths import SessionPaths
 from execution_broker.platforms.local.site import Site, disk_errors
 from execution_broker.platforms.local.supervision import Exit, Reason, State
@@ -46,9 +46,9 @@ async def watch(site: Site, order: Order, seen: Mapping[str, int]) -> Observatio
         state = supervision.state(paths.control)
         if state is State.RUNNING:
             supervision.set_deadline(paths.control, order.ends)
-            _tell_progress(site, order, paths)
+            _tell_progress(order, paths)
         streams = supervision.new_output(paths.control, seen)
-        return msgspec.structs.replace(_observe(site, state, order, paths), streams=streams)
+        return msgspec.structs.replace(_observe(state, order, paths), streams=streams)
 
     seen_now = await site.in_thread("Watching", look)
     if seen_now.life is Life.RUNNING and await _is_idle(site, order, paths):
@@ -67,21 +67,14 @@ async def _is_idle(site: Site, order: Order, paths: SessionPaths) -> bool:
     return await interactive.quiet_for(paths) > timedelta(seconds=site.config.idle)
 
 
-def _tell_progress(site: Site, order: Order, paths: SessionPaths) -> None:
-    """How many cells have been run, as far as the notebook written so far tells."""
-    notebook = notebook_of(order.document.executable, site.name)
-    match mode_of(notebook):
-        case "BATCH":
-            progress = cells_done(paths.work / source_of(notebook).name)
-            if progress is not None:
-                order.progress(*progress, "cells")
-        case "INTERACTIVE":
-            return
-        case _ as never:
-            assert_never(never)
+def _tell_progress(order: Order, paths: SessionPaths) -> None:
+    """How many cells have been executed, where somebody tells."""
+    now = told(paths.control.told)
+    if now.cells:
+        order.progress(now.done, now.cells, "cells")
 
 
-def _observe(site: Site, state: State | Exit, order: Order, paths: SessionPaths) -> Observation:
+def _observe(state: State | Exit, order: Order, paths: SessionPaths) -> Observation:
     match state:
         case State.RUNNING:
             return Observation(life=Life.RUNNING)
@@ -90,7 +83,7 @@ def _observe(site: Site, state: State | Exit, order: Order, paths: SessionPaths)
         case State.NEVER_STARTED:
             return _lost("It was never started here.")
         case Exit():
-            return _ended(site, state, order, paths)
+            return _ended(state, order, paths)
         case _ as never:
             assert_never(never)
 
@@ -99,12 +92,12 @@ def _lost(hint: str) -> Observation:
     return Observation(life=Life.LOST, messages=(messages.LOST(hint=hint),))
 
 
-def _ended(site: Site, end: Exit, order: Order, paths: SessionPaths) -> Observation:
+def _ended(end: Exit, order: Order, paths: SessionPaths) -> Observation:
     match end.reason:
         case Reason.EXITED if end.status == 0:
             return Observation(life=Life.SUCCEEDED, status=0)
         case Reason.EXITED:
-            why = _why(site, order, paths)
+            why = _why(paths)
             return _failed(end, messages.EXIT_STATUS(status=end.status, hint=why))
         case Reason.MEMORY:
             used, limit = end.used >> _MIB, end.limit >> _MIB
@@ -138,14 +131,7 @@ def _failed(end: Exit, message: Message) -> Observation:
     return Observation(life=Life.FAILED, status=end.status, messages=(message,))
 
 
-def _why(site: Site, order: Order, paths: SessionPaths) -> str:
+def _why(paths: SessionPaths) -> str:
+    reason = one_line(told(paths.control.told).reason)
     said = one_line(supervision.last_line(paths.control, "stderr"))
-    notebook = notebook_of(order.document.executable, site.name)
-    match mode_of(notebook):
-        case "BATCH":
-            error = error_of(paths.work / source_of(notebook).name)
-        case "INTERACTIVE":
-            error = None
-        case _ as never:
-            assert_never(never)
-    return error or said or "It said nothing about why."
+    return reason or said or "It said nothing about why."

@@ -128,10 +128,10 @@ def new_output(control: Control, seen: Mapping[str, int]) -> tuple[StreamPart, .
 
 
 def last_line(control: Control, stream: str) -> str:
-    """The last line with something in it, of what is kept of a stream."""
+    """The last line that says something, of what is kept of a stream: rules and the like do not."""
     kept = b"".join(data for _, data in read_after(control.stream(stream), 0))
     lines = kept[-(1 << 16) :].decode("utf-8", "replace").splitlines()
-    return next((line for line in reversed(lines) if line.strip()), "")
+    return next((line for line in reversed(lines) if any(c.isalnum() for c in line)), "")
 
 
 def stop(control: Control, marks: Mapping[str, str], grace: float) -> bool:
