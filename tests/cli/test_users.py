@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from execution_broker.cli.exits import Exit
+from execution_broker.domain import messages
 from execution_broker.models.phases import SessionPhase
 from tests.client.fake_broker import FakeBroker, offer
 from tests.harness.command import NOTEBOOK, NOWHERE, Broker
@@ -100,6 +102,16 @@ def test_watch_ends_with_the_code_of_the_phase(
     run: Broker, broker: FakeBroker, phase: SessionPhase, code: int
 ) -> None:
     assert run("watch", broker.keep(offer(None, 1, 0, phase))).code == code
+
+
+def test_watch_tells_a_session_that_was_cut_off_from_one_that_failed(
+    run: Broker, broker: FakeBroker
+) -> None:
+    failed = offer(None, 1, 0, SessionPhase.FAILED)
+    assert failed.meta is not None
+    meta = msgspec.structs.replace(failed.meta, messages=(messages.CUT_OFF(end="now"),))
+    uuid = broker.keep(msgspec.structs.replace(failed, meta=meta))
+    assert run("watch", uuid).code == Exit.CUT_OFF
 
 
 def test_watch_says_why_a_session_failed(run: Broker, broker: FakeBroker) -> None:

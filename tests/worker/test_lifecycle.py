@@ -77,7 +77,7 @@ async def test_cancel_interrupts_whatever_it_does(tmp_path: Path, call: str) -> 
         assert await made.rows("SELECT count(*) FROM receipt WHERE gone_at IS NULL") == [(0,)]
 
 
-async def test_time_that_is_over_stops_a_session(tmp_path: Path) -> None:
+async def test_a_batch_whose_time_is_over_has_failed(tmp_path: Path) -> None:
     async with broker(tmp_path) as made, working(made):
         alice = await made.caller("alice")
         uuid = await made.run(alice, request(script={"run": "forever"}, duration="PT10M"))
@@ -88,9 +88,11 @@ async def test_time_that_is_over_stops_a_session(tmp_path: Path) -> None:
         await until(runs)
         made.shift(timedelta(minutes=11))
         session = await made.ended(alice, uuid)
-        assert session.phase is SessionPhase.COMPLETED
+        assert session.phase is SessionPhase.FAILED
+        assert session.executable is not None
+        assert session.executable.phase is ComponentPhase.FAILED
         assert session.meta is not None
-        assert any(m.kind.endswith("time-ended") for m in session.meta.messages)
+        assert any(m.kind.endswith("cut-off") for m in session.meta.messages)
 
 
 async def test_a_connector_is_for_the_owner_and_the_administrator_alone(tmp_path: Path) -> None:

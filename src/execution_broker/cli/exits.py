@@ -20,6 +20,7 @@ class Exit(IntEnum):
     NOT_UNDERSTOOD = 10
     DOWNLOAD = 11
     LATER = 12
+    CUT_OFF = 13
     INTERRUPTED = 130
 
 
@@ -37,5 +38,6 @@ MEANINGS: Final = {
     Exit.NOT_UNDERSTOOD: "the answer is not that of an Execution Broker",
     Exit.DOWNLOAD: "a result could not be kept: wrong content, or no room for it",
     Exit.LATER: "the first offer starts later than it may: nothing was accepted",
+    Exit.CUT_OFF: "the session FAILED, as it was stopped at the end of its time",
     Exit.INTERRUPTED: "interrupted from the keyboard; the session goes on",
 }

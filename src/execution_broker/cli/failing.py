@@ -21,7 +21,9 @@ from execution_broker.client.errors import (
     UnusableFile,
     Unwritable,
 )
+from execution_broker.domain import messages
 from execution_broker.domain.errors import BrokerError, ConfigurationError, NotFound
+from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
 
 
@@ -44,11 +46,14 @@ def exit_of(error: BrokerError) -> Exit:
             return Exit.REFUSED
 
 
-def exit_of_phase(phase: SessionPhase | None) -> Exit:
-    """The exit code of a session that was last seen in this phase."""
+def exit_of_session(session: ExecutionSession) -> Exit:
+    """The exit code of a session that was last seen so."""
+    phase = session.phase
     match phase:
         case SessionPhase.FAILED:
-            return Exit.FAILED
+            told = session.meta.messages if session.meta else ()
+            is_cut_off = any(message.kind == messages.CUT_OFF.kind for message in told)
+            return Exit.CUT_OFF if is_cut_off else Exit.FAILED
         case SessionPhase.CANCELLED:
             return Exit.CANCELLED
         case SessionPhase.REJECTED | SessionPhase.EXPIRED:

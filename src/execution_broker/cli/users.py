@@ -212,7 +212,7 @@ def run(
     if at.json:
         at.write_json_line(accepted)
     code = _watch(at, uuid, interval)
-    if code in (Exit.DONE, Exit.FAILED):
+    if code in (Exit.DONE, Exit.FAILED, Exit.CUT_OFF):
         _list_results(at, uuid)
     return code
 
@@ -239,7 +239,7 @@ def _add(app: typer.Typer, name: str, command: Callable[..., Exit], *lines: str)
 
 
 def _watch(at: At, uuid: str, interval: float) -> Exit:
-    from execution_broker.cli.failing import exit_of_phase
+    from execution_broker.cli.failing import exit_of_session
     from execution_broker.cli.watching import show
 
     try:
@@ -247,7 +247,7 @@ def _watch(at: At, uuid: str, interval: float) -> Exit:
     except KeyboardInterrupt:
         at.err.print(f"Not watched any more; the session goes on. End it: broker cancel {uuid}")
         return Exit.INTERRUPTED
-    return exit_of_phase(last.phase)
+    return exit_of_session(last)
 
 
 def _list_results(at: At, uuid: str) -> None:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from execution_broker.domain.errors import IllegalTransition
+from execution_broker.models.executable import DockerContainer, Executable, JupyterNotebook
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 
 P = TypeVar("P", bound=StrEnum)
@@ -95,3 +96,16 @@ def _move(what: str, table: Mapping[P, frozenset[P]], now: P, to: P) -> P:
     if to not in table[now]:
         raise IllegalTransition(f"A {what} in phase {now} cannot become {to}.")
     return to
+
+
+def finishes(executable: Executable | None) -> bool:
+    """Whether it comes to an end by itself, so that its result is not whole when it is stopped
+    before. What people or clients use for as long as they have it does not: a notebook that is not
+    a batch, a container that serves ports."""
+    match executable:
+        case JupyterNotebook(mode=mode):
+            return mode == "BATCH"
+        case DockerContainer(network=network):
+            return network is None or not network.ports
+        case _:
+            return True

@@ -157,7 +157,12 @@ STARTED_LATE = Template(
 )
 TOO_LATE = Template("too-late", "ERROR", "It had not started by {end}, its promised end: {reason}.")
 TIME_ENDED = Template(
-    "time-ended", "WARN", "Stopped at the end of its time, {end}, before it had finished."
+    "time-ended", "WARN", "Stopped at the end of its time, {end}, as nobody had ended it before."
+)
+CUT_OFF = Template(
+    "cut-off",
+    "ERROR",
+    "Stopped at the end of its time, {end}, before it had finished. Ask for a longer duration, or lengthen it while it runs.",
 )
 NOT_PROLONGED = Template(
     "not-prolonged",

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from execution_broker.domain import messages
+from execution_broker.domain.demand import EXECUTABLE
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.iso8601 import write_instant
+from execution_broker.domain.lifecycle import finishes
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.steps.base import Applied, Cancelled, Completed, PutBack
@@ -14,7 +16,7 @@ from execution_broker.steps.orders import session_of
 from execution_broker.steps.prepare import fail_session
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import LeasedStep
-from execution_broker.transitions.ending import come_to_end
+from execution_broker.transitions.ending import come_to_end, fail
 from execution_broker.transitions.living import enter, enter_live_components
 from execution_broker.transitions.planned import add_rest
 
@@ -68,8 +70,9 @@ class Begin(Timer):
 
 
 class End(Timer):
-    """Stops a session whose time is over: it is released, never forgotten. One that has not
-    started by then fails, however its preparation stands and whoever is at it."""
+    """Stops a session whose time is over: it is released, never forgotten. What would have
+    finished by itself has failed. So has what has not started by then, however its preparation
+    stands and whoever is at it."""
 
     kind = StepKind.END
 
@@ -90,7 +93,10 @@ class End(Timer):
         if session.started is None:
             missed = await has_missed(connection, session, now)
             return Completed() if missed else PutBack(latest_end(session))
-        message = messages.TIME_ENDED(end=write_instant(end.replace(microsecond=0)))
-        await come_to_end(connection, session, message, now)
+        at = write_instant(end.replace(microsecond=0))
+        if finishes(session.document.executable):
+            await fail(connection, session, messages.CUT_OFF(end=at), now, EXECUTABLE)
+        else:
+            await come_to_end(connection, session, messages.TIME_ENDED(end=at), now)
         connection.save(session, now)
         return Completed()
