@@ -16,7 +16,8 @@ def source_of(location: str) -> Source:
 
 
 async def read(transfer: Transfer, location: str) -> bytes:
-    return b"".join([chunk async for chunk in transfer.read(source_of(location))])
+    items = [item async for item in transfer.read(source_of(location))]
+    return b"".join(item for item in items if isinstance(item, bytes))
 
 
 async def failure(transfer: Transfer, location: str) -> OutsideError:

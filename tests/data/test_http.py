@@ -133,6 +133,24 @@ async def test_silence_is_transient(site: Website, transfer: HttpTransfer, raw: 
     assert "nothing came for 0.3 s" in str(error)
 
 
+async def test_an_answer_that_drips_before_it_begins_is_transient(
+    site: Website, transfer: HttpTransfer
+) -> None:
+    """Its bytes come often enough, but not the end of its headers. A look waits no longer."""
+
+    async def dripping(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    site.routes["/a"] = dripping
+    assert isinstance(await asyncio.wait_for(failure(transfer, site.url("/a")), 10), Transient)
+    with pytest.raises(Transient, match=r"it did not begin to answer within 1\.1 s"):
+        await asyncio.wait_for(transfer.look(source_of(site.url("/a"))), 10)
+
+
 async def test_a_slow_source_is_read_however_long_it_takes(
     site: Website, transfer: HttpTransfer
 ) -> None:

@@ -187,4 +187,5 @@ async def _staged(made: Broker, upload: Upload) -> bytes:
     transfer = made.work.outside.transfers["upload"]
     source = Source(upload.location, "series.dat")
     assert (await transfer.look(source)).size == upload.size
-    return b"".join([part async for part in transfer.read(source)])
+    parts = [part async for part in transfer.read(source)]
+    return b"".join(part for part in parts if isinstance(part, bytes))

@@ -72,6 +72,7 @@ def load_values(values: dict[str, Any]) -> Settings:
         metrics=parsed.metrics,
         traces=parsed.traces,
         cache=parsed.cache,
+        staging=parsed.staging,
         uploads=parsed.uploads,
         log=parsed.log,
         platforms={name: platform(name, part) for name, part in parsed.platforms.items()},

@@ -155,6 +155,15 @@ class Cache(Section, frozen=True):
     size: Natural = 20480
 
 
+class Staging(Section, frozen=True):
+    """`least_rate`: bytes per second that a source must send, as a mean of any `rate_window`
+    seconds in which it is waited for; 0: it may be as slow as it likes. One that is slower has
+    failed, and is tried again."""
+
+    least_rate: Natural = 1024
+    rate_window: Positive = 60
+
+
 class Uploads(Section, frozen=True):
     """What users may send to the broker itself, for their own requests. MiB: `limit` of one file,
     `budget` of all of one identity. Seconds: `keep`, after which an upload that nothing needs is
@@ -220,6 +229,7 @@ class File(Section, frozen=True):
     metrics: Metrics = Metrics()
     traces: Traces = Traces()
     cache: Cache = Cache()
+    staging: Staging = Staging()
     uploads: Uploads = Uploads()
     log: Log = Log()
     plugins: Plugins = Plugins()

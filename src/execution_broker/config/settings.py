@@ -14,6 +14,7 @@ from execution_broker.config.sections import (
     Log,
     Metrics,
     Negotiation,
+    Staging,
     Traces,
     Upkeep,
     Uploads,
@@ -39,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Metrics
     traces: Traces
     cache: Cache
+    staging: Staging
     uploads: Uploads
     log: Log
     platforms: dict[str, tuple[str, Any]]

@@ -83,6 +83,8 @@ class HttpTransfer:
         self._permissions = Permissions(config.allow)
         timeouts = httpx.Timeout(config.inactivity_timeout, connect=config.connect_timeout)
         self._timeouts = timeouts.as_dict()
+        # A free place for it, a connection, and then all headers, of which any may be the last.
+        self._patience = 2 * config.inactivity_timeout + config.connect_timeout
         self._transport = httpx.AsyncHTTPTransport(
             verify=_trust(config.ca),
             trust_env=False,
@@ -95,19 +97,21 @@ class HttpTransfer:
             async with self._answer("HEAD", source.location, {}) as answer:
                 if answer.status_code not in _HEAD_REFUSED:
                     _require_success(answer, source.location, _COMPLETE)
-                    return Looked(_length(answer), _version(answer))
+                    return _told(answer, _length(answer))
             async with self._answer("GET", source.location, {"Range": "bytes=0-0"}) as answer:
                 if answer.status_code in (HTTPStatus.PARTIAL_CONTENT, _EMPTY_RANGE):
-                    return Looked(_whole_length(answer), _version(answer))
+                    return _told(answer, _whole_length(answer))
                 _require_success(answer, source.location, _COMPLETE)
-                return Looked(_length(answer), _version(answer))
+                return _told(answer, _length(answer))
 
-    async def read(self, source: Source) -> AsyncIterator[bytes]:
-        """The body as it is sent: an encoding that was not asked for is left alone."""
+    async def read(self, source: Source) -> AsyncIterator[Looked | bytes]:
+        """The body as it is sent: an encoding that was not asked for is told and left alone."""
         with self._explained(source.location):
             async with self._answer("GET", source.location, {}) as answer:
                 _require_success(answer, source.location, _COMPLETE)
-                expected, received = _length(answer), 0
+                told = _told(answer, _length(answer))
+                yield told
+                expected, received = told.size, 0
                 async for chunk in answer.aiter_raw():
                     received += len(chunk)
                     yield chunk
@@ -170,7 +174,11 @@ class HttpTransfer:
                 extensions={"sni_hostname": host, "timeout": self._timeouts},
             )
             try:
-                return await self._transport.handle_async_request(request)
+                async with asyncio.timeout(self._patience):
+                    return await self._transport.handle_async_request(request)
+            except TimeoutError:
+                reason = f"it did not begin to answer within {self._patience:g} s"
+                raise _transient(str(url), reason) from None
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failure = error
         raise failure or _transient(str(url), f"the host {host} has no address")
@@ -254,6 +262,13 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
+
+
+def _told(answer: httpx.Response, size: int | None) -> Looked:
+    """What the headers say."""
+    coding = answer.headers.get("Content-Encoding", "").strip().lower()
+    media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return Looked(size, _version(answer), coding, media_type)
 
 
 def _length(answer: httpx.Response) -> int | None:

@@ -15,6 +15,7 @@ from execution_broker.factory.pools import PoolPlan, plan_pools
 from execution_broker.ports.platform import Platform
 from execution_broker.steps.base import Handler, World
 from execution_broker.steps.handlers import handlers
+from execution_broker.steps.sources import Pace
 from execution_broker.steps.staging import Staging
 from execution_broker.storage import steps
 from execution_broker.storage.database import Connection, Database
@@ -44,7 +45,9 @@ async def make_work(database: Database, settings: Settings, instance: Instance) 
     """Everything that works, with the upkeep steps in place."""
     outside = await make_outside(database, settings, instance)
     limit = settings.cache.size << 20
-    stage = Staging(outside.transfers, settings.data_directory / "cache", limit=limit)
+    pace = Pace(settings.staging.least_rate, settings.staging.rate_window)
+    cache = settings.data_directory / "cache"
+    stage = Staging(outside.transfers, cache, limit=limit, pace=pace)
     names = dict(zip(outside.platforms, settings.platforms, strict=True))
     sites = {key: settings.sites[name] for key, name in names.items()}
     world = World(database, outside.platforms, sites, stage, instance.uuid, settings.retention)

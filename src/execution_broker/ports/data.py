@@ -24,11 +24,14 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """What a look at a source told: `size` in bytes, and `version`, which is another one whenever
-    the content is (an ETag), where the source says them."""
+    """What a source tells of its content, as far as it does: `size` in bytes, `version`, which is
+    another one whenever the content is (an ETag), and its `media_type`. `coding`: how what it sends
+    is encoded (`gzip`), by which its size is another one, too; empty where it is not."""
 
     size: int | None = None
     version: str | None = None
+    coding: str = ""
+    media_type: str = ""
 
 
 class DataKind(Protocol):
@@ -66,11 +69,13 @@ class Transfer(Protocol):
         not read may not look, as this decides who gets what is cached."""
         ...
 
-    def read(self, source: Source) -> AsyncIterator[bytes]:
-        """The bytes, in chunks of at most 1 MiB, once from the start.
+    def read(self, source: Source) -> AsyncIterator[Looked | bytes]:
+        """The bytes as they are sent, in chunks of at most 1 MiB, once from the start; and before
+        them what the source tells with them, where it does.
 
         Permanent: forbidden, not there, not allowed here. Transient: anything that may pass.
-        Bounded by connect and inactivity timeouts, never by a total.
+        Bounded by connect and inactivity timeouts, never by a total. Who reads sees to it that
+        enough comes in time, and not too much.
         """
         ...
 

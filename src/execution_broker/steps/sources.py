@@ -1,20 +1,98 @@
-"""Reading a source through its transfer, which may lie, break off, or not say how much there is."""
+"""Reading a source through its transfer, which may drip, lie, break off, or not say how much there
+is."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
+from execution_broker.domain import messages
 from execution_broker.domain.errors import OutsideError, Permanent, Transient
-from execution_broker.ports.data import Source, Transfer
+from execution_broker.domain.naming import shown
+from execution_broker.ports.data import Looked, Source, Transfer
 from execution_broker.steps.measuring import Content
 from execution_broker.steps.placement import Placement
 
 
+class Pace(NamedTuple):
+    """So many bytes per second must come of a source, as a mean of any `window` seconds in which
+    it is waited for. No bytes: no pace is asked of it."""
+
+    rate: int = 0
+    window: float = 60.0
+
+
+class Reading:
+    """What is being read of a source: what it told before its bytes, and these, as they come."""
+
+    def __init__(
+        self,
+        stream: AsyncIterator[Looked | bytes],
+        source: Source,
+        pace: Pace,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.told = Looked()
+        self._stream = stream
+        self._source = source
+        self._pace = pace
+        self._clock = clock
+        self._first: bytes | None = None
+        self._waited = 0.0
+        self._came = 0
+
+    async def begin(self) -> None:
+        """Get what is told before the first byte."""
+        match await self._next():
+            case Looked() as told:
+                self.told = told
+            case chunk:
+                self._first = chunk
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Transient when too little comes in time."""
+        if self._first is not None:
+            yield self._first
+        while (chunk := await self._next()) is not None:
+            if isinstance(chunk, bytes):
+                yield chunk
+
+    async def _next(self) -> Looked | bytes | None:
+        """What comes next; None at the end."""
+        if not self._pace.rate:
+            return await anext(self._stream, None)
+        limit = asyncio.timeout(self._pace.window - self._waited)
+        began = self._clock()
+        try:
+            async with limit:
+                item = await anext(self._stream, None)
+        except TimeoutError:
+            if limit.expired():
+                raise self._too_slow() from None
+            raise
+        self._waited += self._clock() - began
+        self._came += len(item) if isinstance(item, bytes) else 0
+        if self._came >= self._pace.rate * self._pace.window:
+            self._waited, self._came = 0.0, 0
+        return item
+
+    def _too_slow(self) -> Transient:
+        rate, window = self._pace
+        reason = f"{self._came} bytes came in {window:g} s, and {rate} bytes/s are the least"
+        return Transient(
+            messages.SOURCE_FAILED(location=shown(self._source.location), reason=reason)
+        )
+
+
 @asynccontextmanager
-async def chunks(transfer: Transfer, source: Source) -> AsyncIterator[AsyncIterator[bytes]]:
-    """What a transfer reads, given back at once when reading stops early."""
+async def reading(transfer: Transfer, source: Source, pace: Pace) -> AsyncIterator[Reading]:
+    """Begin to read a source; given back at once when reading stops early."""
     stream = transfer.read(source)
     try:
-        yield stream
+        begun = Reading(stream, source, pace)
+        await begun.begin()
+        yield begun
     finally:
         if isinstance(stream, AsyncGenerator):
             await stream.aclose()

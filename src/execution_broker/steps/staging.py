@@ -9,23 +9,24 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from execution_broker.domain import messages
-from execution_broker.domain.errors import Permanent, Underway
+from execution_broker.domain.errors import Underway
 from execution_broker.domain.iso8601 import write_duration
 from execution_broker.models.message import Message
 from execution_broker.models.secrets import Hiding
 from execution_broker.ports.data import Access, Present, Progress, Source, Staged, Transfer
 from execution_broker.steps import files
 from execution_broker.steps.cache import ContentCache
+from execution_broker.steps.fetching import fetch
 from execution_broker.steps.files import in_blocks, in_thread
-from execution_broker.steps.measuring import Content, Measure
+from execution_broker.steps.measuring import Content
 from execution_broker.steps.placement import Difference, Placement, placement, words
 from execution_broker.steps.rights import Rights
-from execution_broker.steps.sources import chunks, short, told_size
+from execution_broker.steps.sources import Pace
 
-_BATCH: Final = 1 << 20
 _RESERVE: Final = 256 << 20
 _LIMIT: Final = 20 << 30
 _LISTED: Final = 10_000
+_PACE: Final = Pace()
 _HIDING: Final = Hiding()
 
 
@@ -43,15 +44,18 @@ class Staging:
         *,
         reserve: int = _RESERVE,
         limit: int = _LIMIT,
+        pace: Pace = _PACE,
         hiding: Hiding = _HIDING,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`transfers` by URL scheme. `limit`: bytes that may be cached. `hiding` knows credentials
+        """`transfers` by URL scheme. `limit`: bytes that may be cached. `pace`: what is asked of a
+        source. `hiding` knows credentials
         in URLs. `clock` counts seconds, for the messages."""
         self._cache = ContentCache(cache_directory, reserve)
         self._rights = Rights(transfers, self._cache.origins, hiding)
         self._reserve = reserve
         self._limit = limit
+        self._pace = pace
         self._clock = clock
 
     async def put(
@@ -183,9 +187,7 @@ class Staging:
         began = self._clock()
         transfer = self._rights.transfer(wanted.source)
         async with files.making(wanted.target) as part:
-            content = await self._download(wanted, transfer, part)
-            if wanted.size is not None and content.size < wanted.size:
-                raise await short(wanted, transfer, content)
+            content = (await fetch(wanted, transfer, part, self._pace, self._reserve)).content
             wanted.require(content)
             await in_thread(part.seal, wanted.mode)
             if not await self._settle(wanted, part.path, content):
@@ -200,30 +202,6 @@ class Staging:
             reused=False,
             messages=(staged, *remarks),
         )
-
-    async def _download(self, wanted: Placement, transfer: Transfer, part: files.Part) -> Content:
-        size = await told_size(wanted, transfer) if wanted.size is None else wanted.size
-        wanted.require_room(size or 0, self._reserve)
-        measure = Measure(wanted.digests)
-        received, batch = 0, bytearray()
-
-        def write(data: bytes) -> None:
-            wanted.require_room(len(data), self._reserve, size or f"more than {received}")
-            part.append(data)
-            measure.add(data)
-
-        async with chunks(transfer, wanted.source) as stream:
-            async for chunk in stream:
-                received += len(chunk)
-                batch += chunk
-                if wanted.size is not None and received > wanted.size:
-                    raise Permanent(wanted.wrong_size(f"more than {wanted.size}"))
-                if len(batch) >= _BATCH:
-                    data, batch = bytes(batch), bytearray()
-                    await in_thread(write, data)
-                wanted.progress(received, size, "bytes")
-        await in_thread(write, bytes(batch))
-        return measure.content()
 
     async def _settle(self, wanted: Placement, path: Path, content: Content) -> bool:
         """Give a finished file its name. False when the same content got there before it."""

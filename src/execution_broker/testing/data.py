@@ -15,7 +15,7 @@ import pytest
 from execution_broker.domain.errors import OutsideError, Permanent, Transient
 from execution_broker.models.component import Metadata
 from execution_broker.models.executable import Checks
-from execution_broker.ports.data import DataKind, Source, Transfer
+from execution_broker.ports.data import DataKind, Looked, Source, Transfer
 
 _LARGEST_CHUNK: Final = 1 << 20
 _READERS: Final = 8
@@ -85,7 +85,8 @@ class TransferContract:
     async def test_reads_the_content_in_small_chunks(
         self, transfer: Transfer, source: Source, content: bytes
     ) -> None:
-        chunks = [chunk async for chunk in transfer.read(source)]
+        items = [item async for item in transfer.read(source)]
+        chunks = [item for item in items if isinstance(item, bytes)]
         assert b"".join(chunks) == content
         assert max(map(len, chunks)) <= _LARGEST_CHUNK
         assert len(chunks) > 1
@@ -95,6 +96,15 @@ class TransferContract:
         self, transfer: Transfer, source: Source, content: bytes
     ) -> None:
         assert (await transfer.look(source)).size in (len(content), None)
+
+    @pytest.mark.asyncio
+    async def test_tells_what_it_tells_before_the_bytes(
+        self, transfer: Transfer, source: Source, content: bytes
+    ) -> None:
+        first, *others = [item async for item in transfer.read(source)]
+        assert all(isinstance(item, bytes) for item in others)
+        if isinstance(first, Looked):
+            assert first.size in (len(content), None)
 
     @pytest.mark.asyncio
     async def test_reads_again_and_for_many_at_the_same_time(
@@ -108,7 +118,10 @@ class TransferContract:
         self, transfer: Transfer, source: Source, content: bytes
     ) -> None:
         stream = transfer.read(source)
-        assert content.startswith(await anext(stream))
+        async for item in stream:
+            if isinstance(item, bytes):
+                assert content.startswith(item)
+                break
         await stream.aclose()  # type: ignore[attr-defined]  # generators have it
         assert await _whole(transfer, source) == content
 
@@ -230,7 +243,8 @@ class DataKindContract:
 
 
 async def _whole(transfer: Transfer, source: Source) -> bytes:
-    return b"".join([chunk async for chunk in transfer.read(source)])
+    items = [item async for item in transfer.read(source)]
+    return b"".join(item for item in items if isinstance(item, bytes))
 
 
 def _is_a_sentence(error: OutsideError) -> None:

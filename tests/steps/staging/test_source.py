@@ -154,10 +154,13 @@ async def test_what_the_source_says_is_passed_on(desk: Desk) -> None:
 
 async def test_what_does_not_fit_is_not_begun(tmp_path: Path) -> None:
     desk = Desk(tmp_path, Shelf(a=CONTENT), reserve=1 << 62)
-    error = await desk.refused(kind="no-space")
-    assert isinstance(error, Permanent)
-    assert error.message.values == {"file": "file.fits", "needed": str(len(CONTENT)), "free": "0"}
-    assert desk.shelf.reads == []
+    for checks in (Checks(size=len(CONTENT)), Checks()):
+        assert desk.shelf.reads == []
+        error = await desk.refused(checks, kind="no-space")
+        assert isinstance(error, Permanent)
+        needed = str(len(CONTENT))
+        assert error.message.values == {"file": "file.fits", "needed": needed, "free": "0"}
+    assert desk.shelf.sent <= 100_000
 
 
 @pytest.mark.parametrize("size", [None, 1 << 62])

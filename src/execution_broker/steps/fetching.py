@@ -1,0 +1,65 @@
+"""Fetching: what a source sends is written to a part, measured and bounded as it comes."""
+
+from typing import Final, NamedTuple
+
+from execution_broker.domain.errors import Permanent
+from execution_broker.ports.data import Looked, Transfer
+from execution_broker.steps import files
+from execution_broker.steps.files import in_thread
+from execution_broker.steps.measuring import Content, Measure
+from execution_broker.steps.placement import Placement
+from execution_broker.steps.sources import Pace, Reading, reading, short, told_size
+
+_BATCH: Final = 1 << 20
+
+
+class Fetched(NamedTuple):
+    """What a source told, and what it sent."""
+
+    told: Looked
+    content: Content
+
+
+async def fetch(
+    wanted: Placement, transfer: Transfer, part: files.Part, pace: Pace, reserve: int
+) -> Fetched:
+    """Fill an empty part. Permanent at once where the source itself says that this is not what is
+    wanted, or more than there is room for; else as soon as more has come."""
+    if wanted.size is not None:
+        wanted.require_room(wanted.size, reserve)
+    async with reading(transfer, wanted.source, pace) as source:
+        told = source.told
+        size = wanted.size if told.size is None else told.size
+        if wanted.size is not None and size != wanted.size:
+            raise Permanent(wanted.wrong_size(size))
+        if size is None:
+            size = await told_size(wanted, transfer)
+        wanted.require_room(size or 0, reserve)
+        content = await _written(wanted, source, part, size, reserve)
+    if wanted.size is not None and content.size < wanted.size:
+        raise await short(wanted, transfer, content)
+    return Fetched(told, content)
+
+
+async def _written(
+    wanted: Placement, source: Reading, part: files.Part, size: int | None, reserve: int
+) -> Content:
+    measure = Measure(wanted.digests)
+    received, batch = 0, bytearray()
+
+    def write(data: bytes) -> None:
+        wanted.require_room(len(data), reserve, size or f"more than {received}")
+        part.append(data)
+        measure.add(data)
+
+    async for chunk in source.chunks():
+        received += len(chunk)
+        batch += chunk
+        if wanted.size is not None and received > wanted.size:
+            raise Permanent(wanted.wrong_size(f"more than {wanted.size}"))
+        if len(batch) >= _BATCH:
+            data, batch = bytes(batch), bytearray()
+            await in_thread(write, data)
+        wanted.progress(received, size, "bytes")
+    await in_thread(write, bytes(batch))
+    return measure.content()
