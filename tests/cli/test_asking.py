@@ -110,3 +110,32 @@ def test_a_file_that_is_no_request(run: Broker, tmp_path: Path, text: str, says:
     assert ended.code == Exit.USAGE
     assert str(file) in ended.err
     assert says in ended.err
+
+
+@pytest.mark.parametrize("command", ["request", "run"])
+def test_what_would_have_no_effect_is_told_before_it_is_sent(
+    run: Broker, nobody: str, tmp_path: Path, command: str
+) -> None:
+    file = tmp_path / "request.yaml"
+    file.write_text(
+        "executable:\n"
+        f"  kind: {kinds.JUPYTER_NOTEBOOK}\n"
+        "  location: https://example.org/fit.ipynb\n"
+        "  checks: {sha1: abc}\n"
+        f"compute: {{kind: {kinds.SIMPLE_COMPUTE}, cores: {{mim: 8}}}}\n"
+        '"te\\x1bapot": 1\n'
+    )
+    ended = run(command, str(file), BROKER_URL=nobody)
+    assert ended.code == Exit.UNREACHABLE
+    check, cores, teapot, *error = ended.err.splitlines()
+    assert check.startswith("Warning: executable.checks.sha1 is no check that is made here")
+    assert cores == (
+        "Warning: compute.cores.mim is not known here and has no effect. "
+        "Did you mean compute.cores.min?"
+    )
+    assert teapot.startswith("Warning: te apot is not known here")
+    assert error[0].startswith("Error: No broker answers")
+
+
+def test_a_request_that_is_understood_is_sent_without_a_word(run: Broker) -> None:
+    assert "Warning" not in run("request", *NOTEBOOK).err

@@ -93,7 +93,7 @@ def resolved(
     reading = read_request(request)
     assert not reading.faults, reading.faults
     assert not reading.unknown, reading.unknown
-    found, faults = resolve(reading.request, defaults or Defaults(), now)
+    found, faults, _ = resolve(reading.request, defaults or Defaults(), now)
     if faults:
         return No(faults)
     assert found is not None, "what has no faults is a demand"

@@ -111,9 +111,25 @@ def test_namespaces_comments_and_instructions_do_not_matter() -> None:
         <?go away?><!-- <a> --><x:offers-request xmlns:x="urn:x" version="1">
         <x:schedule xmlns:y="urn:y" y:a="1"><x:requested><!-- c -->
         <x:duration>PT<![CDATA[1]]>H</x:duration></x:requested></x:schedule>
-        <unknown><deep/></unknown></x:offers-request>"""
-    wanted = {"schedule": {"requested": {"duration": "PT1H"}}}
+        </x:offers-request>"""
+    wanted = {"schedule": {"requested": {"duration": "PT1H"}}, "@version": ""}
     assert XML.read(body, ExecutionRequest) == wanted
+
+
+def test_what_is_unknown_is_kept_by_its_name() -> None:
+    """Whatever is in it, however often it is there."""
+    body = read(
+        '<teapot><deep/><deep/></teapot><teapot> </teapot><pot xsi:nil="true" '
+        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"/>'
+        f'<compute kind="{kinds.SIMPLE_COMPUTE}"><cores min="8"/><corez/></compute>'
+    )
+    assert body["teapot"] == ""
+    named = {one.place: one.nearest for one in read_request(body).ignored.named}
+    assert named == {
+        "teapot": None,
+        "compute.cores.@min": "compute.cores.min",
+        "compute.corez": "compute.cores",
+    }
 
 
 def test_what_is_not_of_its_type_is_named_with_its_place() -> None:

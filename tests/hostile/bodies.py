@@ -181,6 +181,11 @@ def _values() -> Iterator[Hostile]:
         "many empty objects": {"data": [{}] * 200_000},
         "many nulls": {"data": [None] * 200_000},
         "many keys": {str(i): i for i in range(50_000)},
+        "many keys everywhere": {
+            "executable": notebook,
+            "data": [{**data, **{f"k{i}": i for i in range(100)}} for _ in range(500)],
+        },
+        "long keys": {"executable": notebook, **{f"{i}{'x' * 40_000}": i for i in range(20)}},
         "many variables": {
             "executable": {
                 "kind": kinds.DOCKER_CONTAINER,

@@ -79,11 +79,13 @@ MaxCost = Annotated[
 def asking(
     command: Callable[Concatenate[W, "Request", P], Exit],
 ) -> Callable[Concatenate[W, P], Exit]:
-    """A command that is given a request, made from a file or from flags."""
+    """A command that is given a request, made from a file or from flags. What of it would have no
+    effect is told before it is sent."""
     options = inspect.signature(_request).parameters
 
     def run(at: W, /, *args: Any, **given: Any) -> Exit:
         request = _request(**{name: given.pop(name) for name in options})
+        _warn(at, request)
         return command(at, request, *args, **given)
 
     functools.update_wrapper(run, command)
@@ -91,6 +93,16 @@ def asking(
     named = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*options.values(), *own)]
     run.__signature__ = inspect.Signature([first, *named])  # type: ignore[attr-defined]
     return run
+
+
+def _warn(where: Output, request: "Request") -> None:
+    """In the words in which a broker would tell."""
+    from execution_broker.cli.rendering.words import plain
+    from execution_broker.domain.resolve.ignored import remarks_on
+    from execution_broker.models.ignored import find_ignored
+
+    for remark in remarks_on(find_ignored(request)):
+        where.err.print(f"Warning: {plain(remark.message or '')}", soft_wrap=True)
 
 
 def _request(

@@ -64,6 +64,17 @@ REVERSED_RANGE = Template(
     "{place} asks for at least {min} and at most {max}. Swap them, or leave out one.",
 )
 BAD_VALUE = Template("bad-value", "ERROR", "{place} is {value}: {reason}.")
+UNKNOWN_CHECK = Template(
+    "unknown-check",
+    "ERROR",
+    "{place} is no check that is made here, so that the content would go unverified. {hint}",
+)
+UNKNOWN_PROPERTY = Template(
+    "unknown-property", "WARN", "{place} is not known here and has no effect. {hint}"
+)
+MORE_UNKNOWN = Template(
+    "more-unknown", "WARN", "{count} more properties are not known here and have no effect."
+)
 NO_PLATFORM = Template(
     "no-platform", "ERROR", "No platform can take requests now: {reason}. Try again later."
 )

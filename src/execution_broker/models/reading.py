@@ -15,6 +15,7 @@ from execution_broker.models.executable import Executable
 from execution_broker.models.execution import ExecutionRequest
 from execution_broker.models.extensions import Fault
 from execution_broker.models.faults import MOST, faults
+from execution_broker.models.ignored import Ignored, find_ignored
 from execution_broker.models.resources import Compute, Data, Storage, Volume
 from execution_broker.models.schedule import RequestedSchedule
 from execution_broker.models.update import Update
@@ -31,36 +32,28 @@ class UnknownKind(Wire, frozen=True):
 
 
 class Reading(Wire, frozen=True):
-    """A request as far as it could be read. With `faults` it is broken and must be refused."""
+    """A request as far as it could be read. With `faults` it is broken and must be refused.
+    `ignored`: what of it has no effect."""
 
     request: ExecutionRequest
     unknown: tuple[UnknownKind, ...] = ()
     faults: tuple[Fault, ...] = ()
+    ignored: Ignored = Ignored()
 
 
 def read_request(body: object) -> Reading:
     """Read a whole request. Never raises: faults and unknown kinds are collected."""
+    ignored = find_ignored(body)
+    whole = _whole(body)
+    if whole is not None:
+        return Reading(request=whole, ignored=ignored)
     reader = _Reader()
-    if not isinstance(body, Mapping):
-        fault = Fault(place="$", fault=f"Expected an object, got {_name(body)}")
-        return Reading(request=ExecutionRequest(), faults=(fault,))
-    values: dict[str, Any] = {}
-    executable = reader.one(body, "executable", "$", Executable)
-    if executable is not None:
-        values["executable"] = executable
-    compute = reader.compute(body)
-    if compute is not None:
-        values["compute"] = compute
-    values["storage"] = reader.many(body, "storage", "$", Storage)
-    values["data"] = reader.many(body, "data", "$", Data)
-    values["costs"] = reader.many(body, "costs", "$", Cost)
-    values["metrics"] = reader.many(body, "metrics", "$", Metric)
-    if body.get("schedule") is not None:
-        values["schedule"] = reader.convert(body["schedule"], "$.schedule", RequestedSchedule)
+    request = reader.request(body)
     return Reading(
-        request=ExecutionRequest(**values),
+        request=request,
         unknown=tuple(reader.unknown),
         faults=tuple(reader.faults),
+        ignored=ignored,
     )
 
 
@@ -83,10 +76,46 @@ def read_struct(body: object, type_: type[T]) -> T | tuple[Fault, ...]:
     return tuple(reader.faults) if value is None else value
 
 
+def _whole(body: object) -> ExecutionRequest | None:
+    """The request, where nothing is wrong with it; None where that takes a closer look."""
+    try:
+        request = msgspec.convert(body, type=ExecutionRequest)
+    except msgspec.ValidationError:
+        return None
+    assert isinstance(body, Mapping), "nothing else can be converted"
+    parts = [part for name in _KINDRED for part in body.get(name, ())]
+    if (compute := body.get("compute")) is not None:
+        parts += [compute, *compute.get("volumes", ())]
+    return request if all("kind" in part for part in parts) else None
+
+
+_KINDRED: Final = ("storage", "costs", "metrics")
+"""Lists whose items can be of one kind alone: msgspec does not demand that they say it."""
+
+
 class _Reader:
     def __init__(self) -> None:
         self.unknown: list[UnknownKind] = []
         self.faults: list[Fault] = []
+
+    def request(self, body: object) -> ExecutionRequest:
+        if not isinstance(body, Mapping):
+            self._fault("$", f"Expected an object, got {_name(body)}")
+            return ExecutionRequest()
+        values: dict[str, Any] = {}
+        executable = self.one(body, "executable", "$", Executable)
+        if executable is not None:
+            values["executable"] = executable
+        compute = self.compute(body)
+        if compute is not None:
+            values["compute"] = compute
+        values["storage"] = self.many(body, "storage", "$", Storage)
+        values["data"] = self.many(body, "data", "$", Data)
+        values["costs"] = self.many(body, "costs", "$", Cost)
+        values["metrics"] = self.many(body, "metrics", "$", Metric)
+        if body.get("schedule") is not None:
+            values["schedule"] = self.convert(body["schedule"], "$.schedule", RequestedSchedule)
+        return ExecutionRequest(**values)
 
     def one(self, body: Mapping[str, Any], key: str, place: str, union: Any) -> Any:
         value = body.get(key)

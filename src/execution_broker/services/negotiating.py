@@ -14,6 +14,7 @@ from execution_broker.domain.identity import Caller
 from execution_broker.domain.negotiation import Rules, Site, negotiate
 from execution_broker.domain.offer import No, Verdict
 from execution_broker.domain.resolve import Defaults, resolve
+from execution_broker.domain.resolve.report import short
 from execution_broker.models.message import Message
 from execution_broker.models.reading import Reading
 from execution_broker.services.booking.calendars import Calendars, News
@@ -67,14 +68,16 @@ class Negotiator:
     async def negotiate(self, caller: Caller, reading: Reading) -> Negotiated:
         """A YES with offers or a NO with reasons; nothing is held yet."""
         remarks = tuple(
-            messages.UNKNOWN_KIND(place=one.place, kind=one.kind, known=", ".join(one.known))
+            messages.UNKNOWN_KIND(place=one.place, kind=short(one.kind), known=", ".join(one.known))
             for one in reading.unknown
         )
         seen = await self._glance.look()
         now = int(seen.now.timestamp())
-        demand, faults = resolve(reading.request, self._defaults, now, remarks)
+        demand, faults, warnings = resolve(
+            reading.request, self._defaults, now, remarks, reading.ignored
+        )
         if demand is None:
-            return Negotiated(No(faults), None, {}, seen.now)
+            return Negotiated(No((*faults, *warnings)), None, {}, seen.now)
         reads = any(_reads_notebooks(one) for one in seen.platforms)
         lookups = await self._probes.look_up(caller, demand, reads_notebooks=reads)
         if lookups:
@@ -123,7 +126,14 @@ class Negotiator:
             for name, platform in platforms.items()
             if platform.capability is not None
         ]
-        return negotiate(demand, sites, rules, int(now.timestamp()), lookups, faults)
+        verdict = negotiate(demand, sites, rules, int(now.timestamp()), lookups, faults)
+        return _warned(verdict, demand) if isinstance(verdict, No) else verdict
+
+
+def _warned(no: No, demand: Demand) -> No:
+    """With what the request has without effect: offers would have told."""
+    warnings = [message for message in demand.messages if message.level == "WARN"]
+    return No((*no.messages, *warnings)) if warnings else no
 
 
 def _reads_notebooks(platform: StoredPlatform) -> bool:

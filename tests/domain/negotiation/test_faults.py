@@ -47,7 +47,7 @@ def answer(
     reading = read_request(request)
     assert not reading.faults, reading.faults
     assert not reading.unknown, reading.unknown
-    demand, faults = resolve(reading.request, Defaults(), now)
+    demand, faults, _ = resolve(reading.request, Defaults(), now)
     assert demand is not None
     return negotiate(demand, sites, rules, now, faults=faults)
 

@@ -1,4 +1,5 @@
-"""What was found while a request is resolved: faults that refuse it, and remarks that do not."""
+"""What was found while a request is resolved: faults that refuse it, warnings that go with every
+answer, and remarks that go with offers."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,7 @@ class Report:
 
     def __init__(self, unread: Sequence[Message]) -> None:
         self.faults: list[Message] = list(unread)
+        self.warnings: list[Message] = []
         self.remarks: list[Message] = []
         self._dropped: dict[str, set[int]] = {}
         for message in unread:
@@ -47,6 +49,9 @@ class Report:
             self.refuse(MISSING_PART(part=place, path=place))
             return False
         return True
+
+    def warn(self, warning: Message) -> None:
+        self.warnings.append(warning)
 
     def assume(self, place: str, value: str) -> None:
         """Something was not given, and this is taken instead."""

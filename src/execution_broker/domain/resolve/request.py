@@ -21,6 +21,7 @@ from execution_broker.domain.demand import (
 )
 from execution_broker.domain.messages import NOT_ALLOWED
 from execution_broker.domain.resolve.bounds import read_bounds
+from execution_broker.domain.resolve.ignored import remarks_on
 from execution_broker.domain.resolve.parts import check_data, check_executable, check_paths
 from execution_broker.domain.resolve.references import Directory
 from execution_broker.domain.resolve.report import Report
@@ -30,6 +31,7 @@ from execution_broker.domain.simulation import locations
 from execution_broker.models.component import Component, Cost, Metric
 from execution_broker.models.executable import Executable
 from execution_broker.models.execution import ExecutionRequest
+from execution_broker.models.ignored import NOTHING, Ignored
 from execution_broker.models.message import Message
 from execution_broker.models.resources import Data, SimpleCompute, SimpleStorage
 
@@ -56,24 +58,34 @@ class Resolved(NamedTuple):
 
     `demand` is what the request would ask for, were every suggestion of the faults followed; None
     where there is too much of it to look at. With faults the answer is a NO: the demand is there to
-    find out what else is wrong.
+    find out what else is wrong. `warnings` go with every answer; the demand has them, too.
     """
 
     demand: Demand | None
     faults: tuple[Message, ...]
+    warnings: tuple[Message, ...]
 
 
 def resolve(
-    request: ExecutionRequest, defaults: Defaults, now: int, remarks: tuple[Message, ...] = ()
+    request: ExecutionRequest,
+    defaults: Defaults,
+    now: int,
+    remarks: tuple[Message, ...] = (),
+    ignored: Ignored = NOTHING,
 ) -> Resolved:
     """What has to be offered, and all that is wrong with the request whatever the platform.
 
     `remarks` are the messages about components that could not be read (unknown kinds, with the
     value `place`): they are the first faults, the places in further messages count these
     components, and nothing that may follow from their absence is reported.
+    `ignored`: what of the request has no effect.
     `now` in whole epoch seconds.
     """
-    return _Resolver(request, defaults, now, Report(remarks)).resolve()
+    report = Report(remarks)
+    for remark in remarks_on(ignored):
+        tell = report.refuse if remark.level == "ERROR" else report.warn
+        tell(remark)
+    return _Resolver(request, defaults, now, report).resolve()
 
 
 class _Resolver:
@@ -99,7 +111,7 @@ class _Resolver:
 
     def resolve(self) -> Resolved:
         if self._is_too_large():
-            return Resolved(None, tuple(self.report.faults))
+            return Resolved(None, tuple(self.report.faults), tuple(self.report.warnings))
         request, report = self.request, self.report
         executable = self._executable()
         bounds = tuple(self._bounds())
@@ -124,10 +136,10 @@ class _Resolver:
             window_end=window.end,
             duration=window.duration,
             bounds=bounds,
-            messages=tuple(report.remarks),
+            messages=(*report.warnings, *report.remarks),
             unlocated=frozenset(self.unlocated),
         )
-        return Resolved(demand, tuple(report.faults))
+        return Resolved(demand, tuple(report.faults), tuple(report.warnings))
 
     def _is_too_large(self) -> bool:
         """Checked before anything else, so that no answer takes longer than it should."""

@@ -67,14 +67,18 @@ def _union(node: Node, type_: inspect.UnionType) -> object:
 
 
 def _struct(node: Node, type_: inspect.StructType) -> object:
-    """Unknown elements are ignored, as unknown properties are. Text alone stays text."""
+    """Text alone stays text. Of unknown elements and attributes the names are kept, so that they
+    are told as unknown properties are; nothing is in them that could be read."""
     fields = {one.encode_name: one.type for one in type_.fields}
     values: dict[str, Any] = {}
+    unknown = [f"@{name}" for name in node.others]
     for child in node.children:
-        key = child.name if child.name in fields else _list_of(child.name, fields)
-        if key is None or child.is_nil:
+        if child.is_nil:
             continue
-        if (item_type := _item_type(fields[key])) is not None:
+        key = child.name if child.name in fields else _list_of(child.name, fields)
+        if key is None:
+            unknown.append(child.name)
+        elif (item_type := _item_type(fields[key])) is not None:
             values.setdefault(key, []).extend(_items(child, key, item_type))
         elif key in values:
             raise malformed(f"<{node.name}> has the element <{key}> twice")
@@ -83,6 +87,8 @@ def _struct(node: Node, type_: inspect.StructType) -> object:
     kind = _kind(node) if type_.tag is not None else node.kind
     if kind is not None and (type_.tag is not None or "kind" in fields):
         values["kind"] = kind
+    for name in unknown:
+        values.setdefault(name, "")
     return _leaf_or(values, node)
 
 

@@ -12,6 +12,7 @@ ELEMENTS: Final = 20_000
 ATTRIBUTES: Final = 16
 
 _NIL: Final = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_KNOWN: Final = frozenset({"kind", "name", "type"})
 _ENTITIES: Final[Any] = "internal"
 """Off would leave `&amp;` in attributes unread. No other entity exists without a document type."""
 
@@ -20,13 +21,15 @@ _REMEDY: Final = "Send one plain XML document in UTF-8, without a document type.
 
 @dataclass(slots=True)
 class Node:
-    """An element by its local name. Other attributes than `kind`, `name` and `type` are dropped."""
+    """An element by its local name. `others` are the attributes beside `kind`, `name` and `type`;
+    those of a namespace are dropped."""
 
     name: str
     kind: str | None = None
     key: str | None = None
     type: str | None = None
     is_nil: bool = False
+    others: tuple[str, ...] = ()
     text: str = ""
     children: list["Node"] = field(default_factory=list)
 
@@ -88,6 +91,7 @@ class _Builder:
             key=attributes.get("name"),
             type=attributes.get("type"),
             is_nil=attributes.get(_NIL) in ("true", "1"),
+            others=tuple(key for key in attributes if key not in _KNOWN and key[0] != "{"),
         )
         if self._open:
             self._open[-1].children.append(node)
