@@ -53,8 +53,9 @@ def judge(site: Site, inquiry: Inquiry, rules: Rules, now: int) -> Judgement:
     judged only where all that is asked for can be had.
     """
     prospects: list[Prospect] = []
-    faults: tuple[Message, ...] = ()
-    for flavour in to_try(site, inquiry.demand):
+    sizes = to_try(site, inquiry.demand)
+    faults: tuple[Message, ...] = () if sizes else (no_size(site),)
+    for flavour in sizes:
         case = Case(site, inquiry, flavour)
         found = _judge(case, rules, now)
         if found is None:
@@ -63,11 +64,11 @@ def judge(site: Site, inquiry: Inquiry, rules: Rules, now: int) -> Judgement:
         prospects.append(found)
         if not wants_more(inquiry.demand):
             break
-    return Judgement(tuple(prospects), () if prospects else faults or (no_size(site),))
+    return Judgement(tuple(prospects), () if prospects else faults)
 
 
 def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
-    """The first prospect of a case; None leaves faults in it."""
+    """The first prospect of a case; None leaves faults in it, or the inquiry has some."""
     site = case.site
     fit(case)
     contents = case.inquiry.contents_for(case.demand.executable)
