@@ -15,7 +15,7 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.domain.probing import Question
 from execution_broker.ports.data import DataKind, Source, Transfer
 from execution_broker.steps.base import Applied, Completed
-from execution_broker.steps.sources import chunks
+from execution_broker.steps.sources import Pace, reading
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
 
@@ -29,11 +29,16 @@ class Probe:
     kind = StepKind.PROBE
 
     def __init__(
-        self, data_kinds: Mapping[str, DataKind], transfers: Mapping[str, Transfer]
+        self,
+        data_kinds: Mapping[str, DataKind],
+        transfers: Mapping[str, Transfer],
+        pace: Pace,
     ) -> None:
-        """`data_kinds` by the URI of their kind, `transfers` by URL scheme."""
+        """`data_kinds` by the URI of their kind, `transfers` by URL scheme. `pace`: what is asked
+        of a source that is read."""
         self._kinds = data_kinds
         self._transfers = transfers
+        self._pace = pace
 
     async def load(self, connection: Connection, step: LeasedStep, now: datetime) -> Question:
         return msgspec.convert(step.payload, Question)
@@ -54,7 +59,7 @@ class Probe:
                 )
             )
         if loaded.is_read:
-            return Lookup(notebook=await _read(transfer, source))
+            return Lookup(notebook=await _read(transfer, source, self._pace))
         return Lookup(size=(await transfer.look(source)).size)
 
     async def apply(
@@ -74,11 +79,11 @@ class Probe:
         return Completed(found)
 
 
-async def _read(transfer: Transfer, source: Source) -> Traits | None:
+async def _read(transfer: Transfer, source: Source, pace: Pace) -> Traits | None:
     """What a notebook tells of itself; None for one that is too large to be read on the way."""
     content = bytearray()
-    async with chunks(transfer, source) as stream:
-        async for chunk in stream:
+    async with reading(transfer, source, pace) as begun:
+        async for chunk in begun.chunks():
             content += chunk
             if len(content) > _MOST:
                 return None

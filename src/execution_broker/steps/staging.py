@@ -55,7 +55,7 @@ class Staging:
         self._rights = Rights(transfers, self._cache.origins, hiding)
         self._reserve = reserve
         self._limit = limit
-        self._pace = pace
+        self.pace = pace
         self._clock = clock
 
     async def put(
@@ -187,7 +187,7 @@ class Staging:
         began = self._clock()
         transfer = self._rights.transfer(wanted.source)
         async with files.making(wanted.target) as part:
-            content = (await fetch(wanted, transfer, part, self._pace, self._reserve)).content
+            content = (await fetch(wanted, transfer, part, self.pace, self._reserve)).content
             wanted.require(content)
             await in_thread(part.seal, wanted.mode)
             if not await self._settle(wanted, part.path, content):
