@@ -125,11 +125,17 @@ def said(session: ExecutionSession) -> str:
     return " ".join(message.message or "" for message in session.meta.messages)
 
 
-async def completed(here: Scene) -> ExecutionSession:
+async def completed(here: Scene) -> None:
     session = await here.made.ended(here.caller, here.uuid)
     assert session.phase is SessionPhase.COMPLETED, session
     assert here.begun() == 1
-    return session
+
+
+async def cut_off(here: Scene) -> None:
+    session = await here.made.ended(here.caller, here.uuid)
+    assert session.phase is SessionPhase.FAILED, session
+    assert "Stopped at the end of its time" in said(session)
+    assert here.begun() == 1
 
 
 async def test_in_its_last_second_it_is_given_more(tmp_path: Path) -> None:
@@ -162,8 +168,7 @@ async def test_it_is_given_more_again_and_again_and_then_less(tmp_path: Path) ->
         assert shortest is not None
         least = IntegerUpdate(DURATION, shortest + 5, "s")
         await here.made.services.sessions.update(UUID(here.uuid), here.caller, least)
-        session = await completed(here)
-        assert "end of its time" in said(session)
+        await cut_off(here)
         assert time.time() < before
 
 
@@ -180,7 +185,7 @@ async def test_what_was_told_holds_also_when_no_worker_is_there(tmp_path: Path) 
         await is_true(here.has_ended)
         assert time.time() >= before + 4
         async with working(here.made):
-            await completed(here)
+            await cut_off(here)
 
 
 @pytest.mark.parametrize("overtime", [0, 600], ids=["too late", "in time"])
@@ -215,4 +220,4 @@ async def test_what_is_over_stays_so(tmp_path: Path) -> None:
             await here.change(3600)
         assert not here.has_ended()
         async with working(here.made):
-            await completed(here)
+            await cut_off(here)
