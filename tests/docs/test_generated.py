@@ -7,6 +7,7 @@ import pytest
 
 from docs import example_configuration
 from docs.generate import EXAMPLE_WHEEL, REFERENCE, example_wheel, pages
+from execution_broker import __version__
 
 _MADE_BY_TOOLS = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
@@ -36,3 +37,8 @@ def _files(directory: Path) -> list[Path]:
         for file in directory.rglob("*")
         if file.is_file() and not _MADE_BY_TOOLS & set(file.parts)
     ]
+
+
+def test_the_site_says_which_version_it_is_of() -> None:
+    settings = (REFERENCE.parents[1] / "mkdocs.yml").read_text("utf-8")
+    assert f"copyright: execution-broker {__version__} " in settings

@@ -15,13 +15,17 @@ NOTEBOOK = "https://example.org/analysis.ipynb"
 
 
 def test_the_python_of_the_pages_works(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     """One page after the other, as the second goes on where the first ends."""
     with server(tmp_path / "data", {"PLATFORMS__HERE__PLUGIN": "scripted"}) as made:
         made.ready()
         password = (tmp_path / "data" / "admin-password").read_text().strip()
-        names: dict[str, object] = {"PASSWORD": password, "Checks": Checks}
+        monkeypatch.setenv("BROKER_PASSWORD", password)
+        names: dict[str, object] = {"Checks": Checks}
         here = Path.cwd()
         request.addfinalizer(lambda: os.chdir(here))
         os.chdir(tmp_path)

@@ -63,7 +63,7 @@ def new(
     Then replace, part by part, what it does by what yours has to do.
     """
     with guarded(json) as where:
-        from execution_broker.cli.plugins.scaffold import check_name, project, write
+        from execution_broker.cli.plugins.scaffold import check_name, own_source, project, write
 
         doors = list(dict.fromkeys([door, *(others or ())]))
         check_name(name, doors)
@@ -76,7 +76,7 @@ def new(
         for path in sorted(made):
             where.out.print(str(target / path), soft_wrap=True)
         where.err.print(
-            f"Install and prove it: cd {target} && python -m pip install --editable . --group dev"
-            " && python -m pytest && python -m mypy",
+            f"Install and prove it: cd {target} && python -m pip install"
+            f" {own_source()}--editable '.[dev]' && python -m pytest && python -m mypy",
             soft_wrap=True,
         )

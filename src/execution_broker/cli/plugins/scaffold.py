@@ -1,12 +1,16 @@
 """Writes the project of a new plugin: one that works, with its tests and its page."""
 
+import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
+from importlib.metadata import distribution
 from importlib.resources import files
 from keyword import iskeyword
 from pathlib import Path
 from string import Template
 from typing import Final, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from execution_broker.cli.plugins.doors import Door
 from execution_broker.cli.requests import BadRequest
@@ -53,6 +57,14 @@ def check_name(name: str, doors: Sequence[Door]) -> None:
                 raise BadRequest(
                     f"{one.package} has a plugin {name} among the {group}.", "Choose another name."
                 )
+
+
+def own_source() -> str:
+    """Where this broker was installed from, as pip takes it, if that is a directory: an index may
+    have another broker, or none. Ends in a space, unless it is empty."""
+    text = distribution("execution-broker").read_text("direct_url.json")
+    url = urlsplit(json.loads(text)["url"] if text else "")
+    return f"{shlex.quote(unquote(url.path))} " if url.scheme == "file" else ""
 
 
 def project(name: str, doors: Sequence[Door]) -> dict[str, str]:
