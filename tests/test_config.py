@@ -54,6 +54,8 @@ def test_a_platform_has_a_name_and_a_plugin(tmp_path: Path) -> None:
         ("[http]\nlitsen = 1\n", "http.litsen", "listen"),
         ("bogus = 1\n", "bogus", "data_directory"),
         ("[http]\nbody_limit = -1\n", "http.body_limit", ""),
+        ("[http]\ntrusted_proxies = ['nginx']\n", "http.trusted_proxies", "192.0.2.0/24"),
+        ("[http]\ntrusted_proxies = ['10.0.0.1/8']\n", "http.trusted_proxies", "192.0.2.0/24"),
         ("[negotiation]\noffers = 5\n", "negotiation.offers", ""),
         ("[worker]\nlease = 10\nrenewal = 9\n", "worker.renewal", "less than half"),
         ("[platforms.x]\nplugin = 'none'\n", "platforms.x", "Installed are"),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import Gauge as Level
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -14,6 +15,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX: Final = "broker_"
 _BUCKETS: Final = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _TIMED: Final = frozenset({Measure.CLAIM_LATENCY})
+_LEVELS: Final = frozenset({Measure.CONNECTIONS, Measure.WAITS})
 
 
 class Gauge(NamedTuple):
@@ -31,7 +33,9 @@ class PrometheusMeter:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._counters = {
-            one: Counter(_PREFIX + one.word, one.meaning, one.labels, registry=self._registry)
+            one: (Level if one in _LEVELS else Counter)(
+                _PREFIX + one.word, one.meaning, one.labels, registry=self._registry
+            )
             for one in Measure
             if one not in _TIMED
         }

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import resource
 import socket
 import sqlite3
 from pathlib import Path
@@ -103,6 +104,21 @@ def test_a_wrong_configuration_is_a_finding_like_others(run: Broker) -> None:
     assert code == Exit.FAILED
     assert "http.litsen" in found["configuration"][1]
     assert "open files" in found
+
+
+def test_how_many_connections_the_limit_of_open_files_allows(run: Broker) -> None:
+    """Some of them are kept for all else."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (800, before[1]))
+    try:
+        state, what, remedy = doctor(run, BROKER__HTTP__CONNECTIONS="2000")[1]["open files"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert (state, what) == (
+        "warn",
+        "800 may be open at a time: 544 of 2000 connections of clients",
+    )
+    assert "LimitNOFILE" in remedy
 
 
 def test_a_broken_plugin_is_a_warning(run: Broker, packages: Packages) -> None:

@@ -14,6 +14,7 @@ PAGES: Final = DOCS / "reference" / "problems"
 OF_STATUS: Final = (
     HTTPStatus.METHOD_NOT_ALLOWED,
     HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     HTTPStatus.INTERNAL_SERVER_ERROR,
 )
 """What has no error class: the router, a slow client, a fault of ours."""

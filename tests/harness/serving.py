@@ -19,6 +19,7 @@ from tests.harness.sqlite import with_tables
 
 PHASE = {"kind": "uri:enum-value-update", "path": "phase"}
 _PLUGINS = Path(__file__).parent.parent / "plugin"
+_LIMITED = 'ulimit -n "$0" && exec "$@"'
 _LISTENING = re.compile(r"listening on (http://\S+)")
 
 
@@ -72,21 +73,29 @@ class Server:
 
 @contextmanager
 def server(
-    directory: Path, settings: Mapping[str, str], command: str = "serve", plugins: Path = _PLUGINS
+    directory: Path,
+    settings: Mapping[str, str],
+    command: str = "serve",
+    plugins: Path = _PLUGINS,
+    descriptors: int | None = None,
 ) -> Iterator[Server]:
     """A server that finds its tables made, which spares each of them a second of migrations.
 
     `settings` are BROKER__ variables without their prefix. Killed at the end if still there.
-    What is in `plugins` is installed."""
+    What is in `plugins` is installed. `descriptors`: so many files may it have open."""
     if "DATABASE__URL" not in settings:
         with_tables(directory / "broker.sqlite")
-    with first_server(directory, settings, command, plugins) as made:
+    with first_server(directory, settings, command, plugins, descriptors) as made:
         yield made
 
 
 @contextmanager
 def first_server(
-    directory: Path, settings: Mapping[str, str], command: str = "serve", plugins: Path = _PLUGINS
+    directory: Path,
+    settings: Mapping[str, str],
+    command: str = "serve",
+    plugins: Path = _PLUGINS,
+    descriptors: int | None = None,
 ) -> Iterator[Server]:
     """The same, but what it finds is what the test has made: nothing, at a first start."""
     environment = {
@@ -98,8 +107,9 @@ def first_server(
         **{f"BROKER__{name}": value for name, value in settings.items()},
     }
     environment["PYTHONPATH"] = str(plugins)
+    limit = [] if descriptors is None else ["sh", "-c", _LIMITED, str(descriptors)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "execution_broker.cli", *command.split()],
+        [*limit, sys.executable, "-m", "execution_broker.cli", *command.split()],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,

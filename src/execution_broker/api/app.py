@@ -1,5 +1,6 @@
 """The application: routes, what every answer carries, and which status each error becomes."""
 
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
@@ -14,15 +15,18 @@ from starlette.routing import Route
 from structlog.typing import FilteringBoundLogger
 
 from execution_broker.api import problems, trace
+from execution_broker.api.abreast import Abreast
+from execution_broker.api.addresses import Proxies
 from execution_broker.api.branches import Branches
 from execution_broker.api.challenges import challenges
 from execution_broker.api.endpoint import paths
-from execution_broker.api.following import Waiting
+from execution_broker.api.excess import Excess
 from execution_broker.api.media import negotiate
 from execution_broker.api.metrics import PATH, MetricsPage
 from execution_broker.api.needs import Services
 from execution_broker.api.openapi import written
 from execution_broker.api.routes import ROUTES
+from execution_broker.api.waiting import Waiting
 from execution_broker.config import Http
 from execution_broker.domain.errors import (
     AlreadyExists,
@@ -45,6 +49,7 @@ from execution_broker.domain.errors import (
     UnsupportedMedia,
 )
 from execution_broker.domain.log_events import LogEvent
+from execution_broker.domain.measures import Meter, NoMeter
 from execution_broker.domain.spans import NoTracer, Tracer
 
 STATUS: Final[Mapping[type[BrokerError], HTTPStatus]] = {
@@ -76,6 +81,7 @@ def create_app(
     *,
     metrics: MetricsPage | None = None,
     tracer: Tracer | None = None,
+    meter: Meter | None = None,
     body_seconds: float = 30,
     heartbeat: float = 15,
     new_request_id: Callable[[], str] = lambda: uuid4().hex,
@@ -101,13 +107,17 @@ def create_app(
     routes = paths(ROUTES, services, http, body_seconds)
     if metrics is not None:
         routes.append(Route(PATH, metrics))
+    meter = meter or NoMeter()
+    excess = Excess(log, meter, time.monotonic)
+    middleware = [
+        Middleware(trace.Trace, log=log, new_request_id=new_request_id, tracer=tracer or NoTracer())
+    ]
+    if http.trusted_proxies:
+        most, proxies = http.connections_per_address, Proxies(http.trusted_proxies)
+        middleware.append(Middleware(Abreast, most=most, proxies=proxies, excess=excess))
     app = Starlette(
         routes=[Branches(routes)],
-        middleware=[
-            Middleware(
-                trace.Trace, log=log, new_request_id=new_request_id, tracer=tracer or NoTracer()
-            )
-        ],
+        middleware=middleware,
         exception_handlers={
             **dict.fromkeys(STATUS, _answer_error),
             HTTPException: _answer_status,
@@ -118,7 +128,7 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.document = written
     app.state.public_url = http.public_url
-    app.state.waiting = Waiting(heartbeat)
+    app.state.waiting = Waiting(http.waits, http.waits_per_identity, heartbeat, excess, meter)
     app.state.discovery_urls = services.identities.discovery_urls
     return app
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from execution_broker.api.addresses import source
 from execution_broker.api.conditions import holds
 from execution_broker.api.limits import Limits
 from execution_broker.api.media import Representation, body_format
@@ -44,6 +45,13 @@ class Call:
         """The caller of a route whose access rule demands one."""
         assert self.caller is not None, "the access rule of this route admits nobody unknown"
         return self.caller
+
+    @property
+    def source(self) -> int | str:
+        """Whom this counts for: the caller, or the address of somebody who has not signed in."""
+        if self.caller is not None:
+            return self.caller.key
+        return source(self.request.client.host) if self.request.client is not None else ""
 
     @property
     def uuid(self) -> UUID:

@@ -1,8 +1,6 @@
 """Answers that wait: the events of a session as they happen, and a session at its next change."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,41 +9,12 @@ from starlette.responses import Response
 from execution_broker.api import queries
 from execution_broker.api.call import Call
 from execution_broker.api.media import EVENT_STREAM
-from execution_broker.domain.errors import Unavailable
+from execution_broker.api.waiting import Waiting
 from execution_broker.formats import JSON
 from execution_broker.models.listing import Event, EventList
 
 _BATCH: Final = 100
 _LONG: Final = 3600.0
-_RETRY: Final = 2000
-_MOST_WAITING: Final = 500
-
-
-class Waiting:
-    """Who waits here: so many at most, and nobody once the server is to stop."""
-
-    def __init__(self, heartbeat: float) -> None:
-        """`heartbeat`: seconds between two signs of life in a stream of events."""
-        self.heartbeat = heartbeat
-        self.leaving = asyncio.Event()
-        self.count = 0
-
-    async def wait(self, change: Coroutine[Any, Any, None]) -> None:
-        """Return when `change` has come, or the server is to stop."""
-        tasks = [asyncio.ensure_future(change), asyncio.ensure_future(self.leaving.wait())]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if tasks[0].done():
-                await tasks[0]
-        finally:
-            for task in tasks:
-                task.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.gather(*tasks, return_exceptions=True)
-
-    @property
-    def is_full(self) -> bool:
-        return self.leaving.is_set() or self.count >= _MOST_WAITING
 
 
 def leave(app: Any) -> None:
@@ -65,12 +34,9 @@ async def read_session(call: Call) -> Response:
         return call.answer_shown(shown)
     waiting: Waiting = call.request.app.state.waiting
     known = call.request.headers.get("if-none-match")
-    if not waiting.is_full and (known is None or shown.body is None):
-        waiting.count += 1
-        try:
+    if not waiting.leaving.is_set() and (known is None or shown.body is None):
+        with waiting.place(call.source):
             await waiting.wait(logbook.changed(call.uuid, pulse, seconds))
-        finally:
-            waiting.count -= 1
         shown = await sessions.show(call.uuid, call.caller, format_, call.knows)
     response = call.answer_shown(shown)
     response.headers["Preference-Applied"] = f"wait={seconds}"
@@ -91,7 +57,7 @@ async def read_events(call: Call) -> Response:
 
 async def _stream(call: Call, after: int) -> Response:
     """204 once nothing can follow: it tells clients of such streams not to come back."""
-    from sse_starlette import EventSourceResponse  # it changes the server it finds; not for others
+    from execution_broker.api.streaming import EventStream  # it changes the server that it finds
 
     waiting: Waiting = call.request.app.state.waiting
     logbook, uuid, caller = call.services.logbook, call.uuid, call.identity
@@ -99,28 +65,21 @@ async def _stream(call: Call, after: int) -> Response:
     page = await logbook.events(uuid, caller, after, _BATCH)
     if page.is_over and not page.events:
         return Response(None, HTTPStatus.NO_CONTENT)
-    if waiting.is_full:
-        raise Unavailable("Too many follow sessions here.", "Read the events page by page.")
 
     async def events() -> AsyncIterator[dict[str, Any]]:
         nonlocal page, pulse, after
-        waiting.count += 1
-        try:
-            yield {"comment": "the log of a session", "retry": _RETRY}
-            while True:
-                for event in page.events:
-                    after = event.number
-                    yield _written(event)
-                if page.is_over or waiting.leaving.is_set():
-                    return
-                if not page.events:
-                    await waiting.wait(logbook.changed(uuid, pulse, _LONG))
-                pulse = await logbook.pulse(uuid)
-                page = await logbook.events(uuid, caller, after, _BATCH)
-        finally:
-            waiting.count -= 1
+        while True:
+            for event in page.events:
+                after = event.number
+                yield _written(event)
+            if page.is_over or waiting.leaving.is_set():
+                return
+            if not page.events:
+                await waiting.wait(logbook.changed(uuid, pulse, _LONG))
+            pulse = await logbook.pulse(uuid)
+            page = await logbook.events(uuid, caller, after, _BATCH)
 
-    return EventSourceResponse(events(), ping=waiting.heartbeat, sep="\n")
+    return EventStream(events(), waiting, call.source)
 
 
 def _written(event: Event) -> dict[str, Any]:

@@ -5,23 +5,23 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final
 from uuid import uuid4
 
+import msgspec
 import structlog
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from execution_broker import factory
 from execution_broker.api.app import create_app
 from execution_broker.api.following import leave
 from execution_broker.api.metrics import MetricsPage, metrics_app
 from execution_broker.cli import logs
+from execution_broker.cli.connections.bounds import bounds, descriptors, waits
+from execution_broker.cli.connections.server import Server
 from execution_broker.cli.context import DEFAULT_URL
-from execution_broker.cli.joining import Joined
 from execution_broker.cli.listening import is_loopback, listen, url_of
 from execution_broker.cli.memory import give_back_large_blocks, spare_what_is_loaded
 from execution_broker.config import Settings
@@ -122,7 +122,9 @@ class _Program:
         self._database = database
         self._instance = instance
         self._tracer = tracer
+        self._meter = meter
         self._metrics = MetricsService(database, meter)
+        self._bounds = bounds(settings.http, descriptors())
 
     async def serve(self, listening: socket.socket) -> None:
         async with self._server(listening) as server, self._working() as work:
@@ -157,7 +159,9 @@ class _Program:
                 return
             section = self._settings.metrics
             page = MetricsPage(self._metrics, is_loopback(section.host), section.token)
-            server = _Server(_quiet(metrics_app(page), timeout_graceful_shutdown=1))
+            server = Server(
+                metrics_app(page), self._settings.http, self._bounds, self._meter, drain=1
+            )
             _say(f"metrics on {url_of(listening)}/metrics")
             _on_signals(worker.stop)
             async with asyncio.TaskGroup() as group:
@@ -170,7 +174,7 @@ class _Program:
         return factory.working(self._database, self._settings, self._instance)
 
     @asynccontextmanager
-    async def _server(self, listening: socket.socket) -> AsyncIterator[uvicorn.Server]:
+    async def _server(self, listening: socket.socket) -> AsyncIterator[Server]:
         url = url_of(listening)
         settings = self._settings
         services = factory.make_services(
@@ -182,21 +186,18 @@ class _Program:
         host = settings.http.listen.rpartition(":")[0]
         public = is_loopback(host) and settings.http.public_url is None
         page = MetricsPage(self._metrics, public, settings.metrics.token, services.identities)
-        config = _quiet(
-            create_app(
-                services,
-                settings.http,
-                structlog.get_logger(),
-                metrics=page,
-                tracer=self._tracer,
-            ),
-            proxy_headers=bool(settings.http.trusted_proxies),
-            forwarded_allow_ips=list(settings.http.trusted_proxies) or None,
-            timeout_graceful_shutdown=max(1, settings.worker.drain),
+        most = waits(settings.http, self._bounds)
+        app = create_app(
+            services,
+            msgspec.structs.replace(settings.http, waits=most),
+            structlog.get_logger(),
+            metrics=page,
+            tracer=self._tracer,
+            meter=self._meter,
         )
         spare_what_is_loaded()
         try:
-            yield _Server(config)
+            yield Server(app, settings.http, self._bounds, self._meter, settings.worker.drain)
         finally:
             await services.identities.close()
 
@@ -212,37 +213,8 @@ class _Program:
         )
 
 
-def _quiet(app: Any, **options: Any) -> uvicorn.Config:
-    """How we serve: our own logs, and nothing that tells what runs here."""
-    return uvicorn.Config(
-        app,
-        http=_Connection,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="off",
-        **options,
-    )
-
-
-class _Connection(HttpToolsProtocol):
-    """A connection that sends the head of an answer with its body."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        joined: Any = Joined(transport, self.loop)
-        super().connection_made(joined)
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals alone: ours stop the worker too."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def _serve_http(
-    server: uvicorn.Server, listening: socket.socket, *then: Callable[[], object]
+    server: Server, listening: socket.socket, *then: Callable[[], object]
 ) -> None:
     try:
         await server.serve(sockets=[listening])
@@ -251,7 +223,7 @@ async def _serve_http(
             one()
 
 
-def _stop(server: uvicorn.Server) -> None:
+def _stop(server: Server) -> None:
     """A server of the API, where some may wait for a change."""
     leave(server.config.app)
     server.should_exit = True

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from execution_broker.config.checking import check_kinds, check_worker
+from execution_broker.config.checking import check_http, check_kinds, check_worker
 from execution_broker.config.converting import convert
 from execution_broker.config.plugins import platform, plugin_sections, serving, site
 from execution_broker.config.reading import default_directory, overlay, read_file, read_secrets
@@ -60,6 +60,7 @@ def load_values(values: dict[str, Any]) -> Settings:
     """The settings of plain values, as a file would have them. `data_directory` is needed."""
     read_secrets(values, "")
     parsed = convert(values, File, "")
+    check_http(parsed.http)
     check_worker(parsed.worker)
     return Settings(
         data_directory=Path(parsed.data_directory).absolute(),

@@ -1,10 +1,24 @@
 """What no type can say of the sections, checked."""
 
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 
-from execution_broker.config.sections import Pool, Worker
+from execution_broker.config.sections import Http, Pool, Worker
 from execution_broker.domain.errors import ConfigurationError
 from execution_broker.domain.plan import StepKind
+
+
+def check_http(section: Http) -> None:
+    """ConfigurationError for a proxy that is no address: nobody would ever be taken for it."""
+    for one in section.trusted_proxies:
+        try:
+            ip_network(one)
+        except ValueError:
+            if one != "*":
+                raise ConfigurationError(
+                    f"http.trusted_proxies: {one} is neither an address nor a network.",
+                    "Write 192.0.2.1 or 192.0.2.0/24; * trusts everybody.",
+                ) from None
 
 
 def check_worker(section: Worker) -> None:

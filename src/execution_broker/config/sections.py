@@ -27,13 +27,28 @@ class Http(Section, frozen=True):
     that is by another address: it begins the addresses in answers. `body_limit` in bytes.
     `trusted_proxies`: addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     `public_reading`: whether who has not signed in may look at sessions, without their connectors
-    and results."""
+    and results.
+
+    `connections`: the most at a time, as far as the limit of open files allows (`broker doctor`
+    tells), and `connections_per_address`, to which a trusted proxy is not held; behind one it is
+    the most requests at a time of one forwarded address. Where there are as many, the one that has
+    kept nobody busy for longest is closed for a new one. `waits`: how many may wait for a change or
+    follow events at a time, and `waits_per_identity`. Seconds: within `header_timeout` the head of
+    a request arrives, for `idle_timeout` a connection is kept for the next one, and within
+    `send_timeout` a client takes something of what it is sent."""
 
     listen: str = "127.0.0.1:8080"
     public_url: str | None = None
     body_limit: Positive = 1 << 20
     trusted_proxies: tuple[str, ...] = ()
     public_reading: bool = True
+    connections: Positive = 1024
+    connections_per_address: Positive = 256
+    waits: Positive = 500
+    waits_per_identity: Positive = 100
+    header_timeout: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    idle_timeout: Annotated[float, msgspec.Meta(gt=0)] = 75.0
+    send_timeout: Annotated[float, msgspec.Meta(gt=0)] = 30.0
 
 
 class Database(Section, frozen=True):

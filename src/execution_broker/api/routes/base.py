@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final, Literal
 
 from execution_broker.api.conditions import KEY
@@ -90,6 +91,13 @@ NO_RANGE: Final = Answer(
 TOO_MANY: Final = Answer(
     "This identity asks too much or holds too much.", Problem, {"Retry-After": "Seconds to wait."}
 )
+CROWDED: Final[Mapping[int, Answer]] = {
+    HTTPStatus.TOO_MANY_REQUESTS: TOO_MANY,
+    HTTPStatus.SERVICE_UNAVAILABLE: Answer(
+        "Too many wait for a change.", Problem, {"Retry-After": "Seconds to wait."}
+    ),
+}
+"""What is answered where so many wait that nobody else can."""
 BINARY: Final = "application/octet-stream"
 
 PREFER: Final = Parameter(

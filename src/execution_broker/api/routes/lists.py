@@ -8,6 +8,7 @@ from execution_broker.api.identity import Access
 from execution_broker.api.media import EVENT_STREAM
 from execution_broker.api.routes.base import (
     BAD_PARAMETER,
+    CROWDED,
     CURSOR,
     LIMIT,
     LINK,
@@ -82,6 +83,7 @@ LISTS: Final = (
             HTTPStatus.BAD_REQUEST: BAD_PARAMETER,
             HTTPStatus.FORBIDDEN: NOT_OWNER,
             HTTPStatus.NOT_FOUND: NO_SESSION,
+            **CROWDED,
         },
     ),
 )

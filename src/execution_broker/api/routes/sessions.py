@@ -10,6 +10,7 @@ from execution_broker.api.identity import Access
 from execution_broker.api.routes.base import (
     BAD_PARAMETER,
     BINARY,
+    CROWDED,
     ETAG,
     IF_MATCH,
     IF_NONE_MATCH,
@@ -43,6 +44,7 @@ SESSIONS: Final = (
             HTTPStatus.OK: Answer("The session.", ExecutionSession, ETAG, SESSION),
             HTTPStatus.NOT_MODIFIED: UNCHANGED,
             HTTPStatus.NOT_FOUND: NO_SESSION,
+            **CROWDED,
         },
     ),
     Route(

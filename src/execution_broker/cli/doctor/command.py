@@ -39,19 +39,24 @@ def examine(file: Path | None) -> "list[Finding]":
     from execution_broker.cli.doctor import machine
     from execution_broker.cli.doctor.findings import fail, ok, warn
     from execution_broker.cli.doctor.platforms import plugins
+    from execution_broker.config import Http
     from execution_broker.domain.errors import ConfigurationError
 
     try:
         settings = load_settings(file)
     except ConfigurationError as error:
-        return [fail("configuration", error.sentence, error.remedy), *plugins(), machine.files()]
+        return [
+            fail("configuration", error.sentence, error.remedy),
+            *plugins(),
+            machine.files(Http()),
+        ]
     directory = settings.data_directory
     findings = [
         ok("configuration", f"{file or 'no file: the defaults hold'}"),
         *plugins(),
         *machine.space(directory),
         *machine.permissions(directory, file, settings.database.url),
-        machine.files(),
+        machine.files(settings.http),
     ]
     if os.geteuid() == 0:
         words = "this is root, and what the local platform runs would be, too"

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from execution_broker.cli.connections.bounds import bounds, descriptors
 from execution_broker.cli.doctor.findings import Finding, fail, ok, warn
+from execution_broker.config import Http
 
 _LOW_BYTES: Final = 5 << 30
 _NO_BYTES: Final = 256 << 20
@@ -53,11 +55,13 @@ def permissions(directory: Path, config: Path | None, database_url: str) -> Iter
     yield from faults or [ok(name, "secrets are readable by nobody else")]
 
 
-def files() -> Finding:
-    """How many files this user's processes may have open, as this process may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    words = f"{soft} may be open at a time"
-    enough = min(hard, 65536) if hard > 0 else 65536
+def files(http: Http) -> Finding:
+    """How many files this user's processes may have open, as this process may, and so how many
+    connections a server may have."""
+    soft, hard = descriptors(), resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    allowed = bounds(http, soft).in_all
+    words = f"{soft} may be open at a time: {allowed} of {http.connections} connections of clients"
+    enough = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
     remedy = f"Raise it: ulimit -n {enough}, or LimitNOFILE= of systemd."
     if soft < _TOO_FEW_FILES:
         return fail("open files", words, remedy)
