@@ -10,6 +10,7 @@ from collections.abc import Generator
 from typing import TypeVar
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.harness.databases import postgres, system_postgres
@@ -29,6 +30,16 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 settings.register_profile("few", max_examples=10)  # which lines are reached, not what is right
+
+# What our processes log is plain; the default here would print every local variable, for seconds.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.dev.ConsoleRenderer(colors=False),
+    ]
+)
 
 _DOES_NOT_APPLY = "Skipped: does not apply: "
 _MUST_RUN = os.environ.get("CI", "").lower() == "true"

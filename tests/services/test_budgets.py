@@ -7,6 +7,8 @@ from uuid import UUID
 import pytest
 
 from execution_broker.domain.errors import Conflict, TooMany
+from execution_broker.models.phases import SessionPhase
+from execution_broker.models.reading import read_request
 from execution_broker.models.resources import Range
 from execution_broker.models.update import IntegerUpdate
 from tests.harness.asking import request, uuid_of
@@ -72,6 +74,21 @@ async def test_changes_at_once_share_a_budget(tmp_path: Path) -> None:
             return_exceptions=True,
         )
         assert sum(isinstance(one, Conflict) for one in outcomes) == 1
+
+
+async def test_requests_at_once_share_a_budget(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation={"budget": {"cores": 2}, "offers": 1}) as made:
+        alice = await made.caller("alice")
+        answers = await asyncio.gather(*(made.ask(alice, request()) for _ in range(4)))
+        assert sorted(answer.result or "" for answer in answers) == ["NO", "NO", "YES", "YES"]
+
+
+async def test_what_is_accepted_at_once_needs_no_budget(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation={"budget": {"cores": 1}, "offers": 1}) as made:
+        alice = await made.caller("alice")
+        session = await made.services.sessions.direct(alice, read_request(request(cores=2)))
+        assert session.phase is SessionPhase.ACCEPTED
+        assert (await made.ask(alice, request(cores=1))).result == "YES"
 
 
 async def test_too_many_requests_are_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from execution_broker.domain.errors import Conflict, Forbidden
 from execution_broker.domain.iso8601 import write_interval
+from execution_broker.domain.spans import NoTracer
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
 from execution_broker.services.sessions import SessionsService
@@ -197,6 +198,31 @@ async def test_a_cancelled_offer_is_let_go(tmp_path: Path) -> None:
         assert (await made.set_phase(alice, offer, "CANCELLED")).phase is SessionPhase.CANCELLED
         live = await made.rows("SELECT count(*) FROM booking WHERE ended_at IS NULL")
         assert live == [(0,)]
+
+
+async def test_what_was_found_long_before_it_is_decided_is_found_anew(tmp_path: Path) -> None:
+    """A start that is promised leaves time to prepare from then on."""
+
+    class Late(NoTracer):
+        def current(self) -> None:
+            """Asked for when something was found: then the locks are long in coming."""
+            made.shift(timedelta(minutes=1))
+
+    async with broker(tmp_path, tracer=Late(), negotiation={"offers": 1}) as made:
+        alice = await made.caller("alice")
+        asked = datetime.now(UTC)
+        assert first_start(await made.ask(alice, request())) >= asked + timedelta(minutes=1)
+
+
+async def test_who_is_late_for_one_platform_gets_what_is_free_on_another(tmp_path: Path) -> None:
+    two = {**SCARCE, "there": SCARCE["here"]}
+    async with broker(tmp_path, platforms=two, negotiation={"offers": 1}) as made:
+        alice, bob = await made.caller("alice"), await made.caller("bob")
+        answers = await asyncio.gather(
+            *(made.ask(one, request(duration="PT1H")) for one in (alice, bob))
+        )
+        first, second = map(first_start, answers)
+        assert abs(second - first) < timedelta(minutes=10)
 
 
 async def test_a_stale_report_makes_no_offers(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
+from execution_broker.domain.plan import StepKind
 from execution_broker.storage import steps
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Connection
@@ -73,3 +76,37 @@ async def test_what_has_ended_or_was_put_back_is_leased_by_nobody(database: Any)
 
     await database.write(put_back)
     assert await renew(database, first, *leased.values()) == (set(), set())
+
+
+@pytest.mark.parametrize(("failures", "lapses"), [(0, 0), (1, 1)])
+async def test_lapses_count_until_there_is_progress(
+    database: Any, failures: int, lapses: int
+) -> None:
+    """What polls for weeks may be lost now and then; what fails and is lost in turn may not."""
+    rows = await a_session(database)
+    await add(database, rows, step(rows, "one"))
+    await claim(database, uuid4())
+    database.shift += timedelta(seconds=31)
+    (lost,) = await claim(database, uuid4())
+    assert lost.lapses == 1
+
+    async def put_back(connection: Connection) -> None:
+        due = await connection.clock()
+        await steps.put_back(connection, lost, due, failures=failures, delays=0)
+
+    await database.write(put_back)
+    (again,) = await claim(database, uuid4())
+    assert again.lapses == lapses
+
+
+async def test_who_has_a_step_keeps_it_when_its_time_is_changed(database: Any) -> None:
+    rows = await a_session(database)
+    await add(database, rows, step(rows, StepKind.WATCH.word))
+    await claim(database, uuid4())
+
+    async def set_due(connection: Connection) -> None:
+        now = await connection.clock()
+        await steps.set_due(connection, rows.session.id, StepKind.WATCH, now)
+
+    await database.write(set_due)
+    assert await claim(database, uuid4()) == []

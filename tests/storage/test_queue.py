@@ -184,6 +184,29 @@ async def test_a_unique_step_exists_once_and_can_be_revived(database: Any) -> No
     await database.write(revive)
     (again,) = await claim(database, uuid4())
     assert again.id == leased.id
+    await database.write(revive)
+    assert await claim(database, uuid4()) == [], "somebody has it"
+
+
+async def test_a_step_that_is_revived_has_never_failed(database: Any) -> None:
+    await database.write(lambda connection: add_probe(connection, "probe:x"))
+    await claim(database, uuid4())
+    database.shift += timedelta(seconds=31)
+    (lost,) = await claim(database, uuid4())
+
+    async def put_back(connection: Connection) -> None:
+        await steps.put_back(connection, lost, await connection.clock(), failures=2, delays=0)
+
+    async def revive(connection: Connection) -> None:
+        await steps.revive(connection, "probe:x", await connection.clock())
+
+    await database.write(put_back)
+    (failing,) = await claim(database, uuid4())
+    assert (failing.failures, failing.lapses) == (2, 1)
+    await end(database, failing, StepPhase.FAILED)
+    await database.write(revive)
+    (again,) = await claim(database, uuid4())
+    assert (again.failures, again.lapses) == (0, 0)
 
 
 async def test_a_bell_wakes_who_waits_and_is_not_missed(database: Any) -> None:

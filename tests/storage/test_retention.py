@@ -9,9 +9,10 @@ import msgspec
 from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.execution import OfferSetResponse
-from execution_broker.storage import offersets, repetitions, retention, sessions, steps
+from execution_broker.storage import offersets, repetitions, retention, sessions, steps, waking
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import NewOfferSet
+from tests.storage.queueing import add, claim, end, step
 from tests.storage.rows import Rows, a_session, add_probe
 
 OLD = 25
@@ -38,6 +39,18 @@ async def test_what_is_old_is_deleted_in_batches_and_nothing_else(database: Any)
     assert await database.write(batch), "the keys could be used again"
 
 
+async def test_the_steps_of_a_session_stay_as_long_as_it_does(database: Any) -> None:
+    """One that runs for months has steps that ended long ago, and others that wait for them."""
+    rows = await a_session(database)
+    await add(database, rows, step(rows, "begun"), step(rows, "last"))
+    held = {one.key: one for one in await claim(database, uuid4())}
+    await end(database, held["begun"])
+    before = rows.now + DAY
+    assert not await database.write(lambda c: retention.forget_rest(c, before, BATCH))
+    found = await database.read(lambda c: waking.planned_of(c, [rows.session.id]))
+    assert {one.sleeper.key for one in found[rows.session.id].values()} == {"begun", "last"}
+
+
 async def test_what_is_young_stays(database: Any) -> None:
     rows = await a_session(database)
     await database.write(lambda c: _add_old(c, rows))
@@ -53,8 +66,8 @@ async def _add_old(connection: Connection, rows: Rows) -> None:
         await repetitions.take(connection, rows.identity, f"key-{number}", "digest", rows.now)
         await add_probe(connection, f"probe-{number}")
     lease = steps.Lease(uuid4(), [StepKind.PROBE], [], OLD, DAY)
-    for step in await steps.claim(connection, lease):
-        await steps.end(connection, step, StepPhase.COMPLETED, None, rows.now)
+    for leased in await steps.claim(connection, lease):
+        await steps.end(connection, leased, StepPhase.COMPLETED, None, rows.now)
     answer = NewOfferSet(
         uuid=uuid4(),
         identity=rows.identity,

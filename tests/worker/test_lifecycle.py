@@ -1,6 +1,6 @@
 """A session from request to release, through services and a worker."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -137,6 +137,40 @@ async def test_a_session_that_never_began_is_released_by_what_releases_alone(
             await made.ended(alice, uuid)
         assert set((await _steps(made)).values()) <= {"COMPLETED", "CANCELLED"}
         assert made.holdings() == []
+
+
+async def test_what_is_cancelled_while_it_waits_is_released(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made, working(made):
+        alice = await made.caller("alice")
+        start = (datetime.now(UTC) + timedelta(hours=2)).replace(microsecond=0)
+        uuid = await made.run(alice, request(start=f"{start.isoformat()}/PT1H"))
+
+        async def is_waiting() -> bool:
+            return (await made.session(alice, uuid)).phase is SessionPhase.WAITING
+
+        await until(is_waiting)
+        await made.set_phase(alice, uuid, "CANCELLED")
+        assert (await made.ended(alice, uuid)).phase is SessionPhase.CANCELLED
+        live = "SELECT count(*) FROM booking WHERE ended_at IS NULL AND component <> 'outputs'"
+        assert await made.rows(live) == [(0,)]
+
+
+async def test_what_is_cancelled_while_it_is_released_has_ended_before(tmp_path: Path) -> None:
+    ends = "SELECT ended_at FROM session WHERE uuid = ?"
+    async with broker(tmp_path) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(script={"release_compute": "held"}))
+
+        async def is_being_released() -> bool:
+            return made.is_marked(uuid, "release_compute")
+
+        await until(is_being_released)
+        ended = await made.rows(ends, uuid)
+        cancelled = await made.set_phase(alice, uuid, "CANCELLED")
+        assert cancelled.phase is SessionPhase.CANCELLED
+        made.unmark(uuid, "release_compute")
+        assert (await made.ended(alice, uuid)).phase is SessionPhase.CANCELLED
+        assert await made.rows(ends, uuid) == ended != [(None,)]
 
 
 async def _steps(made: Broker) -> dict[str, str]:

@@ -17,7 +17,8 @@ LIVE = "SELECT count(*) FROM booking WHERE ended_at IS NULL AND component <> 'ou
 
 async def test_what_is_destroyed_and_lingers_stays_booked_until_it_is_gone(tmp_path: Path) -> None:
     """Remote platforms say that something is being deleted long before it is."""
-    async with broker(tmp_path, worker={"attempts": 1}) as made:
+    two = {"here": {"plugin": "scripted"}, "there": {"plugin": "scripted"}}
+    async with broker(tmp_path, worker={"attempts": 1}, platforms=two) as made:
         alice = await made.caller("alice")
         async with working(made):
             uuid = await made.run(alice, request(script={"release_storage": "permanent"}))
@@ -27,27 +28,47 @@ async def test_what_is_destroyed_and_lingers_stays_booked_until_it_is_gone(tmp_p
                 return await made.rows(left) == [(0,)]
 
             await until(is_over)
-        lingers = tmp_path / "platforms/here/lingers"
-        lingers.touch()
+        lingers = [tmp_path / "platforms" / name / "lingers" for name in two]
+        for one in lingers:
+            one.touch()
         booked = await made.rows(LIVE)
         assert booked != [(0,)]
         for _ in range(2):
             await _reconcile(made)
             assert await made.rows(LIVE) == booked
             assert await _is_released(made, uuid) is False
-        lingers.unlink()
+        for one in lingers:
+            one.unlink()
         await _reconcile(made)
         assert await made.rows(LIVE) == [(0,)]
         assert await _is_released(made, uuid)
         assert (await made.session(alice, uuid)).phase is SessionPhase.FAILED
 
 
+async def test_what_is_still_being_released_is_left_to_that(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request())
+        await made.set_phase(alice, uuid, "CANCELLED")
+        booked = await made.rows(LIVE)
+        assert booked != [(0,)]
+        await _reconcile(made)
+        assert await made.rows(LIVE) == booked
+        assert await _is_released(made, uuid) is False
+        async with working(made):
+            await made.ended(alice, uuid)
+        assert await made.rows(LIVE) == [(0,)]
+
+
 async def _reconcile(made: Broker) -> None:
-    """The next time that it is due."""
+    """Each platform, the next time that it is due."""
     made.shift(timedelta(seconds=made.settings.upkeep.reconcile))
     processor = uuid4()
-    (leased,) = await claimed(made, processor, StepKind.RECONCILE)
-    await Carrier(made.database, made.work.handlers, made.settings.worker, processor).carry(leased)
+    carrier = Carrier(made.database, made.work.handlers, made.settings.worker, processor)
+    leased = await claimed(made, processor, StepKind.RECONCILE, 10)
+    assert len(leased) == len(made.work.platforms)
+    for step in leased:
+        await carrier.carry(step)
 
 
 async def _is_released(made: Broker, uuid: str) -> bool:

@@ -1,7 +1,7 @@
 """Who acts for long keeps its lease, and only its own (S4)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from execution_broker.domain.errors import OutsideError
+from execution_broker.domain.errors import OutsideError, Unavailable
 from execution_broker.domain.plan import StepKind
 from execution_broker.steps.base import Applied, Completed, Failed
-from execution_broker.storage.database import Connection
+from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import LeasedStep
 from execution_broker.worker.carrying import Carrier
 from execution_broker.worker.claiming import Pool
@@ -26,23 +26,26 @@ from tests.worker.queueing import LASTS, claimed, queue, session_of
 
 OFTEN = timedelta(seconds=0.02)
 
+_ATTEMPTS = "SELECT attempt FROM step WHERE kind LIKE '%:end'"
+
 
 class Slow:
-    """A kind of step that cannot be done together with others, and acts until it is let go."""
+    """A kind of step that acts until it is let go. It cannot be done with others in a transaction,
+    which is tried twice."""
 
     kind = StepKind.END
 
     def __init__(self) -> None:
         self.is_acting = asyncio.Event()
         self.go = asyncio.Event()
-        self._tried: set[str] = set()
+        self._failures = 2
 
     async def load(self, connection: Connection, step: LeasedStep, now: Any) -> str:
         return step.key
 
     async def act(self, loaded: str) -> None:
-        if loaded not in self._tried:
-            self._tried.add(loaded)
+        if self._failures:
+            self._failures -= 1
             raise ZeroDivisionError
         self.is_acting.set()
         await self.go.wait()
@@ -60,23 +63,35 @@ class Slow:
 
 async def test_all_of_a_batch_stay_leased_however_long_they_take(tmp_path: Path) -> None:
     async with broker(tmp_path, worker={"renewal": 1}) as made:
-        await queue(made, await session_of(made), ["one", "two"])
+        sessions = [await session_of(made) for _ in range(2)]
+        for session, key in zip(sessions, ("one", "two"), strict=True):
+            await queue(made, session, [key])
         handler = Slow()
         pool = Pool(uuid4(), [handler.kind], concurrency=1, batch=10)
         platforms, settings = list(made.work.platforms), made.settings.worker
         worker = Worker(made.open_database, {handler.kind: handler}, platforms, [pool], settings)
         running = asyncio.create_task(worker.run(made.database))
         await handler.is_acting.wait()
-        before = dict(await _lapsing(made))
+        ended = "UPDATE session SET ended_at = accepted_at WHERE id = ?"
+        await made.rows_changed(ended, sessions[0])  # that of one is over: the other stays
+        for _ in range(2):
+            before = dict(await _lapsing(made))
 
-        async def are_renewed() -> bool:
-            now = dict(await _lapsing(made))
-            return all(now[key] > before[key] for key in ("one", "two"))
+            async def are_renewed(before: Mapping[str, Any] = before) -> bool:
+                now = dict(await _lapsing(made))
+                return all(now[key] > before[key] for key in ("one", "two"))
 
-        await until(are_renewed, LASTS.total_seconds() / 2)
+            await until(are_renewed, LASTS.total_seconds() / 2)
         handler.go.set()
+
+        async def are_done() -> bool:
+            done = "SELECT count(*) FROM step WHERE kind LIKE '%:end' AND phase = 'COMPLETED'"
+            return await made.rows(done) == [(2,)]
+
+        await until(are_done)
         worker.stop()
         await running
+        assert {count for (count,) in await made.rows(_ATTEMPTS)} == {1}
 
 
 async def test_of_two_attempts_of_one_processor_the_later_one_keeps_the_lease(
@@ -116,6 +131,42 @@ async def test_of_two_attempts_of_one_processor_the_later_one_keeps_the_lease(
             assert len(losses) == told
 
 
+async def test_each_processor_keeps_its_own_leases_for_all_of_their_time(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        await queue(made, await session_of(made), ["one", "two"])
+        losses: list[Loss] = []
+        async with renewing(made) as renewer:
+            for _ in range(2):
+                processor = uuid4()
+                renewer.hold([await _claimed(made, processor)], Held(processor, losses.append))
+            before = dict(await _lapsing(made))
+
+            async def are_renewed() -> bool:
+                now = dict(await _lapsing(made))
+                return all(now[key] > before[key] for key in before)
+
+            await until(are_renewed)
+        made.shift(LASTS - timedelta(seconds=5))
+        assert await claimed(made, uuid4(), StepKind.END) == []
+        assert losses == []
+
+
+async def test_who_cannot_renew_stops_before_the_lease_lapses(tmp_path: Path) -> None:
+    async with broker(tmp_path) as made:
+        await queue(made, await session_of(made), ["one"])
+        processor = uuid4()
+        leased = await _claimed(made, processor)
+        losses: list[Loss] = []
+        async with renewing(made, Away(made.database), timedelta(seconds=0.2)) as renewer:
+            renewer.hold([leased], Held(processor, losses.append))
+
+            async def are_told() -> bool:
+                return bool(losses)
+
+            await until(are_told, 20)
+        assert set(losses) == {Loss.LAPSED}
+
+
 @pytest.mark.parametrize(("lapses", "phase"), [(2, "PREPARING"), (3, "FAILED")])
 @pytest.mark.parametrize("is_batch", [False, True], ids=["alone", "in a batch"])
 async def test_a_step_that_is_lost_too_often_is_given_up_and_no_sooner(
@@ -139,9 +190,24 @@ async def test_a_step_that_is_lost_too_often_is_given_up_and_no_sooner(
         assert len(lost) == (phase == "FAILED")
 
 
+class Away:
+    """A database that takes no connection."""
+
+    def __init__(self, database: Database) -> None:
+        self.meter = database.meter
+
+    async def write(self, work: Any) -> Any:
+        raise Unavailable("The database is away.")
+
+    async def close(self) -> None:
+        return None
+
+
 @asynccontextmanager
-async def renewing(made: Broker) -> AsyncIterator[Renewer]:
-    renewer = Renewer(made.open_database, OFTEN, LASTS)
+async def renewing(
+    made: Broker, away: Any = None, lasts: timedelta = LASTS
+) -> AsyncIterator[Renewer]:
+    renewer = Renewer((lambda: away) if away else made.open_database, OFTEN, lasts)
     renewer.start()
     try:
         yield renewer

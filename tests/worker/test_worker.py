@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.plan import StepKind
 from execution_broker.metering import PrometheusMeter
@@ -200,13 +202,17 @@ async def test_much_that_is_over_is_forgotten_batch_by_batch_at_once(tmp_path: P
             await until(is_forgotten)
 
 
-async def test_a_result_that_comes_after_the_lease_was_lost_is_thrown_away(tmp_path: Path) -> None:
-    """The first processor acts so long that a second one has the step, and does it."""
+@pytest.mark.parametrize("is_same", [False, True], ids=["another", "the same"])
+async def test_a_result_that_comes_after_the_lease_was_lost_is_thrown_away(
+    tmp_path: Path, *, is_same: bool
+) -> None:
+    """A processor acts so long that another one has the step, or it has it again itself."""
     async with broker(tmp_path) as made:
         alice = await made.caller("alice")
         await made.run(alice, request())
         handler = Gate()
-        first, second = uuid4(), uuid4()
+        first = uuid4()
+        second = first if is_same else uuid4()
         stale = await _claim_begin(made, first)
         carrying = asyncio.create_task(_carrier(made, handler, first).carry(stale))
         await handler.acting.wait()

@@ -1,0 +1,53 @@
+"""What a change books anew: from now on, and never more than it must (B6)."""
+
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+
+from execution_broker.domain.amounts import CORES
+from execution_broker.models.update import DeltaUpdate, IntegerUpdate
+from execution_broker.steps.upkeep import store_report
+from execution_broker.storage import auditing
+from execution_broker.storage.database import Connection
+from tests.harness.asking import request
+from tests.harness.broker import Broker, broker
+
+ONE = {"offers": 1}
+DURATION = "schedule.available.duration"
+
+
+async def test_what_was_booked_by_others_before_now_does_not_matter(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation=ONE) as made:
+        alice, bob = await made.caller("alice"), await made.caller("bob")
+        await made.run(bob, request(cores=3, duration="PT10M"))
+        mine = await made.run(alice, request(cores=1, duration="PT1H"))
+        await made.later(minutes=20)
+        await made.services.sessions.update(UUID(mine), alice, IntegerUpdate("compute.cores", 4))
+        assert (await auditing.audit(made.database)).findings == ()
+
+
+async def test_who_wants_less_gets_it_where_too_much_is_booked(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation=ONE) as made:
+        alice = await made.caller("alice")
+        mine = await made.run(alice, request(cores=3, duration="PT1H"))
+        await _has(made, cores=2)
+        for update in (DeltaUpdate(DURATION, -30, "min"), IntegerUpdate("compute.cores", 2)):
+            await made.services.sessions.update(UUID(mine), alice, update)
+        booked = await made.rows(
+            "SELECT amount FROM booking WHERE amount_name = 'cores' AND ended_at IS NULL"
+        )
+        assert booked == [(2,)]
+        assert (await auditing.audit(made.database)).findings == ()
+
+
+async def _has(made: Broker, cores: int) -> None:
+    """The platform reports so many cores from now on."""
+    ((key, platform),) = made.work.platforms.items()
+    reported = await platform.report()
+    cut = msgspec.structs.replace(reported, capacity={**reported.capacity, CORES: cores})
+
+    async def store(connection: Connection) -> None:
+        await store_report(connection, key, cut, await connection.clock())
+
+    await made.database.write(store)
