@@ -35,6 +35,12 @@ def read_uuid(text: str) -> UUID | Prefix:
     )
 
 
+def read_offer_or_offerset(text: str) -> UUID | Prefix:
+    """The same, where the UUID of an offer set may be given, too."""
+    found = read_uuid(text)
+    return Prefix(found.text, of_offersets=True) if isinstance(found, Prefix) else found
+
+
 def complete_any(ctx: typer.Context, incomplete: str) -> Candidates:
     """One's sessions and offers, the newest first."""
     from execution_broker.models.phases import SessionPhase

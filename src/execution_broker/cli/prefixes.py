@@ -1,7 +1,8 @@
 """The beginning of a UUID stands for it, where one has only one session that begins so."""
 
 import re
-from itertools import islice
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -17,31 +18,25 @@ LEAST: Final = 4
 PREFIX: Final = re.compile(rf"[0-9A-Fa-f][0-9A-Fa-f-]{{{LEAST - 1},35}}")
 
 _PAGE: Final = 200
-_MOST: Final = 10_000
-"""The newest of one's sessions and offers: older ones are called by their whole UUIDs."""
+_PAGES: Final = 50
+"""The newest of what one has: what is older is called by its whole UUID."""
 _SHOWN: Final = 5
 
 
 class Prefix(msgspec.Struct, frozen=True):
-    """What was typed, in lower case: to be made a UUID once there is a broker to ask."""
+    """What was typed, in lower case: to be made a UUID once there is a broker to ask.
+    `of_offersets`: it may be that of an offer set, too."""
 
     text: str
+    of_offersets: bool = False
 
 
 def whole(client: "BrokerClient", prefix: Prefix) -> UUID:
-    """The UUID of the caller's session or offer that begins so. NotFound if none does, or several
-    do."""
-    from execution_broker.client import Which
-
-    found: list[str] = []
-    looked, page = 0, None
-    while True:
-        listed = client.sessions(Which(limit=_PAGE), page)
-        found += [one.uuid for one in listed.sessions if one.uuid.startswith(prefix.text)]
-        looked += len(listed.sessions)
-        page = listed.next
-        if page is None or looked >= _MOST or len(found) > _SHOWN:
-            break
+    """The UUID of the caller's session or offer, or of the offer set where that may be, that begins
+    so. NotFound if none does, or several do."""
+    known = chain(_sessions(client), _offersets(client) if prefix.of_offersets else ())
+    begun = (uuid for uuid in known if uuid.startswith(prefix.text))
+    found = list(islice(begun, _SHOWN + 1))
     if len(found) == 1:
         return UUID(found[0])
     if not found:
@@ -54,6 +49,30 @@ def whole(client: "BrokerClient", prefix: Prefix) -> UUID:
         f"{' ...' if len(found) > _SHOWN else ''}.",
         "Write more of it.",
     )
+
+
+def _sessions(client: "BrokerClient") -> Iterator[str]:
+    from execution_broker.client import Which
+
+    page = None
+    for _ in range(_PAGES):
+        listed = client.sessions(Which(limit=_PAGE), page)
+        yield from (one.uuid for one in listed.sessions)
+        page = listed.next
+        if page is None:
+            return
+
+
+def _offersets(client: "BrokerClient") -> Iterator[str]:
+    from execution_broker.client import Which
+
+    page = None
+    for _ in range(_PAGES):
+        listed = client.offersets(Which(limit=_PAGE), page)
+        yield from (one.uuid for one in listed.offersets)
+        page = listed.next
+        if page is None:
+            return
 
 
 def shortened(uuids: "list[str]") -> dict[str, str]:

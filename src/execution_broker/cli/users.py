@@ -14,6 +14,7 @@ from execution_broker.cli.completing import LiveUuid, OfferUuid, Uuid
 from execution_broker.cli.context import At, connected
 from execution_broker.cli.exits import Exit
 from execution_broker.cli.initial.command import init
+from execution_broker.cli.rejecting import Replace, reject, reject_all, tell_unanswered
 from execution_broker.cli.starting import (
     StartBy,
     Wait,
@@ -67,7 +68,7 @@ def add_commands(app: typer.Typer) -> None:
         f"broker request {flags} --cores 2 {data}",
     )
     add("accept", accept, f"broker accept {_EXAMPLE}")
-    add("reject", reject, f"broker reject {_EXAMPLE}")
+    add("reject", reject, f"broker reject {_EXAMPLE}", "broker reject --all")
     add(
         "change",
         change,
@@ -92,28 +93,27 @@ def add_commands(app: typer.Typer) -> None:
     )
 
 
-def request(at: At, wanted: "Request") -> Exit:
+def request(at: At, wanted: "Request", replace: Replace = False) -> Exit:
     """Ask for offers: where, when and at what cost something can run.
 
     Each offer holds what it needs until it expires: accept one, and the others are given back.
     A NO says why, and what would make it a YES.
     """
-    answer = at.client.request(at.bring(wanted))
+    wanted = at.bring(wanted)
+    if replace:
+        reject_all(at)
+    answer = at.client.request(wanted)
     if at.json:
         at.write_json(answer)
     else:
         _show_offers(at, answer)
+        tell_unanswered(at, answer)
     return Exit.NO if _is_no(answer) else Exit.DONE
 
 
 def accept(at: At, uuid: OfferUuid) -> Exit:
     """Accept an offer: it becomes a session, and its siblings are given back."""
     return moved(at, at.client.accept(uuid), f"Follow it: broker watch {uuid}")
-
-
-def reject(at: At, uuid: OfferUuid) -> Exit:
-    """Give an offer back, with all that it holds."""
-    return moved(at, at.client.reject(uuid))
 
 
 def cancel(at: At, uuid: LiveUuid) -> Exit:
@@ -184,6 +184,7 @@ def run(
     wanted: "Request",
     wait: Wait = False,
     start_by: StartBy = None,
+    replace: Replace = False,
     interval: Interval = 0.5,
 ) -> Exit:
     """Ask, accept the first offer, follow the session, list its results: all in one.
@@ -192,12 +193,16 @@ def run(
     asked, or say it beforehand with --wait or --start-by. What is not taken is given back.
     """
     latest = None if start_by is None else read_latest(start_by, at.here().now)
-    answer = at.client.request(at.bring(wanted))
+    wanted = at.bring(wanted)
+    if replace:
+        reject_all(at)
+    answer = at.client.request(wanted)
     if _is_no(answer):
         if at.json:
             at.write_json_line(answer)
         else:
             _show_offers(at, answer)
+            tell_unanswered(at, answer)
         return Exit.NO
     uuid = _uuid(answer.offers[0])
     start = first_start(answer.offers[0], at.here())
