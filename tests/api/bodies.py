@@ -24,7 +24,7 @@ CONTAINER: Final[dict[str, Any]] = {
 UNKNOWN: Final[dict[str, Any]] = {"executable": {"kind": "urn:example:unheard-of"}}
 
 BROKEN: Final[dict[str, Any]] = {
-    "executable": {"kind": kinds.JUPYTER_NOTEBOOK, "location": 7},
+    "executable": {"kind": kinds.JUPYTER_NOTEBOOK, "location": [7]},
     "compute": {"kind": kinds.SIMPLE_COMPUTE, "cores": {"min": "two"}},
 }
 

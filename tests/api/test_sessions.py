@@ -41,7 +41,7 @@ async def test_what_is_not_possible_now_is_a_conflict(ada: httpx.AsyncClient, se
         ({"kind": "urn:unheard-of"}, "$.kind"),
         ({"kind": 7}, "$.kind"),
         ({"kind": kinds.ENUM_UPDATE, "value": "ACCEPTED"}, "$"),
-        ({**bodies.ACCEPT, "value": 7}, "$.value"),
+        ({**bodies.ACCEPT, "value": [7]}, "$.value"),
         ({"kind": kinds.INTEGER_UPDATE, "path": "x", "value": 2**63}, "$.value"),
         ([], "$"),
     ],

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from execution_broker.domain.errors import MalformedBody
 from execution_broker.formats import yaml as yaml_format
 from execution_broker.formats.limits import DEPTH
+from execution_broker.models.execution import ExecutionRequest
 
 MISLEADING = st.sampled_from(
     [
@@ -95,7 +96,7 @@ def test_environment_keeps_its_text() -> None:
       parameters: {a: 1.10, environment: {b: 1.10}}
     environment: {a: 1}
     """
-    assert yaml_format.read(body.encode()) == {
+    assert yaml_format.read(body.encode(), ExecutionRequest) == {
         "executable": {
             "environment": {
                 "A": "no",

@@ -20,8 +20,9 @@ Reader = Callable[[bytes, Any], object]
 class Format:
     """`types`: its own media type, then its aliases. `suffix`: its structured syntax suffix.
 
-    `read(data, type_)` gives plain values for what is expected to be of that wire type, which only
-    a format without types of its own looks at; MalformedBody if the bytes are not of this format.
+    `read(data, type_)` gives plain values for what is expected to be of that wire type, scalars
+    with the text that was written where the type wants text; MalformedBody if the bytes are not of
+    this format.
     `write` takes a wire struct.
     """
 
@@ -32,14 +33,10 @@ class Format:
     write: Callable[[Any], bytes]
 
 
-def _read_json(data: bytes, _type: Any) -> object:
-    return json.read(data)
-
-
-def _read_yaml(data: bytes, _type: Any) -> object:
+def _read_yaml(data: bytes, type_: Any) -> object:
     from execution_broker.formats import yaml
 
-    return yaml.read(data)
+    return yaml.read(data, type_)
 
 
 def _write_yaml(value: Any) -> bytes:
@@ -48,7 +45,7 @@ def _write_yaml(value: Any) -> bytes:
     return yaml.write(value)
 
 
-JSON: Final = Format("json", ("application/json",), "+json", _read_json, json.write)
+JSON: Final = Format("json", ("application/json",), "+json", json.read, json.write)
 YAML: Final = Format(
     "yaml",
     ("application/yaml", "text/yaml", "application/x-yaml"),

@@ -1,4 +1,4 @@
-"""JSON bodies: strictly one value, no duplicate keys, no nulls, bounded in depth."""
+"""JSON bodies: strictly one value, no duplicate keys, no nulls, bounded in depth, texts kept."""
 
 import json
 from typing import Any, Final, NoReturn
@@ -7,6 +7,7 @@ import msgspec
 
 from execution_broker.domain.errors import MalformedBody
 from execution_broker.formats.limits import DEPTH, strip_nulls
+from execution_broker.formats.texts import Written, settled
 
 _DECODER: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()
@@ -14,8 +15,9 @@ _ENCODER: Final = msgspec.json.Encoder()
 _REMEDY: Final = "Send one JSON value in UTF-8."
 
 
-def read(data: bytes) -> object:
-    """The plain value of a JSON text, without the properties that are null.
+def read(data: bytes, type_: Any = Any) -> object:
+    """The plain value of a JSON text, without the properties that are null. Where this wire type
+    wants text, numbers and booleans are the text that was written.
 
     MalformedBody for anything that RFC 8259 or I-JSON (RFC 7493) does not allow.
     """
@@ -34,11 +36,29 @@ def read(data: bytes) -> object:
         _refuse_duplicates(data)
     if b"null" in data:
         strip_nulls(value)
-    return value
+    return value if _is_of(value, type_) else settled(_written(data), type_)
 
 
 def write(value: object) -> bytes:
     return _ENCODER.encode(value)
+
+
+def _is_of(value: object, type_: Any) -> bool:
+    """Whether it is of this type as it is: then every text is one."""
+    try:
+        msgspec.convert(value, type=type_)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _written(data: bytes) -> object:
+    """Read again with a slower reader that sees how numbers are written."""
+    return json.loads(data, parse_int=_number, parse_float=_number)
+
+
+def _number(text: str) -> Written:
+    return Written(text, _DECODER.decode)
 
 
 def _depth(value: object) -> int:

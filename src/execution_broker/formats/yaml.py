@@ -6,6 +6,7 @@ So `NO` and `2027-01-01` are text, as in JSON, and what is written reads the sam
 import math
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -13,12 +14,10 @@ import yaml
 
 from execution_broker.domain.errors import MalformedBody
 from execution_broker.formats.limits import DEPTH
+from execution_broker.formats.texts import Written, settled
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-_TEXTS: Final = ("executable", "environment")
-"""The map whose values are text on the wire: `VERSION: 1.10` and `DEBUG: no` keep their text."""
 
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL: Final = {
@@ -40,14 +39,15 @@ _MISREAD: Final = re.compile(
 """Text that some reader of YAML 1.1 or 1.2 would take for something else."""
 
 
-def read(data: bytes) -> object:
-    """The plain value of a YAML text, without the properties that are null.
+def read(data: bytes, type_: Any = Any) -> object:
+    """The plain value of a YAML text, without the properties that are null. Where this wire type
+    wants text, every scalar is the text that was written.
 
     MalformedBody for several documents, anchors, aliases, tags, duplicate keys, keys that are not
     scalars, numbers that are not finite, and too much depth. Every key is text.
     """
     try:
-        return _Reader(data.decode("utf-8-sig")).document()
+        return settled(_Reader(data.decode("utf-8-sig")).document(), type_)
     except UnicodeDecodeError as error:
         raise MalformedBody(f"The body is not UTF-8: {error.reason}.", "Send UTF-8.") from None
     except yaml.MarkedYAMLError as error:
@@ -71,7 +71,8 @@ def write(value: object) -> bytes:
 
 
 class _Reader:
-    """Builds the value from the parser's events, so that nothing is ever expanded."""
+    """Builds the value from the parser's events, so that nothing is ever expanded. What plain
+    scalars are is left open."""
 
     def __init__(self, text: str) -> None:
         self._events: Iterator[Any] = iter(yaml.parse(text, Loader=_Loader))
@@ -80,40 +81,33 @@ class _Reader:
         next(self._events)
         if isinstance(next(self._events), yaml.StreamEndEvent):
             return None
-        value = self._value(next(self._events), ())
+        value = self._value(next(self._events), 0)
         next(self._events)
         after = next(self._events)
         if not isinstance(after, yaml.StreamEndEvent):
             raise _malformed("it has more than one document", after.start_mark)
         return value
 
-    def _value(self, event: Any, path: tuple[str, ...]) -> object:
+    def _value(self, event: Any, depth: int) -> object:
         _refuse_references(event)
         if isinstance(event, yaml.ScalarEvent):
             return _scalar(event)
-        if len(path) >= DEPTH:
+        if depth >= DEPTH:
             raise _malformed(f"it nests deeper than {DEPTH} levels", event.start_mark)
         if isinstance(event, yaml.SequenceStartEvent):
-            return [self._value(item, (*path, "")) for item in self._until(yaml.SequenceEndEvent)]
-        return self._mapping(path)
+            return [self._value(item, depth + 1) for item in self._until(yaml.SequenceEndEvent)]
+        return self._mapping(depth + 1)
 
-    def _mapping(self, path: tuple[str, ...]) -> dict[str, object]:
-        seen: set[str] = set()
+    def _mapping(self, depth: int) -> dict[str, object]:
         found: dict[str, object] = {}
         for event in self._until(yaml.MappingEndEvent):
             _refuse_references(event)
             if not isinstance(event, yaml.ScalarEvent):
                 raise _malformed("it has a key that is no text", event.start_mark)
             key = _text(event)
-            if key in seen:
+            if key in found:
                 raise _malformed(f"it has the key {key!r} twice in one mapping", event.start_mark)
-            seen.add(key)
-            content = next(self._events)
-            if path == _TEXTS and isinstance(content, yaml.ScalarEvent):
-                _refuse_references(content)
-                found[key] = _text(content)
-            elif (value := self._value(content, (*path, key))) is not None:
-                found[key] = value
+            found[key] = self._value(next(self._events), depth)
         return found
 
     def _until(self, end: type) -> Iterator[Any]:
@@ -135,16 +129,21 @@ def _scalar(event: Any) -> object:
     is_plain, _ = event.implicit
     if not is_plain:
         return text
+    return Written(text, partial(_plain, mark=event.start_mark), is_null=text in _NULL)
+
+
+def _plain(text: str, mark: Any) -> object:
+    """What a plain scalar is by the core schema."""
     if text in _NULL:
         return None
     if text in _BOOL:
         return _BOOL[text]
     if _NOT_FINITE.fullmatch(text):
-        raise _malformed("it has a number that is not finite", event.start_mark)
+        raise _malformed("it has a number that is not finite", mark)
     try:
         return _number(text)
     except ValueError:
-        raise _malformed("it has a number out of range", event.start_mark) from None
+        raise _malformed("it has a number out of range", mark) from None
 
 
 def _number(text: str) -> object:

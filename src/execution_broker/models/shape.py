@@ -10,9 +10,9 @@ from msgspec import inspect
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One of: an object with the `fields` of `struct`, an object of one of the `kinds`, a list of
-    `items`, a map of `values`, a text (`is_text`), or anything else. `is_leaf`: it has no
-    properties that are known, nor has anything inside of it."""
+    """One of: an object with the `fields` of `struct`, an object of one of the `kinds` with the
+    `fields` that any of them has, a list of `items`, a map of `values`, a text (`is_text`), or
+    anything else. `is_leaf`: it has no properties that are known, nor has anything inside of it."""
 
     struct: type[Any] | None = None
     fields: Mapping[str, "Shape"] = field(default_factory=dict)
@@ -47,8 +47,8 @@ def _shape(type_: inspect.Type) -> Shape:
     match type_:
         case inspect.StructType(tag=None):
             return _object(type_)
-        case inspect.StructType(tag=tag):
-            return Shape(kinds={str(tag): _object(type_)})
+        case inspect.StructType():
+            return _of_kinds([type_])
         case inspect.UnionType(types=types):
             return _union([one for one in types if not isinstance(one, inspect.NoneType)])
         case inspect.VarTupleType(item_type=item_type):
@@ -68,7 +68,13 @@ def _union(members: list[inspect.Type]) -> Shape:
         return _shape(members[0])
     structs = [one for one in members if isinstance(one, inspect.StructType)]
     assert len(structs) == len(members), "the wire has unions of objects alone"
-    return Shape(kinds={str(one.tag): _object(one) for one in structs})
+    return _of_kinds(structs)
+
+
+def _of_kinds(structs: list[inspect.StructType]) -> Shape:
+    kinds = {str(one.tag): _object(one) for one in structs}
+    fields = {name: inner for one in kinds.values() for name, inner in one.fields.items()}
+    return Shape(kinds=kinds, fields=fields)
 
 
 def _object(type_: inspect.StructType) -> Shape:
