@@ -173,10 +173,12 @@ class Cache(Section, frozen=True):
 class Staging(Section, frozen=True):
     """`least_rate`: bytes per second that a source must send, as a mean of any `rate_window`
     seconds in which it is waited for; 0: it may be as slow as it likes. One that is slower has
-    failed, and is tried again."""
+    failed, and is tried again. Data may be as large as the storage that is booked for it; an
+    executable's own file, for which none is, `executable_size` MiB."""
 
     least_rate: Natural = 1024
     rate_window: Positive = 60
+    executable_size: Positive = 256
 
 
 class Uploads(Section, frozen=True):

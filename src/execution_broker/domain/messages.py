@@ -257,6 +257,11 @@ ADDRESS_REFUSED = Template(
     "{location} is at {address}, a private address that is not allowed here. {remedy}",
 )
 NO_SPACE = Template("no-space", "ERROR", "{file} needs {needed} bytes and {free} are free.")
+ROOM_USED = Template(
+    "room-used",
+    "ERROR",
+    "{file} needs {needed} bytes, and {left} are left of {room}. {remedy}",
+)
 UNWRITABLE = Template("unwritable", "ERROR", "{file} cannot be put in its place: {reason}.")
 NOT_CACHED = Template(
     "not-cached", "DEBUG", "{file} is in place, but not kept for other sessions: {reason}."

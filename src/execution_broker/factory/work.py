@@ -50,7 +50,15 @@ async def make_work(database: Database, settings: Settings, instance: Instance) 
     stage = Staging(outside.transfers, cache, limit=limit, pace=pace)
     names = dict(zip(outside.platforms, settings.platforms, strict=True))
     sites = {key: settings.sites[name] for key, name in names.items()}
-    world = World(database, outside.platforms, sites, stage, instance.uuid, settings.retention)
+    world = World(
+        database=database,
+        platforms=outside.platforms,
+        sites=sites,
+        stage=stage,
+        instance=instance.uuid,
+        retention=settings.retention,
+        executable_size=settings.staging.executable_size,
+    )
     table = handlers(world, _intervals(settings), outside.data_kinds, outside.transfers)
     await database.write(partial(_add_upkeep, names))
     return Work(table, outside, plan_pools(settings.worker, frozenset(table)))

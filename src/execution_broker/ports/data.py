@@ -125,8 +125,13 @@ class Stage(Protocol):
         present: Present,
         access: Access,
         progress: Progress,
+        storage: Path | None = None,
     ) -> Staged:
         """`target` holds the content when this returns; its parent directories are made.
+
+        Permanent where it is larger than what is booked for it, as soon as that is known. Where
+        `storage` says the directory of the storage that it is in, all that lies there counts, what
+        is being written just now, too; else this file alone.
 
         Written under a temporary name beside it, size and digests checked, then renamed. Present
         already: the same content passes; other content is Permanent unless `present` is REPLACE.

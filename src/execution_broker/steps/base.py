@@ -85,7 +85,7 @@ class Handler(Protocol):
 
 class World(msgspec.Struct, frozen=True):
     """What handlers are made with. Platforms, and what their operator says of them, by their key
-    in the database."""
+    in the database. `executable_size`: MiB that the file of an executable may have."""
 
     database: Database
     platforms: Mapping[int, Platform]
@@ -93,6 +93,7 @@ class World(msgspec.Struct, frozen=True):
     stage: Staging
     instance: UUID
     retention: timedelta
+    executable_size: int
 
 
 def asked_again(hint: float | None, delays: int) -> timedelta:

@@ -20,13 +20,11 @@ class Fetched(NamedTuple):
     content: Content
 
 
-async def fetch(
-    wanted: Placement, transfer: Transfer, part: files.Part, pace: Pace, reserve: int
-) -> Fetched:
+async def fetch(wanted: Placement, transfer: Transfer, part: files.Part, pace: Pace) -> Fetched:
     """Fill an empty part. Permanent at once where the source itself says that this is not what is
     wanted, or more than there is room for; else as soon as more has come."""
     if wanted.size is not None:
-        wanted.require_room(wanted.size, reserve)
+        wanted.require_room(wanted.size)
     async with reading(transfer, wanted.source, pace) as source:
         told = source.told
         size = wanted.size if told.size is None else told.size
@@ -34,21 +32,22 @@ async def fetch(
             raise Permanent(wanted.wrong_size(size))
         if size is None:
             size = await told_size(wanted, transfer)
-        wanted.require_room(size or 0, reserve)
-        content = await _written(wanted, source, part, size, reserve)
+        wanted.require_room(size or 0)
+        content = await _written(wanted, source, part, size)
     if wanted.size is not None and content.size < wanted.size:
         raise await short(wanted, transfer, content)
     return Fetched(told, content)
 
 
 async def _written(
-    wanted: Placement, source: Reading, part: files.Part, size: int | None, reserve: int
+    wanted: Placement, source: Reading, part: files.Part, size: int | None
 ) -> Content:
     measure = Measure(wanted.digests)
     received, batch = 0, bytearray()
 
     def write(data: bytes) -> None:
-        wanted.require_room(len(data), reserve, size or f"more than {received}")
+        said = size if size and size >= received else f"more than {received}"
+        wanted.require_room(len(data), said, before=measure.size)
         part.append(data)
         measure.add(data)
 

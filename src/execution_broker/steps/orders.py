@@ -12,10 +12,12 @@ from execution_broker.domain.demand import COMPUTE, EXECUTABLE
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.component import LifecycleComponent
 from execution_broker.models.execution import ExecutionSession
+from execution_broker.models.resources import DataBase
 from execution_broker.ports.platform import Order, Platform
 from execution_broker.steps.base import World
 from execution_broker.steps.learning import Begun, begun
 from execution_broker.steps.progress import ProgressKeeper
+from execution_broker.steps.rooms import Room, room_of_executable, room_of_storage, storage_of
 from execution_broker.storage import outside
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import LeasedStep, StoredSession
@@ -63,7 +65,7 @@ async def load_order(
         facts=dict(session.facts),
         outputs=session.terms.outputs,
         ends=session.ends or _planned_end(session),
-        stage=world.stage,
+        stage=world.stage.within(_room(world, key, document, session)),
         progress=progress,
     )
     platform = world.platforms[session.platform]
@@ -101,6 +103,17 @@ def component_of(document: ExecutionSession, key: str) -> LifecycleComponent:
         found = {"storage": document.storage, "data": document.data}[kind][int(index)]
     assert isinstance(found, LifecycleComponent)
     return found
+
+
+def _room(
+    world: World, key: str, document: ExecutionSession, session: StoredSession
+) -> Room | None:
+    """How much a component may stage."""
+    if key == EXECUTABLE:
+        return room_of_executable(world.executable_size)
+    component = component_of(document, key)
+    index = storage_of(component, document) if isinstance(component, DataBase) else None
+    return None if index is None else room_of_storage(session.terms.storage[index])
 
 
 def _planned_end(session: StoredSession) -> datetime | None:

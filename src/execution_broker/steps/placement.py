@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 import msgspec
 
@@ -16,6 +16,7 @@ from execution_broker.models.message import Message
 from execution_broker.ports.data import Access, Present, Progress, Source
 from execution_broker.steps.files import READ_ONLY_MODE, READ_WRITE_MODE, free_bytes
 from execution_broker.steps.measuring import Content
+from execution_broker.steps.rooms import Room, others_in
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FINAL: Final = frozenset(
@@ -41,8 +42,18 @@ class Difference(msgspec.Struct, frozen=True):
     found: str
 
 
+class Limits(NamedTuple):
+    """`reserve`: bytes that are left free on the disk. `room`: what is booked, if anything is;
+    all that lies in `storage` counts."""
+
+    reserve: int
+    room: Room | None = None
+    storage: Path | None = None
+
+
 class Placement(msgspec.Struct, frozen=True):
-    """One call of `put`. `size` and `digests` are what the content must have, as far as known."""
+    """One call of `put`. `size` and `digests` are what the content must have, as far as known.
+    `limits`: how much it may take."""
 
     source: Source
     target: Path
@@ -51,6 +62,7 @@ class Placement(msgspec.Struct, frozen=True):
     progress: Progress
     size: int | None
     digests: dict[str, str]
+    limits: Limits
 
     @property
     def mode(self) -> int:
@@ -103,12 +115,21 @@ class Placement(msgspec.Struct, frozen=True):
     def unwritable(self, reason: str) -> Permanent:
         return Permanent(messages.UNWRITABLE(file=self.source.name, reason=reason))
 
-    def require_room(self, size: int, reserve: int, needed: object = None) -> None:
-        """Permanent unless `size` more bytes fit on the disk and leave the reserve free.
-        `needed` is what to say is needed in all, `size` by default."""
-        free = free_bytes(self.target.parent) - reserve
-        if size > free:
-            raise self._full(size if needed is None else needed, free)
+    def require_room(self, more: int, said: object = None, *, before: int = 0) -> None:
+        """Permanent unless `more` bytes fit on the disk and leave the reserve free, and with those
+        that were written `before` into what is booked. `said`: what to say is needed in all."""
+        said = before + more if said is None else said
+        free = free_bytes(self.target.parent) - self.limits.reserve
+        if more > free:
+            raise self._full(said, free)
+        self.require_booked(before + more, said)
+
+    def require_booked(self, size: int, said: object = None) -> None:
+        """Permanent unless a file of this size fits into what is booked."""
+        room, storage = self.limits.room, self.limits.storage
+        if room is not None:
+            others = 0 if storage is None else others_in(storage, self.target)
+            room.require(self.source.name, size, others, size if said is None else said)
 
     @contextmanager
     def disk_errors(self) -> Iterator[None]:
@@ -133,7 +154,12 @@ class Placement(msgspec.Struct, frozen=True):
 
 
 def placement(
-    source: Source, target: Path, present: Present, access: Access, progress: Progress
+    source: Source,
+    target: Path,
+    present: Present,
+    access: Access,
+    progress: Progress,
+    limits: Limits,
 ) -> Placement:
     """Permanent for checks that no content can meet."""
     size = source.checks.size
@@ -148,7 +174,7 @@ def placement(
             digests[name] = read_digest(name, given)
         except ValueError as error:
             raise _bad_check(source, name, given, str(error)) from None
-    return Placement(source, target, present, access, progress, size, digests)
+    return Placement(source, target, present, access, progress, size, digests, limits)
 
 
 def words(error: OSError) -> str:

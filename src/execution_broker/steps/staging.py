@@ -4,6 +4,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Container, Mapping
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, assert_never
@@ -13,14 +14,15 @@ from execution_broker.domain.errors import Underway
 from execution_broker.domain.iso8601 import write_duration
 from execution_broker.models.message import Message
 from execution_broker.models.secrets import Hiding
-from execution_broker.ports.data import Access, Present, Progress, Source, Staged, Transfer
+from execution_broker.ports.data import Access, Present, Progress, Source, Stage, Staged, Transfer
 from execution_broker.steps import files
 from execution_broker.steps.cache import ContentCache
 from execution_broker.steps.fetching import fetch
 from execution_broker.steps.files import in_blocks, in_thread
 from execution_broker.steps.measuring import Content
-from execution_broker.steps.placement import Difference, Placement, placement, words
+from execution_broker.steps.placement import Difference, Limits, Placement, placement, words
 from execution_broker.steps.rights import Rights
+from execution_broker.steps.rooms import Room
 from execution_broker.steps.sources import Pace
 
 _RESERVE: Final = 256 << 20
@@ -57,6 +59,7 @@ class Staging:
         self._limit = limit
         self.pace = pace
         self._clock = clock
+        self.room: Room | None = None
 
     async def put(
         self,
@@ -66,10 +69,12 @@ class Staging:
         present: Present,
         access: Access,
         progress: Progress,
+        storage: Path | None = None,
     ) -> Staged:
-        """See the port. Permanent also for content that is not as wanted, for a disk that is
-        too small, and for a place that cannot be written."""
-        wanted = placement(source, target, present, access, progress)
+        """See the port. Permanent also for content that is not as wanted, for a disk that is too
+        small, and for a place that cannot be written."""
+        limits = Limits(self._reserve, self.room, storage)
+        wanted = placement(source, target, present, access, progress, limits)
         with wanted.disk_errors():
             await in_thread(_prepare, target)
             return (
@@ -77,6 +82,12 @@ class Staging:
                 or await self._from_cache(wanted)
                 or await self._first_to_fetch(wanted)
             )
+
+    def within(self, room: Room | None) -> Stage:
+        """The same stage for one component: what it puts in place stays within its room."""
+        stage = copy(self)
+        stage.room = room
+        return stage
 
     def cached(self) -> frozenset[str]:
         """The sha256 of what is public of the 10 000 entries of the cache used last: of the rest
@@ -154,6 +165,7 @@ class Staging:
         with files.linked_beside(entry, wanted.target) as path:
             if path is None:
                 return None
+            wanted.require_booked(os.fstat(entry).st_size)
             content = await in_blocks(files.measured(entry, wanted.digests))
             if content.sha256 == wanted.digests["sha256"]:
                 wanted.require(content)
@@ -162,7 +174,7 @@ class Staging:
 
     async def _copy(self, wanted: Placement, entry: int) -> Content:
         """The content of the entry, a copy of it in place if it is as wanted."""
-        wanted.require_room(os.fstat(entry).st_size, self._reserve)
+        wanted.require_room(os.fstat(entry).st_size)
         async with files.making(wanted.target) as part:
             content = await in_blocks(files.duplicated(entry, part, wanted.digests))
             if content.sha256 == wanted.digests["sha256"]:
@@ -187,7 +199,7 @@ class Staging:
         began = self._clock()
         transfer = self._rights.transfer(wanted.source)
         async with files.making(wanted.target) as part:
-            content = (await fetch(wanted, transfer, part, self.pace, self._reserve)).content
+            content = (await fetch(wanted, transfer, part, self.pace)).content
             wanted.require(content)
             await in_thread(part.seal, wanted.mode)
             if not await self._settle(wanted, part.path, content):
@@ -236,7 +248,7 @@ class Staging:
                 if not there.st_mode & stat.S_IWUSR:
                     os.fchmod(fd, files.READ_WRITE_MODE)
                 return
-            wanted.require_room(there.st_size, self._reserve)
+            wanted.require_room(there.st_size)
             async with files.making(wanted.target) as part:
                 await in_blocks(files.duplicated(fd, part))
                 await in_thread(part.seal, files.READ_WRITE_MODE)

@@ -10,7 +10,7 @@ from typing import Any
 from execution_broker.models import kinds
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
-from execution_broker.testing.website import Asked, Route, Website, website
+from execution_broker.testing.website import Asked, Route, Website, answering, website
 from tests.harness.asking import starts
 from tests.harness.broker import Broker, broker, working
 from tests.platforms.local.stand_in import stand_in
@@ -41,14 +41,16 @@ class Place:
         return await self.made.ended(alice, await self.made.run(alice, body))
 
     def asked(self, method: str = "GET") -> int:
-        return sum(one.method == method for one in self.site.asked)
+        return sum(one.method == method and "range" not in one.headers for one in self.site.asked)
 
     def sending(self, chunk: bytes, pause: float = 0, head: str = "") -> Route:
-        """The same again and again, for as long as anybody reads."""
+        """The same again and again, for as long as anybody reads. Nothing is told before."""
 
         async def route(asked: Asked, writer: asyncio.StreamWriter) -> None:
-            writer.write(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode())
-            while asked.method != "HEAD":
+            is_read = asked.method == "GET" and "range" not in asked.headers
+            status = "405 No" if asked.method == "HEAD" else "200 OK"
+            writer.write(f"HTTP/1.1 {status}\r\n{head if is_read else ''}\r\n".encode())
+            while is_read:
                 writer.write(chunk)
                 await writer.drain()
                 self.sent += len(chunk)
@@ -132,3 +134,27 @@ async def test_less_than_declared_is_one_fault_even_of_a_source_that_does_not_ta
         assert session.phase is SessionPhase.FAILED
         assert f"expected {SIZE + 1} bytes, found {SIZE}" in said(session)
         assert here.asked() == 1
+
+
+async def test_more_than_its_storage_is_one_fault_before_it_is_read(tmp_path: Path) -> None:
+    async with place(tmp_path) as here:
+        here.site.routes["/a"] = here.sending(b"x" * 1000, 0.1, "Content-Length: 5000000000\r\n")
+        session = await here.run()
+        assert session.phase is SessionPhase.FAILED
+        told = "night needs 5000000000 bytes, and 1073741824 are left of the 1 GiB of its storage"
+        assert f"{told}. Ask for more storage." in said(session)
+        assert here.asked() == 1
+        assert here.sent < 100_000
+
+
+async def test_a_notebook_is_bounded_though_no_storage_is_booked_for_it(tmp_path: Path) -> None:
+    async with place(tmp_path, staging={"executable_size": 1}) as here:
+        body = b'{"nbformat": 4, "metadata": {}, "cells": []}' + b" " * (1 << 20)
+        here.site.routes["/a"] = answering(200, CONTENT)
+        here.site.routes["/n.ipynb"] = answering(200, body)
+        here.notebook = {"location": here.site.url("/n.ipynb"), "checks": {"size": len(body)}}
+        session = await here.run(size=SIZE)
+        assert session.phase is SessionPhase.FAILED
+        told = f"n.ipynb needs {len(body)} bytes, and 1048576 are left of the 1 MiB"
+        assert session.meta is not None
+        assert any(told in (one.message or "") for one in session.meta.messages)

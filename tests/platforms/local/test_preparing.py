@@ -13,6 +13,8 @@ from execution_broker.models.resources import SimpleData, SimpleVolume
 from execution_broker.platforms.local.platform import LocalPlatform
 from execution_broker.ports.data import Stage
 from execution_broker.ports.platform import PlatformContext
+from execution_broker.steps.rooms import Room
+from execution_broker.steps.staging import Staging
 from execution_broker.testing.course import Course
 from tests.platforms.local.documents import saved
 
@@ -114,6 +116,21 @@ async def test_data_belongs_to_the_session_alone(
     files = list(context.directory.glob("sessions/*/broker/*/storage/*/*"))
     assert [file.name for file in files] == ["a.txt", "a.txt"]
     assert [file.stat().st_nlink for file in files] == [1, 1]
+
+
+async def test_all_data_in_a_storage_shares_what_it_was_booked_for(
+    local: Local, staging: Staging, notebook: Notebook, data: Data
+) -> None:
+    both = [data("a.txt", b"x" * 600), data("b.txt", b"x" * 600)]
+    for size, fits in ((1200, True), (1199, False)):
+        stage = staging.within(Room(size, "what is booked", "Ask for more."))
+        course = Course(local, stage, notebook("x = 1"), data=both)
+        if fits:
+            await course.prepare()
+        else:
+            with pytest.raises(Permanent, match=r"b\.txt needs 600 bytes, and 599 are left"):
+                await course.prepare()
+        await course.release()
 
 
 async def test_a_disk_that_fails_may_be_tried_again(

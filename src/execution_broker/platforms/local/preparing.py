@@ -68,12 +68,14 @@ async def prepare_data(site: Site, order: Order) -> Outcome:
         )
     source = require_file_name(await kind.locate(resource))
     paths = await site.in_thread("Making the session", lambda: site.make(order))
+    storage = storage_of(resource, order.document, paths)
     staged = await order.stage.put(
         source,
-        storage_of(resource, order.document, paths) / source.name,
+        storage / source.name,
         present=_present(resource),
         access=Access.READ_WRITE,
         progress=order.progress,
+        storage=storage,
     )
     index = int(order.key.partition("/")[2])
     with disk_errors("Noting the checksum"):

@@ -103,7 +103,8 @@ class StarlabPlatform:
         return Done(handle=str(home))
 
     async def prepare_data(self, order: Order) -> Outcome:
-        """Where the bytes are says the kind of data; `stage.put` brings and verifies them."""
+        """Where the bytes are says the kind of data; `stage.put` brings and verifies them, and
+        keeps to what the storage is booked for."""
         resource = order.component
         assert isinstance(resource, DataBase)
         kind = self._kinds.get(str(resource.__struct_config__.tag))
@@ -118,12 +119,14 @@ class StarlabPlatform:
             )
         source = await kind.locate(resource)
         home = await self._call("Making the storage", lambda: self._place.make(order.session))
+        storage = home / "data" / str(resource.storage)
         staged = await order.stage.put(
             source,
-            home / "data" / source.name,
+            storage / source.name,
             present=Present.REPLACE if resource.replace else Present.REFUSE,
             access=Access.READ_WRITE,
             progress=order.progress,
+            storage=storage,
         )
         return Done(handle=staged.path, messages=staged.messages)
 
