@@ -17,6 +17,7 @@ from execution_broker.domain.identity import Caller, Role
 from execution_broker.domain.once import Once
 from execution_broker.domain.paging import Page, SessionFilter
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
+from execution_broker.models.extensions import ResultState
 from execution_broker.models.listing import Event
 
 NOW: Final = datetime(2027, 1, 1, tzinfo=UTC)
@@ -75,6 +76,7 @@ class World:
     sessions: dict[UUID, ExecutionSession] = field(default_factory=dict)
     owners: dict[UUID, Caller] = field(default_factory=dict)
     files: dict[UUID, dict[str, KeptFile]] = field(default_factory=dict)
+    result_states: dict[UUID, ResultState] = field(default_factory=dict)
     streams: dict[tuple[UUID, str], StreamView] = field(default_factory=dict)
     checks: tuple[Check, ...] = (Check("database", None),)
     statuses: tuple[PlatformStatus, ...] = ()

@@ -141,7 +141,8 @@ class Sessions:
                     url=f"/sessions/{uuid}/results/{quote(path)}",
                 )
                 for path, kept in self.world.files.get(uuid, {}).items()
-            )
+            ),
+            state=self.world.result_states.get(uuid, "COLLECTED"),
         )
 
     async def result(self, uuid: UUID, path: str, caller: Caller) -> KeptFile:

@@ -43,6 +43,34 @@ def _change(world: fakes.World, uuid: UUID, phase: SessionPhase) -> None:
     world.sessions[uuid] = msgspec.structs.replace(world.sessions[uuid], phase=phase)
 
 
+# --- Results -----------------------------------------------------------------------------------
+
+
+async def test_results_are_waited_for_until_they_are_collected(
+    ada: httpx.AsyncClient, world: fakes.World, session: UUID
+) -> None:
+    world.result_states[session] = "COLLECTING"
+    place = f"/sessions/{session}/results"
+    now = await ada.get(place)
+    assert (now.status_code, now.headers["retry-after"]) == (HTTPStatus.ACCEPTED, "1")
+    assert now.json()["state"] == "COLLECTING"
+    asked = asyncio.create_task(ada.get(place, headers={"Prefer": "wait=30"}))
+    await _waits(ada)
+    assert not asked.done()
+    world.result_states[session] = "COLLECTED"
+    answer = await asyncio.wait_for(asked, SECONDS)
+    assert (answer.status_code, answer.json()["state"]) == (HTTPStatus.OK, "COLLECTED")
+    assert answer.headers["preference-applied"] == "wait=30"
+
+
+async def test_results_of_what_goes_on_are_waited_for_no_longer_than_asked(
+    ada: httpx.AsyncClient, world: fakes.World, session: UUID
+) -> None:
+    world.result_states[session] = "PENDING"
+    answer = await ada.get(f"/sessions/{session}/results", headers={"Prefer": "wait=1"})
+    assert (answer.status_code, answer.json()["state"]) == (HTTPStatus.OK, "PENDING")
+
+
 # --- Prefer: wait ----------------------------------------------------------------------------
 
 

@@ -187,6 +187,17 @@ def test_nothing_to_fetch_is_said(run: Broker, broker: FakeBroker, tmp_path: Pat
     assert "No results are kept" in ended.out
 
 
+def test_watch_and_run_wait_for_the_results_of_what_failed(run: Broker, broker: FakeBroker) -> None:
+    broker.outputs, broker.collecting = {"log.txt": b"x"}, 1
+    broker.life = (SessionPhase.FAILED,)
+    assert run("watch", accepted(broker), *FAST).code == Exit.FAILED
+    assert broker.collecting == 0
+    broker.collecting = 1
+    ended = run("run", *NOTEBOOK, *FAST)
+    assert ended.code == Exit.FAILED
+    assert "log.txt" in ended.out
+
+
 def test_damaged_results_are_not_kept(run: Broker, broker: FakeBroker, tmp_path: Path) -> None:
     broker.outputs, broker.damaged = {"fit.fits": b"fine"}, {"fit.fits"}
     uuid = broker.keep(offer(None, 1, 0, SessionPhase.COMPLETED))

@@ -24,6 +24,8 @@ class FakeRecords(FakeAccounts):
     """How many bytes of a stream are not kept, after its first MiB."""
     damaged: set[str] = field(default_factory=set)
     """Results whose bytes are not those of their digest."""
+    collecting: int = 0
+    """How often results are still being collected when they are asked for."""
     has_events: bool = False
     """Then each change of a session is an event; every event stream breaks off after three."""
 
@@ -31,6 +33,9 @@ class FakeRecords(FakeAccounts):
         uuid = request.path_params["uuid"]
         if uuid not in self.sessions:
             return not_found("session")
+        if self.collecting:
+            self.collecting -= 1
+            return wire(ResultList(state="COLLECTING"), 202)
         return wire(
             ResultList(
                 results=tuple(

@@ -41,6 +41,14 @@ def test_a_result_is_listed_and_fetched(client: BrokerClient, uuid: str, tmp_pat
     assert client.fetch(uuid, listed[1], tmp_path / "empty").read_bytes() == b""
 
 
+def test_results_that_are_being_collected_are_waited_for(
+    broker: FakeBroker, client: BrokerClient, uuid: str
+) -> None:
+    broker.collecting = 2
+    assert len(client.results(uuid).results) == 2
+    assert [path for path in broker.paths() if path.endswith("/results")][2:]
+
+
 def test_wrong_content_is_not_kept(
     broker: FakeBroker, client: BrokerClient, uuid: str, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Answers that wait: the events of a session as they happen, and a session at its next change."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any, Final
@@ -11,7 +12,12 @@ from execution_broker.api.call import Call
 from execution_broker.api.media import EVENT_STREAM
 from execution_broker.api.waiting import Waiting
 from execution_broker.formats import JSON
+from execution_broker.models.extensions import ResultList
 from execution_broker.models.listing import Event, EventList
+
+_UNCOLLECTED: Final = frozenset({"PENDING", "COLLECTING"})
+_LOOK: Final = 1.0
+"""Seconds after which results are looked for, though nothing was heard: not all is an event."""
 
 _BATCH: Final = 100
 _LONG: Final = 3600.0
@@ -41,6 +47,36 @@ async def read_session(call: Call) -> Response:
     response = call.answer_shown(shown)
     response.headers["Preference-Applied"] = f"wait={seconds}"
     return response
+
+
+async def list_results(call: Call) -> Response:
+    """What is kept; 202 while that is being collected. With `Prefer: wait=n` once all of it is
+    kept, or after so many seconds."""
+    listed = await call.services.sessions.results(call.uuid, call.identity)
+    seconds = queries.wait(call.request.headers)
+    waiting: Waiting = call.request.app.state.waiting
+    if seconds is not None and listed.state in _UNCOLLECTED and not waiting.leaving.is_set():
+        with waiting.place(call.source):
+            listed = await _collected(call, listed, seconds)
+    headers = {} if seconds is None else {"Preference-Applied": f"wait={seconds}"}
+    if listed.state != "COLLECTING":
+        return call.answer(listed, headers=headers)
+    return call.answer(listed, HTTPStatus.ACCEPTED, headers | {"Retry-After": "1"})
+
+
+async def _collected(call: Call, listed: ResultList, seconds: int) -> ResultList:
+    sessions, logbook = call.services.sessions, call.services.logbook
+    waiting: Waiting = call.request.app.state.waiting
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while listed.state in _UNCOLLECTED and not waiting.leaving.is_set():
+        left = deadline - loop.time()
+        if left <= 0:
+            break
+        pulse = await logbook.pulse(call.uuid)
+        await waiting.wait(logbook.changed(call.uuid, pulse, min(left, _LOOK)))
+        listed = await sessions.results(call.uuid, call.identity)
+    return listed
 
 
 async def read_events(call: Call) -> Response:

@@ -75,10 +75,6 @@ async def update_session(call: Call) -> Response:
     return call.answer(view.session, headers={"ETag": call.tag(view.etag)})
 
 
-async def list_results(call: Call) -> Response:
-    return call.answer(await call.services.sessions.results(call.uuid, call.identity))
-
-
 async def fetch_result(call: Call) -> Response:
     path: str = call.request.path_params["path"]
     if any(part in ("", ".", "..") for part in path.split("/")) or "\0" in path:

@@ -134,7 +134,7 @@ def status(at: At, uuid: Uuid) -> Exit:
 
 
 def watch(at: At, uuid: LiveUuid, interval: Interval = 0.5) -> Exit:
-    """Follow a session until it ends; the exit code says how.
+    """Follow a session until it has ended and its results are collected; the exit code says how.
 
     Live on a terminal; elsewhere one line for each change, or with --json the whole session on
     one line each time. Interrupting it does not touch the session.
@@ -175,7 +175,7 @@ def results(at: At, uuid: Uuid, directory: Directory = None) -> Exit:
     if at.json:
         at.write_json(listed)
     elif directory is None or not listed.results:
-        at.out.print(table(listed.results))
+        at.out.print(table(listed))
     return Exit.DONE
 
 
@@ -217,7 +217,7 @@ def run(
     if at.json:
         at.write_json_line(accepted)
     code = _watch(at, uuid, interval)
-    if code in (Exit.DONE, Exit.FAILED, Exit.CUT_OFF):
+    if code in (Exit.DONE, Exit.FAILED, Exit.CANCELLED, Exit.CUT_OFF):
         _list_results(at, uuid)
     return code
 
@@ -245,10 +245,10 @@ def _add(app: typer.Typer, name: str, command: Callable[..., Exit], *lines: str)
 
 def _watch(at: At, uuid: str, interval: float) -> Exit:
     from execution_broker.cli.failing import exit_of_session
-    from execution_broker.cli.watching import show
+    from execution_broker.cli.watching import show, to_its_results
 
     try:
-        last = show(at, at.client.watch(uuid, interval))
+        last = show(at, to_its_results(at.client, uuid, interval))
     except KeyboardInterrupt:
         at.err.print(f"Not watched any more; the session goes on. End it: broker cancel {uuid}")
         return Exit.INTERRUPTED
@@ -262,7 +262,7 @@ def _list_results(at: At, uuid: str) -> None:
     if at.json:
         at.write_json_line(listed)
         return
-    at.out.print(table(listed.results))
+    at.out.print(table(listed))
     if listed.results:
         at.err.print(f"Fetch them: broker results {uuid} --output DIR")
 

@@ -140,7 +140,7 @@ class BrokerClient:
         return self._shell.walk(Watch(self._peer, self._notice, uuid, interval).course())
 
     def results(self, uuid: UUID | str) -> ResultList:
-        """What is kept of the outputs of a session."""
+        """What is kept of the outputs of a session: of one that has ended, once it is collected."""
         return self._shell.hold(requests.results(self._peer, uuid))
 
     def fetch(

@@ -17,7 +17,7 @@ from execution_broker.client.errors import (
     Unreachable,
 )
 from execution_broker.client.peer import Peer
-from execution_broker.client.speaking import Conversation, Reply
+from execution_broker.client.speaking import Conversation, Pause, Reply
 from execution_broker.domain.errors import BrokerError, NotFound
 from execution_broker.domain.iso8601 import write_instant
 from execution_broker.models.execution import ExecutionRequest, ExecutionSession, OfferSetResponse
@@ -39,6 +39,9 @@ from execution_broker.models.update import DeltaUpdate, EnumUpdate, Update
 
 Request = ExecutionRequest | Mapping[str, Any]
 """A request as a struct, or as plain values that are sent as they are."""
+
+PATIENCE: Final = 300.0
+"""Seconds that results are waited for."""
 
 T = TypeVar("T")
 
@@ -104,7 +107,19 @@ def update(
 
 
 def results(peer: Peer, uuid: UUID | str) -> Conversation[ResultList]:
-    return _read(peer, f"sessions/{name(uuid)}/results", ResultList)
+    """What is kept. Once the session has ended it is waited for, some minutes at most."""
+    question = Question(place=f"sessions/{name(uuid)}/results", expect=(200, 202))
+    waiting = msgspec.structs.replace(question, headers={"Prefer": f"wait={peer.wait}"})
+    listed = read((yield from ask(peer, question)).values(), ResultList)
+    waited = 0.0
+    while listed.state == "COLLECTING" and waited < PATIENCE:
+        reply = yield from ask(peer, waiting)
+        listed = read(reply.values(), ResultList)
+        has_waited = "wait" in reply.headers.get("preference-applied", "")
+        waited += peer.wait if has_waited else 1.0
+        if listed.state == "COLLECTING" and not has_waited:
+            yield Pause(1.0)
+    return listed
 
 
 def result(peer: Peer, uuid: UUID | str, path: str) -> Conversation[ResultFile]:

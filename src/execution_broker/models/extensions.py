@@ -57,8 +57,15 @@ class ResultFile(Wire, frozen=True):
     url: str
 
 
+ResultState = Literal["PENDING", "COLLECTING", "COLLECTED"]
+
+
 class ResultList(Wire, frozen=True):
+    """What is kept of a session's outputs. `state`: PENDING until the session ends, COLLECTING
+    until its outputs are kept, COLLECTED once this is all that there will be."""
+
     results: tuple[ResultFile, ...] = ()
+    state: ResultState | None = None
 
 
 class Upload(Wire, frozen=True):

@@ -17,7 +17,7 @@ from execution_broker.domain.spans import Tracer
 from execution_broker.formats import Format
 from execution_broker.models.component import Metadata
 from execution_broker.models.execution import ExecutionSession
-from execution_broker.models.extensions import ResultFile, ResultList
+from execution_broker.models.extensions import ResultFile, ResultList, ResultState
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import Reading
 from execution_broker.models.update import EnumUpdate, Update
@@ -164,7 +164,7 @@ class SessionsService:
         return view_session(decided.session, caller, decided.now, self._viewing.base_url)
 
     async def results(self, uuid: UUID, caller: Caller) -> ResultList:
-        """The kept outputs, in the order of their paths."""
+        """The kept outputs, in the order of their paths, and whether these are all."""
 
         async def work(connection: Connection) -> ResultList:
             session = await self._own(uuid, caller, connection)
@@ -175,7 +175,8 @@ class SessionsService:
                         path=one.path, size=one.size, sha256=one.sha256, url=f"{base}/{one.path}"
                     )
                     for one in await outside.outputs(connection, session.id)
-                )
+                ),
+                state=await _result_state(connection, session),
             )
 
         return await self._database.read(work)
@@ -260,6 +261,13 @@ class SessionsService:
             await sessions.save(connection, session, now)
 
         await self._database.write(work)
+
+
+async def _result_state(connection: Connection, session: StoredSession) -> ResultState:
+    if session.phase not in SESSION_ENDS and session.ended is None:
+        return "PENDING"
+    collecting = await outside.is_collecting(connection, session.id)
+    return "COLLECTING" if collecting else "COLLECTED"
 
 
 def _not_there(uuid: UUID) -> NotFound:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from execution_broker.domain.plan import StepKind
 from execution_broker.storage.database import Connection
 
 KEPT_AT_EACH_END: Final = 1 << 20
@@ -115,3 +116,8 @@ async def add_outputs(connection: Connection, session: int, kept: Iterable[Outpu
 async def outputs(connection: Connection, session: int) -> list[Output]:
     rows = await connection.rows("outputs", session=session)
     return [Output(row["path"], row["size"], row["sha256"]) for row in rows]
+
+
+async def is_collecting(connection: Connection, session: int) -> bool:
+    """Whether its outputs are still to be collected: the step that does it has not ended."""
+    return bool(await connection.rows("collecting", session=session, kind=StepKind.COLLECT))

@@ -72,12 +72,18 @@ SESSIONS: Final = (
     Route(
         method="GET",
         path="/sessions/{uuid:uuid}/results",
-        handler=handlers.list_results,
+        handler=following.list_results,
         access=Access.OWNER,
         operation_id="ResultList",
         summary="List the outputs that are kept.",
+        parameters=(PREFER,),
         answers={
             HTTPStatus.OK: Answer("The outputs.", ResultList, links=RESULTS),
+            HTTPStatus.ACCEPTED: Answer(
+                "The session has ended, and its outputs are being collected.",
+                ResultList,
+                {"Retry-After": "Seconds to wait."},
+            ),
             HTTPStatus.FORBIDDEN: NOT_OWNER,
             HTTPStatus.NOT_FOUND: NO_SESSION,
         },

@@ -1,19 +1,28 @@
 """The results of a session."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from execution_broker.cli.rendering import words
-from execution_broker.models.extensions import ResultFile
+from execution_broker.models.extensions import ResultList, ResultState
+
+_NOTHING: Final[Mapping[ResultState | None, str]] = {
+    None: "No results are kept for this session.",
+    "PENDING": "The session has not ended: its results are collected when it has.",
+    "COLLECTING": "The results are being collected: ask again.",
+    "COLLECTED": "No results are kept for this session.",
+}
 
 
-def results(files: Sequence[ResultFile]) -> RenderableType:
-    """A table of what was kept, or one line that says that nothing was."""
+def results(listed: ResultList) -> RenderableType:
+    """A table of what was kept, or one line that says why there is none."""
+    files = listed.results
     if not files:
-        return Text("No results are kept for this session.")
+        return Text(_NOTHING[listed.state])
     table = Table(box=None, header_style="bold")
     table.add_column("result", overflow="fold")
     table.add_column("size", justify="right")

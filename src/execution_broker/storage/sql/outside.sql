@@ -49,5 +49,10 @@ WHERE session_id = :session AND name = :name AND start + length(data) > :offset 
 INSERT INTO output (session_id, path, size, sha256) VALUES (:session, :path, :size, :sha256)
 ON CONFLICT (session_id, path) DO UPDATE SET size = excluded.size, sha256 = excluded.sha256;
 
+-- collecting: Whether the outputs of a session are still to be collected.
+SELECT 1 AS found FROM step
+WHERE session_id = :session AND kind = :kind
+  AND phase IN ('DORMANT', 'WAITING', 'READY', 'RUNNING');
+
 -- outputs: The kept outputs of a session.
 SELECT path, size, sha256 FROM output WHERE session_id = :session ORDER BY path;
