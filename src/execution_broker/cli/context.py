@@ -21,7 +21,7 @@ from execution_broker.cli.exits import Exit
 from execution_broker.cli.prefixes import Prefix, whole
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from execution_broker.cli.rendering.words import Here
     from execution_broker.client import BrokerClient
@@ -74,6 +74,14 @@ class Output:
         from execution_broker.cli.rendering.words import Here
 
         return Here(now=datetime.now(UTC))
+
+    def print_long(self, shown: "RenderableType", lines: int) -> None:
+        """What may be longer than the terminal: then it is shown by a pager, page by page."""
+        if self.out.is_terminal and lines >= self.out.height:
+            with self.out.pager(styles=True):
+                self.out.print(shown)
+        else:
+            self.out.print(shown)
 
     def write_json(self, value: object) -> None:
         """The whole value, to be read by people and machines."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 
 _PANEL: Final = "For users"
+_LISTED: Final = 20
+"""Results that are listed at the end of a run."""
 _EXAMPLE: Final = "4f1c5a9e-8d0b-4b5e-9a55-0c8f5b7f2d11"
 
 
@@ -175,7 +177,7 @@ def results(at: At, uuid: Uuid, directory: Directory = None) -> Exit:
     if at.json:
         at.write_json(listed)
     elif directory is None or not listed.results:
-        at.out.print(table(listed))
+        at.print_long(table(listed), len(listed.results))
     return Exit.DONE
 
 
@@ -262,7 +264,7 @@ def _list_results(at: At, uuid: str) -> None:
     if at.json:
         at.write_json_line(listed)
         return
-    at.out.print(table(listed))
+    at.out.print(table(listed, most=_LISTED))
     if listed.results:
         at.err.print(f"Fetch them: broker results {uuid} --output DIR")
 

@@ -18,8 +18,8 @@ _NOTHING: Final[Mapping[ResultState | None, str]] = {
 }
 
 
-def results(listed: ResultList) -> RenderableType:
-    """A table of what was kept, or one line that says why there is none."""
+def results(listed: ResultList, most: int | None = None) -> RenderableType:
+    """A table of the first `most` files that were kept, or one line that says why there is none."""
     files = listed.results
     if not files:
         return Text(_NOTHING[listed.state])
@@ -27,7 +27,9 @@ def results(listed: ResultList) -> RenderableType:
     table.add_column("result", overflow="fold")
     table.add_column("size", justify="right")
     table.add_column("sha256", overflow="fold")
-    for file in files:
+    shown = files[:most]
+    for file in shown:
         table.add_row(Text(words.plain(file.path)), words.size(file.size), words.plain(file.sha256))
     total = sum(file.size for file in files)
-    return Group(table, Text(f"{len(files)} in all, {words.size(total)}"))
+    more = f"and {len(files) - len(shown)} more; " if len(shown) < len(files) else ""
+    return Group(table, Text(f"{more}{len(files)} in all, {words.size(total)}"))

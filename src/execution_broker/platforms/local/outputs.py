@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
@@ -22,6 +22,7 @@ from execution_broker.platforms.local.files import (
     read_regular,
     remove_tree,
     sync_directory,
+    sync_file_system,
 )
 from execution_broker.platforms.local.paths import SessionPaths
 from execution_broker.platforms.local.protecting import Protected, changes
@@ -103,8 +104,7 @@ class _Keeper:
         found = sorted(self._candidates(), key=lambda c: (c.path != executed, c.size, c.path))
         for candidate in found:
             self._take(candidate)
-        for directory in {self._target, *self._parents()}:
-            sync_directory(directory)
+        sync_file_system(self._target)
         outputs = tuple(sorted(self._kept.values(), key=lambda kept: kept.path))
         faults = changes(self._recorded.protected)
         collected = Collected(outputs=outputs, messages=self._messages(), faults=faults)
@@ -170,11 +170,6 @@ class _Keeper:
             said.append(messages.OUTPUTS_LEFT_OUT(dropped=_named(paths), reason=reason))
         return tuple(said)
 
-    def _parents(self) -> Iterator[Path]:
-        for path in self._kept:
-            for parent in PurePosixPath(path).parents:
-                yield self._target / parent
-
 
 def _below(top: Path, prefix: str) -> Iterator[tuple[Path, str]]:
     for entry in files_below(top):
@@ -191,7 +186,6 @@ def _copy(one: Candidate, target: Path) -> Kept:
     target.chmod(0o644)
     with target.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        os.fsync(file.fileno())
     return Kept(one.path, target.stat().st_size, digest)
 
 
