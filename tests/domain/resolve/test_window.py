@@ -11,6 +11,7 @@ from tests.domain.builders import NOW, body, demand, faults, follow, requested, 
     ("duration", "to"),
     [
         ("P1M", "PT720H"),
+        ("p1m", "PT720H"),
         ("P1Y2M1DT1H", "PT10225H"),
         ("-PT1H", "PT1H"),
         ("PT0S", "PT2H"),

@@ -9,6 +9,7 @@ import msgspec
 
 from execution_broker.domain.iso8601 import (
     from_epoch,
+    is_duration,
     read_duration,
     read_interval,
     to_epoch,
@@ -22,7 +23,7 @@ from execution_broker.models.schedule import RequestedSchedule, RequestedSchedul
 _START: Final = "schedule.requested.start"
 _DURATION: Final = "schedule.requested.duration"
 _CENTURY: Final = 36525 * 86400
-_CALENDAR_UNITS: Final = re.compile(r"-?P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?P<rest>.*)")
+_CALENDAR_UNITS: Final = re.compile(r"-?P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?P<rest>.*)", re.IGNORECASE)
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -116,5 +117,5 @@ def _repaired_interval(text: str, look_ahead: int, now: int) -> tuple[int, int]:
 
 
 def _repaired(part: str) -> str:
-    length = _repaired_duration(part) if part.startswith(("P", "-")) else None
+    length = _repaired_duration(part) if is_duration(part) else None
     return write_duration(length) if length else part
