@@ -3,6 +3,7 @@ written. Calendar units (months, years), negative and zero durations, and what t
 nobody can have here, are refused by a ValueError whose text says what to write instead."""
 
 import re
+from calendar import isleap
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
@@ -210,10 +211,7 @@ def _day(parts: dict[str, str | None]) -> date:
         raise _no_year()
     try:
         if parts["ordinal"]:
-            day = date(year, 1, 1) + timedelta(days=int(parts["ordinal"]) - 1)
-            if day.year != year:
-                raise ValueError
-            return day
+            return _day_of_year(year, int(parts["ordinal"]))
         if parts["week"]:
             return date.fromisocalendar(year, int(parts["week"]), int(parts["weekday"] or 1))
         if parts["basic"]:
@@ -221,6 +219,12 @@ def _day(parts: dict[str, str | None]) -> date:
         return date(year, int(parts["month"] or 0), int(parts["day"] or 0))
     except (ValueError, OverflowError):
         raise ValueError(f"there is no such day; {_HOW}") from None
+
+
+def _day_of_year(year: int, number: int) -> date:
+    if not 1 <= number <= 365 + isleap(year):
+        raise ValueError("there is no such day")
+    return date(year, 1, 1) + timedelta(days=number - 1)
 
 
 def _time(parts: dict[str, str | None]) -> tuple[timedelta, bool]:
