@@ -4,6 +4,7 @@ SQLite upgrades itself, after a backup beside the file; for PostgreSQL an operat
 """
 
 import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,6 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import NullPool
 
+from execution_broker.storage.private import make_private, open_private
 from execution_broker.storage.tables import metadata
 
 
@@ -31,6 +33,7 @@ def upgrade_sqlite(path: Path) -> None:
 
 
 def _upgrade_sqlite(path: Path) -> None:
+    make_private(path)
     engine = _sqlite(path)
     with engine.connect() as connection:
         now = MigrationContext.configure(connection).get_current_revision()
@@ -70,15 +73,18 @@ def _sqlite(path: Path) -> Engine:
 @contextmanager
 def _turn(path: Path) -> Iterator[None]:
     """Wait until no other process migrates this file."""
-    with path.with_name(f"{path.name}.migrating").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    descriptor = open_private(path.with_name(f"{path.name}.migrating"))
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
 
 
 def _back_up(source: Path, target: Path) -> None:
+    os.close(open_private(target))
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
-    target.chmod(0o600)
 
 
 def alembic_config(connection: Connection) -> Config:

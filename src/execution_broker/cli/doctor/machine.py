@@ -114,7 +114,7 @@ def _secret_faults(directory: Path) -> Iterator[Finding]:
         if not file.exists():
             continue
         mode = stat.S_IMODE(file.stat().st_mode)
-        if mode & (stat.S_IRWXG | stat.S_IRWXO) and not file.name.endswith(".migrating"):
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield fail(
                 "permissions",
                 f"{file} may be read by others (mode {mode:o})",

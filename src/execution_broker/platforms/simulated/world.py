@@ -5,9 +5,10 @@ it follows from instants that are written down: nothing has to run for time to p
 whatever becomes of processes; it need not survive a power cut, so no write waits for the disk.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -60,6 +61,7 @@ class World:
 
     def __init__(self, path: Path, label: str) -> None:
         self._label = label
+        _make_private(path)
         self._connection = sqlite3.connect(
             path, timeout=10, isolation_level=None, check_same_thread=False
         )
@@ -221,6 +223,13 @@ class World:
         with self._connection:  # commits, or rolls back what could not be finished
             self._connection.execute("BEGIN IMMEDIATE")
             yield self._connection
+
+
+def _make_private(path: Path) -> None:
+    """Make the file for our own user alone, unless it is there: then it is not even opened, as
+    closing it would end the locks that SQLite has on it in this process."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def labels(path: Path) -> list[str]:
