@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from execution_broker.domain.errors import ConfigurationError
 from execution_broker.domain.measures import Meter
-from execution_broker.storage import revision
+from execution_broker.storage import pooling, revision
 from execution_broker.storage.database import Database
 from execution_broker.storage.health import (
     PostgresHealth,
@@ -65,6 +65,13 @@ async def state(url: str, data_directory: Path) -> State:
         with _file_errors(path):
             return State(await asyncio.to_thread(revision.of_sqlite, path), revision.HEAD)
     with _server_errors():
+        if await pooling.shares_sessions(url):
+            raise ConfigurationError(
+                "database.url: a pooler stands before the server, and gives each transaction"
+                " another session.",
+                "Have it keep a session for each client (PgBouncer: pool_mode = session), or give"
+                " the server's own address: the broker pools its connections itself.",
+            )
         return State(await revision.of_postgres(url), revision.HEAD)
 
 

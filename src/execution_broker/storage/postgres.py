@@ -44,6 +44,8 @@ _SETTINGS: Final = {
 }
 """Every statement is known, short, and by an index where it can be: it is planned once for each
 connection. A plan made while a table was empty must not read all of it once it has grown."""
+_SETTLE: Final = "; ".join(f"SET {name} TO '{value}'" for name, value in _SETTINGS.items())
+"""Said once the session is there: poolers refuse most of these while it is opened."""
 _ARRAYS: Final = "SELECT {}".format(
     ", ".join(
         f"${number}::{name}[]"
@@ -157,10 +159,9 @@ class PostgresDatabase:
     async def _connect(self) -> Any:
         """What the driver has to ask the server about types is asked all at once: each question of
         it costs the server more than most of our statements do."""
-        connection = await asyncpg.connect(
-            self._url, timeout=10, command_timeout=30, server_settings=_SETTINGS
-        )
+        connection = await asyncpg.connect(self._url, timeout=10, command_timeout=30)
         try:
+            await connection.execute(_SETTLE)
             await connection.prepare(_ARRAYS)
         except BaseException:
             connection.terminate()
