@@ -163,9 +163,10 @@ class Traces(Section, frozen=True):
 
 
 class Cache(Section, frozen=True):
-    """`size`: MiB of verified content that is kept for other sessions. What was used least recently
-    goes first, but nothing that a session is still to be given. Nobody gets what is kept unless the
-    source that he names lets him read it."""
+    """`size`: the most MiB of verified content that are kept for other sessions. Each report of a
+    platform makes room for an eighth of it: what was used least recently goes first, but nothing
+    that a session is still to be given. Nobody gets what is kept unless the source that he names
+    lets him read it."""
 
     size: Natural = 20480
 

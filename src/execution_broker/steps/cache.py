@@ -103,6 +103,17 @@ class ContentCache:
             files.remove_abandoned(path)
         return sum(entry.size for entry in self._entries())
 
+    def has_room(self, sha256: str, size: int, limit: int) -> bool:
+        """Whether this content may be kept, or is: together with all entries, and all that are
+        being made, it takes no more than `limit` bytes."""
+        if self.holds(sha256):
+            return True
+        total = size + sum(entry.size for entry in self._entries())
+        for path in self._names(_PART):
+            with suppress(FileNotFoundError):
+                total += path.lstat().st_size
+        return total <= limit
+
     def trim(self, limit: int, wanted: Container[str]) -> int:
         """Remove the least recently used until at most `limit` bytes are left, or only what is
         wanted by its sha256. The answer is how many bytes of entries were removed."""

@@ -28,6 +28,8 @@ from execution_broker.steps.sources import Pace
 _RESERVE: Final = 256 << 20
 _LIMIT: Final = 20 << 30
 _LISTED: Final = 10_000
+_SPARE: Final = 8
+"""Trimming leaves room for more, as nothing is cached that there is no room for: an eighth."""
 _PACE: Final = Pace()
 _HIDING: Final = Hiding()
 
@@ -57,6 +59,7 @@ class Staging:
         self._rights = Rights(transfers, self._cache.origins, hiding)
         self._reserve = reserve
         self._limit = limit
+        self._kept = limit - limit // _SPARE
         self.pace = pace
         self._clock = clock
         self.room: Room | None = None
@@ -98,14 +101,15 @@ class Staging:
         return self._cache.holds(sha256.lower())
 
     def is_over(self) -> bool:
-        """Whether more is cached than may be. Reads directories, and tidies them up."""
-        return self._cache.size() > self._limit
+        """Whether so much is cached that there is little room for more. Reads directories, and
+        tidies them up."""
+        return self._cache.size() > self._kept
 
     def trim(self, wanted: Container[str] = frozenset()) -> int:
-        """Remove the least recently used content until no more is cached than may be; the answer
-        is the bytes removed. What is `wanted`, by its sha256, stays, and so do files in place.
+        """Remove the least recently used content until there is room for more; the answer is the
+        bytes removed. What is `wanted`, by its sha256, stays, and so do files in place.
         Reads and changes directories."""
-        return self._cache.trim(self._limit, wanted)
+        return self._cache.trim(self._kept, wanted)
 
     async def _already_there(self, wanted: Placement) -> Staged | None:
         """None when nothing is in the place, something to be replaced, or content that only the
@@ -258,9 +262,13 @@ class Staging:
         self, wanted: Placement, part: files.Part, content: Content
     ) -> tuple[Message, ...]:
         """Into the cache with it. That this fails is worth a remark and no more."""
+        sha256 = content.sha256
         try:
-            await in_blocks(self._cache.adopt(part.fd, content.sha256, wanted.access))
-            await self._rights.note(wanted.source, content.sha256)
+            if not await in_thread(self._cache.has_room, sha256, content.size, self._limit):
+                reason = "no more may be kept before the next report"
+                return (messages.NOT_CACHED(file=wanted.source.name, reason=reason),)
+            await in_blocks(self._cache.adopt(part.fd, sha256, wanted.access))
+            await self._rights.note(wanted.source, sha256)
         except OSError as error:
             reason = words(error)
             return (messages.NOT_CACHED(file=wanted.source.name, reason=reason),)

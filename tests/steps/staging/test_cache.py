@@ -10,6 +10,7 @@ import pytest
 from execution_broker.domain.errors import Permanent
 from execution_broker.models.executable import Checks
 from execution_broker.ports.data import Access, Present
+from execution_broker.steps.staging import Staging
 from tests.steps.staging.desk import CONTENT, OTHER, Desk, both, contents, known, mode, sha256
 
 
@@ -80,6 +81,36 @@ async def test_the_least_recently_used_is_trimmed_first(desk: Desk) -> None:
     assert desk.staging.cached() == frozenset()
     assert not desk.staging.holds(sha256(contents["one"]))
     assert (desk.target.with_name("two")).read_bytes() == contents["two"]
+
+
+async def test_no_more_is_ever_cached_than_may_be(desk: Desk) -> None:
+    """Not until the next trim either, which makes room for what comes next."""
+    desk.shelf.contents = {"a": b"1" * 3000, "b": b"2" * 3000, "c": b"3" * 1500}
+    desk.staging = Staging({"shelf": desk.shelf}, desk.cache, reserve=0, limit=5000)
+    cached = []
+    for name in desk.shelf.contents:
+        staged = await desk.put(name=name, target=desk.target.with_name(name))
+        cached.append(not any(m.kind.endswith(":not-cached") for m in staged.messages))
+        assert desk.target.with_name(name).stat().st_size == staged.size
+    assert cached == [True, False, True]
+    os.utime(desk.entry(b"1" * 3000), (1, 1))
+    assert desk.staging.is_over()
+    assert desk.staging.trim() == 3000
+    again = await desk.put(name="b", target=desk.target.with_name("again"))
+    assert not any(m.kind.endswith(":not-cached") for m in again.messages)
+
+
+async def test_what_is_being_put_into_the_cache_counts(desk: Desk) -> None:
+    desk.shelf.contents = {"a": b"1" * 3000}
+    desk.staging = Staging({"shelf": desk.shelf}, desk.cache, reserve=0, limit=5000)
+    part = desk.entry(b"2").with_name(f".{'2' * 64}.{'0' * 16}.part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"x" * 2001)
+    await desk.put()
+    assert desk.staging.cached() == frozenset()
+    part.write_bytes(b"x" * 2000)
+    await desk.put(target=desk.target.with_name("again"))
+    assert len(desk.staging.cached()) == 1
 
 
 async def test_what_is_wanted_is_not_trimmed(desk: Desk) -> None:
