@@ -95,7 +95,9 @@ async def test_a_late_start_is_cut_short_and_counted(tmp_path: Path) -> None:
                 "SELECT is_promise_broken FROM session WHERE uuid = ?", uuid
             ) == [(1,)]
             made.shift(timedelta(minutes=31))
-            assert (await made.ended(alice, uuid)).phase is SessionPhase.COMPLETED
+            session = await made.ended(alice, uuid)
+            assert session.meta is not None
+            assert any(m.kind.endswith("cut-off") for m in session.meta.messages)
 
 
 async def test_a_session_that_missed_its_time_fails_and_is_released(tmp_path: Path) -> None:
