@@ -1,5 +1,6 @@
 """Results: pending until the session has ended, then being collected, then all there are."""
 
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -16,17 +17,15 @@ async def test_results_of_what_failed_are_collected_after_that(tmp_path: Path) -
         uuid = await made.run(alice, request(script=script))
         results = made.services.sessions.results
 
-        async def starts() -> bool:
-            return made.is_marked(uuid, "start")
+        async def is_held_at(call: str) -> bool:
+            return made.is_marked(uuid, call)
 
-        await until(starts)
+        await until(partial(is_held_at, "start"))
         assert (await results(UUID(uuid), alice)).state == "PENDING"
         made.unmark(uuid, "start")
 
-        async def has_failed() -> bool:
-            return (await made.session(alice, uuid)).phase is SessionPhase.FAILED
-
-        await until(has_failed)
+        await until(partial(is_held_at, "collect"))
+        assert (await made.session(alice, uuid)).phase is SessionPhase.FAILED
         assert (await results(UUID(uuid), alice)).state == "COLLECTING"
         made.unmark(uuid, "collect")
         await made.ended(alice, uuid)
