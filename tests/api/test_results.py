@@ -1,17 +1,23 @@
 """Kept outputs and streams: bytes, never to be run by a browser."""
 
 import hashlib
+import re
 from contextlib import suppress
 from http import HTTPStatus
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from execution_broker.api import ranges
 from execution_broker.domain.errors import RangeNotSatisfiable
+from execution_broker.domain.naming import escaped, is_result_path
+from execution_broker.formats import XML
+from execution_broker.models.extensions import ResultFile, ResultList
 from tests.api import bodies, fakes
 
 CONTENT = bytes(range(256)) * 40
@@ -171,3 +177,17 @@ async def test_a_stream_is_followed_without_reading_it_again(
 def test_no_range_breaks_the_reader(header: str, size: int) -> None:
     with suppress(RangeNotSatisfiable):
         assert all(0 <= start < end <= size for start, end in ranges.wanted(header, size))
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30))
+def test_what_can_be_a_result_can_be_listed_in_xml_and_fetched(path: str) -> None:
+    if not is_result_path(path):
+        assert escaped(path) != path or {"", ".", ".."} & {*path.split("/")}
+        return
+    listed = ResultList(results=(ResultFile(path=path, size=0, sha256="0", url=quote(path)),))
+    assert msgspec.convert(XML.read(XML.write(listed), ResultList), ResultList) == listed
+    request = httpx.Request("GET", f"http://x/results/{quote(path)}")
+    route = re.compile("/results/(.*)")
+    found = route.fullmatch(request.url.path)
+    assert found is not None
+    assert found[1] == path

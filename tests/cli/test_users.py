@@ -187,6 +187,21 @@ def test_nothing_to_fetch_is_said(run: Broker, broker: FakeBroker, tmp_path: Pat
     assert "No results are kept" in ended.out
 
 
+def test_one_bad_result_does_not_keep_the_others_from_being_fetched(
+    run: Broker, broker: FakeBroker, tmp_path: Path
+) -> None:
+    broker.outputs = {"a.txt": b"a", "bad.txt": b"bad", "../out.txt": b"out", "z.txt": b"z"}
+    broker.damaged = {"bad.txt"}
+    uuid = broker.keep(offer(None, 1, 0, SessionPhase.COMPLETED))
+    target = tmp_path / "results"
+    ended = run("results", uuid, "--output", str(target))
+    assert ended.code == Exit.DOWNLOAD
+    assert sorted(file.name for file in target.iterdir()) == ["a.txt", "z.txt"]
+    assert "bad.txt: expected sha256" in ended.err
+    assert "'../out.txt', which would lie outside" in ended.err
+    assert "2 of 4 results are in" in ended.err
+
+
 def test_watch_and_run_wait_for_the_results_of_what_failed(run: Broker, broker: FakeBroker) -> None:
     broker.outputs, broker.collecting = {"log.txt": b"x"}, 1
     broker.life = (SessionPhase.FAILED,)

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -43,7 +44,7 @@ class FakeRecords(FakeAccounts):
                         path=path,
                         size=len(content),
                         sha256=hashlib.sha256(content).hexdigest(),
-                        url=f"/sessions/{uuid}/results/{path}",
+                        url=f"/sessions/{uuid}/results/{quote(path)}",
                     )
                     for path, content in self.outputs.items()
                 )

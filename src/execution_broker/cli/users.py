@@ -172,13 +172,14 @@ def results(at: At, uuid: Uuid, directory: Directory = None) -> Exit:
     from execution_broker.cli.rendering.results import results as table
 
     listed = at.client.results(uuid)
+    code = Exit.DONE
     if directory is not None and listed.results:
-        fetch_all(at, str(uuid), listed.results, directory)
+        code = fetch_all(at, str(uuid), listed.results, directory)
     if at.json:
         at.write_json(listed)
     elif directory is None or not listed.results:
         at.print_long(table(listed), len(listed.results))
-    return Exit.DONE
+    return code
 
 
 def run(

@@ -58,7 +58,7 @@ def place_in(directory: Path, file: ResultFile) -> Path:
     if path.is_absolute() or not path.parts or ".." in path.parts or "\0" in file.path:
         raise UnexpectedReply(
             f"The broker names a result {file.path!r}, which would lie outside of {directory}.",
-            "Fetch the others one by one, and tell whoever runs the broker.",
+            "It was left out: tell whoever runs the broker.",
         )
     return directory.joinpath(*path.parts)
 

@@ -1,5 +1,6 @@
 """How sources are named: in a message for people, and as a file on a disk."""
 
+import re
 from hashlib import sha256
 from typing import Final
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit, urlunsplit
@@ -7,6 +8,7 @@ from urllib.parse import SplitResult, unquote_to_bytes, urlsplit, urlunsplit
 _LONGEST_NAME: Final = 200
 _LONGEST_SHOWN: Final = 300
 _ESCAPED: Final = frozenset("/\\%")
+_UNSAYABLE: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
 
 
 def shown(location: str) -> str:
@@ -40,6 +42,18 @@ def safe_name(name: str) -> str:
         return safe or "%"
     digest = sha256(encoded).hexdigest()[:32]
     return encoded[: _LONGEST_NAME - 33].decode(errors="ignore") + "~" + digest
+
+
+def is_result_path(path: str) -> bool:
+    """Whether a result of this path can be listed in every format and fetched: relative, without
+    `.` and `..`, and of characters alone that XML and URLs can say."""
+    has_parts = all(part not in ("", ".", "..") for part in path.split("/"))
+    return has_parts and not _UNSAYABLE.search(path)
+
+
+def escaped(path: str) -> str:
+    """A path with what cannot be said in it written as in Python: `line\\nfeed`."""
+    return _UNSAYABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), path)
 
 
 def _clear_parts(location: str) -> SplitResult | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import quote
 from uuid import UUID
 
 from execution_broker.domain import messages
@@ -172,7 +173,10 @@ class SessionsService:
             return ResultList(
                 results=tuple(
                     ResultFile(
-                        path=one.path, size=one.size, sha256=one.sha256, url=f"{base}/{one.path}"
+                        path=one.path,
+                        size=one.size,
+                        sha256=one.sha256,
+                        url=f"{base}/{quote(one.path)}",
                     )
                     for one in await outside.outputs(connection, session.id)
                 ),

@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Final
 
 from execution_broker.domain import messages
 from execution_broker.domain.amounts import OUTPUTS as OUTPUTS_AMOUNT
 from execution_broker.domain.amounts import Booking
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.iso8601 import write_instant
+from execution_broker.domain.naming import escaped, is_result_path
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.ports.platform import Collected, NotYet, Order, Outcome, Platform
@@ -23,6 +25,8 @@ from execution_broker.storage.outside import Output
 from execution_broker.storage.records import LeasedStep, StoredSession
 from execution_broker.transitions import ending
 from execution_broker.transitions.living import enter, enter_component, say
+
+_NAMED: Final = 5
 
 Call = Callable[[Platform, Order], Awaitable[Outcome]]
 
@@ -119,8 +123,16 @@ class Collect(ReleaseStep):
         await keep_streams(connection, session, result.streams)
         for message in result.messages:
             say(session, message, now)
-        kept = [Output(one.path, one.size, one.sha256) for one in result.outputs]
-        size = sum(one.size for one in kept)
+        kept = [
+            Output(one.path, one.size, one.sha256)
+            for one in result.outputs
+            if is_result_path(one.path)
+        ]
+        if unnamed := [escaped(one.path) for one in result.outputs if not is_result_path(one.path)]:
+            reason = "results cannot have such names"
+            said = messages.OUTPUTS_LEFT_OUT(dropped=", ".join(unnamed[:_NAMED]), reason=reason)
+            say(session, said, now)
+        size = sum(one.size for one in result.outputs)
         await outside.add_outputs(connection, session.id, kept)
         if kept:
             until = (now + timedelta(seconds=session.terms.retention)).replace(microsecond=0)

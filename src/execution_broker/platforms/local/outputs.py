@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from execution_broker.domain import messages
+from execution_broker.domain.naming import escaped, is_result_path
 from execution_broker.models.message import Message
 from execution_broker.platforms.local.files import (
     files_below,
@@ -142,6 +143,8 @@ class _Keeper:
         shown = os.fsencode(one.path).decode("utf-8", "backslashreplace")
         if shown != one.path:
             self._leave_out(shown, "their names are not UTF-8")
+        elif not is_result_path(one.path):
+            self._leave_out(escaped(one.path), "their names have control characters")
         elif one.size > self._room:
             self._too_large.append(shown)
         elif len(self._kept) == self._most:
