@@ -46,7 +46,7 @@ async def prepare(*, file: str, count: int) -> Callable[[], Awaitable[dict[str, 
         assert place.capability is not None
         capacity = {**place.capability.capacity, "cores": count}
         capability = msgspec.structs.replace(place.capability, capacity=capacity)
-        await store_report(connection, place.id, capability, now)
+        await store_report(connection, place.id, capability)
         return account.caller
 
     caller = await database.write(begin)

@@ -18,7 +18,7 @@ from benchmarks.running import Bench, median, run
 from execution_broker.domain.amounts import Booking
 from execution_broker.domain.identity import Role
 from execution_broker.storage import bookings, identities
-from execution_broker.storage.bookings import Owner
+from execution_broker.storage.bookings import NewBooking, Owner
 from execution_broker.storage.database import Connection
 from execution_broker.storage.postgres import PostgresDatabase
 
@@ -177,18 +177,17 @@ async def _book(site: Site, count: int) -> None:
         assert account is not None
         owner = Owner(account.caller.key, 0, None)
         places = await bookings.platforms(connection)
-        for number, place in enumerate(places):
-            share = range(number, count, len(places))
-            booked = [_booking(int(now.timestamp()), dice) for _ in share]
-            await bookings.add(
-                connection,
-                place.id,
-                booked,
+        decision = await bookings.decide(connection, [place.id for place in places])
+        booked = [
+            NewBooking(
+                places[number % len(places)].id,
+                _booking(int(now.timestamp()), dice),
                 owner,
-                version=place.version,
-                now=now,
-                expires=now + timedelta(days=2),
+                now + timedelta(days=2),
             )
+            for number in range(count)
+        ]
+        await bookings.write(connection, decision, bookings.adding(booked, decision))
 
     await database.write(add)
     await database.close()

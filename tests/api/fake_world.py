@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid5
 
+from execution_broker.domain.amounts import Stretch
 from execution_broker.domain.errors import (
     Forbidden,
     KeyReused,
@@ -63,6 +64,7 @@ class PlatformStatus:
     reported_at: datetime | None
     kinds: frozenset[str]
     capacity: Mapping[str, int]
+    overcommitted: tuple[Stretch, ...] = ()
 
 
 @dataclass

@@ -6,6 +6,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from execution_broker.domain.amounts import Stretch
 from execution_broker.models import kinds
 from tests.api import fakes
 
@@ -77,6 +78,7 @@ async def test_platforms_are_public(anybody: httpx.AsyncClient, world: fakes.Wor
             reported_at=fakes.NOW,
             kinds=frozenset({kinds.JUPYTER_NOTEBOOK, kinds.DOCKER_CONTAINER}),
             capacity={"cores": 4, "memory": 8},
+            overcommitted=(Stretch("cores", 1_798_761_600, 1_798_765_200, 2),),
         ),
         fakes.PlatformStatus("new", "", None, frozenset(), {}),
     )
@@ -88,6 +90,14 @@ async def test_platforms_are_public(anybody: httpx.AsyncClient, world: fakes.Wor
                 "reported": "2027-01-01T00:00:00Z",
                 "kinds": [kinds.DOCKER_CONTAINER, kinds.JUPYTER_NOTEBOOK],
                 "amounts": {"cores": 4, "memory": 8},
+                "overcommitted": [
+                    {
+                        "amount": "cores",
+                        "excess": 2,
+                        "start": "2027-01-01T00:00:00Z",
+                        "end": "2027-01-01T01:00:00Z",
+                    }
+                ],
             },
             {"name": "new"},
         ]

@@ -1,5 +1,6 @@
 """The timeline against a plain list of heights, with enough steps for many blocks."""
 
+from itertools import groupby
 from typing import Any
 
 from hypothesis import given
@@ -32,6 +33,11 @@ class Heights:
 
     def first_above(self, start: int, level: int) -> int | None:
         return next((second for second in range(start, END) if self.at[second] > level), None)
+
+    def above(self, start: int, level: int) -> list[tuple[int, int, int]]:
+        stretches = groupby(range(start, END), lambda second: self.at[second] > level)
+        found = [list(seconds) for is_above, seconds in stretches if is_above]
+        return [(one[0], one[-1] + 1, max(self.at[second] for second in one)) for one in found]
 
 
 def many(draw: Any, number: int) -> list[tuple[int, int, int]]:
@@ -71,6 +77,7 @@ def test_a_timeline_of_many_blocks_is_as_high_as_its_bookings(history: Any, prob
         level = probes.randrange(8)
         assert timeline.last_above(start, end, level) == heights.last_above(start, end, level)
         assert timeline.first_above(start, level) == heights.first_above(start, level)
+        assert timeline.above(start, level) == heights.above(start, level)
 
 
 def test_what_is_taken_back_leaves_nothing() -> None:

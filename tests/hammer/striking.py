@@ -19,7 +19,7 @@ from execution_broker.domain.identity import Caller
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
 from execution_broker.models.update import DeltaUpdate
-from execution_broker.steps.orphans import end_all_bookings
+from execution_broker.steps.orphans import end_bookings
 from execution_broker.steps.upkeep import store_report
 from execution_broker.storage import bookings, offersets, sessions
 from execution_broker.storage.database import Connection
@@ -100,12 +100,11 @@ async def end(connection: Connection, uuids: Iterable[UUID]) -> set[UUID]:
     await sessions.lock(connection, {one.id for one in located})
     found = [await sessions.by_id(connection, id_) for id_ in sorted({one.id for one in located})]
     open_ = [one for one in found if one and one.accepted is not None and one.released is None]
-    locked = await bookings.lock_platforms(connection, {one.platform for one in open_})
-    now = await bookings.decision_time(connection, locked.values())
+    now = (await bookings.decide(connection, {one.platform for one in open_})).now
     for session in open_:
         if session.ended is None:
             await ending.cancel(connection, session, messages.CANCELLED_BY(who="the hammer"), now)
-        await end_all_bookings(connection, session, now)
+        await end_bookings(connection, session)
         ending.finish(session, now)
         await sessions.save(connection, session, now)
     return {one.uuid for one in open_}
@@ -270,7 +269,7 @@ class _Striker:
         cut = msgspec.structs.replace(capability, capacity={**platform.capacity, CORES: cores})
 
         async def work(connection: Connection) -> None:
-            await store_report(connection, platform.id, cut, await connection.clock())
+            await store_report(connection, platform.id, cut)
 
         await self._made.database.write(work)
         return True

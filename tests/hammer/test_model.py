@@ -184,7 +184,7 @@ class Booking(RuleBasedStateMachine):
         report = msgspec.structs.replace(reported, capacity=capacity)
 
         async def store(connection: Connection) -> None:
-            await store_report(connection, key, report, await connection.clock())
+            await store_report(connection, key, report)
 
         self.run(self.made.database.write(store))
         self.model.was_cut |= cores < CAPACITY

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -74,6 +74,10 @@ class Replica:
         for database in self.opened:
             database.shift += by
 
+    async def now(self) -> datetime:
+        """What time it is for its databases."""
+        return await self.database.read(lambda connection: connection.clock())
+
     async def caller(self, name: str, role: Role = Role.USER) -> Caller:
         """An account, made at its first use. No hashing: its password cannot be used."""
 
@@ -113,6 +117,10 @@ class Replica:
     def is_embedded(self) -> bool:
         """Whether it uses SQLite."""
         return isinstance(self.opened[0], SqliteDatabase)
+
+    def instant(self, value: Any) -> datetime:
+        """What a row says of an instant."""
+        return datetime.fromtimestamp(value / 1e6, UTC) if self.is_embedded() else value
 
     async def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the database says, for looking behind the scenes. Parameters are `?`."""
@@ -162,7 +170,7 @@ class Broker(Replica):
             async def store(connection: Any, key: int = key, capability: Any = capability) -> None:
                 from execution_broker.steps.upkeep import store_report
 
-                await store_report(connection, key, capability, await connection.clock())
+                await store_report(connection, key, capability)
 
             await self.database.write(store)
 

@@ -1,9 +1,7 @@
 """The desk: many errands in one transaction, lagging replicas, differing clocks, cuts (B4-B7)."""
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,12 @@ from execution_broker.services.booking.choosing import Accept, Decided
 from execution_broker.services.booking.desk import Desk
 from execution_broker.services.booking.scene import Scene
 from execution_broker.steps.upkeep import store_report
-from execution_broker.storage import auditing, bookings, sessions
+from execution_broker.storage import auditing, sessions
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import Located, StoredPlatform, StoredSession
-from tests.harness.asking import request, uuid_of
+from tests.harness.asking import first_start, request, uuid_of
 from tests.harness.broker import Broker, broker
+from tests.harness.locking import locked, soon
 
 ONE = {"offers": 1}
 SCARCE = {"here": {"plugin": "scripted", "cores": 1}}
@@ -157,10 +156,10 @@ async def test_who_comes_while_another_process_has_the_locks_is_served_at_once(
     ):
         ((key, _),) = made.work.platforms.items()
         desk = Desk(made.database, Calendars())
-        async with _locked(other, key):
+        async with locked(other, key):
             first = Noticed(key)
             served = [asyncio.create_task(desk.do(first))]
-            await _until(lambda: first.is_taken)
+            await soon(lambda: first.is_taken)
             served += [asyncio.create_task(desk.do(Look(key))) for _ in range(2)]
             poisoned = asyncio.create_task(desk.do(Poison()))
             await asyncio.sleep(0)  # all are at the desk
@@ -168,10 +167,10 @@ async def test_who_comes_while_another_process_has_the_locks_is_served_at_once(
             await poisoned
         assert len(await asyncio.gather(*served)) == 3
 
-        async with _locked(other, key):
+        async with locked(other, key):
             again = Noticed(key)
             served = [asyncio.create_task(desk.do(again))]
-            await _until(lambda: again.is_taken)
+            await soon(lambda: again.is_taken)
             served += [asyncio.create_task(desk.do(Look(key))) for _ in range(2)]
             await asyncio.sleep(0)
         decided = await asyncio.gather(*served)
@@ -231,47 +230,27 @@ async def test_what_a_decision_takes_for_expired_has_expired_by_its_time(tmp_pat
         assert (gone[0] >= offer.expires, gone[1]) == (True, 1)
 
 
-async def test_a_cut_blocks_offers_and_cancels_nothing(tmp_path: Path) -> None:
+async def test_a_cut_blocks_offers_for_as_long_as_too_much_is_booked_and_cancels_nothing(
+    tmp_path: Path,
+) -> None:
     async with broker(tmp_path, negotiation=ONE) as made:
         alice = await made.caller("alice")
         running = await made.run(alice, request(cores=2))
         offer = uuid_of((await made.ask(alice, request(cores=2))).offers[0])
         await _has(made, cores=1)
-        (recorded,) = await made.rows("SELECT overcommitted FROM platform")
-        assert msgspec.json.decode(recorded[0]) == {CORES: 3}
-        assert (await made.ask(alice, request(cores=1))).result == "NO"
+        now = await made.now()
+        soon = request(cores=1, start=f"{now.replace(microsecond=0).isoformat()}/PT30M")
+        refused = await made.ask(alice, soon)
+        assert refused.meta is not None
+        assert [one.kind.rpartition(":")[2] for one in refused.meta.messages] == ["no-capacity"]
+        later = await made.ask(alice, request(cores=1))
+        assert first_start(later) > now + timedelta(minutes=59)
         accepted = await made.set_phase(alice, offer, "ACCEPTED")
         assert accepted.phase is SessionPhase.ACCEPTED
         assert (await made.session(alice, running)).phase is SessionPhase.ACCEPTED
         await _has(made, cores=5)
-        assert (await made.ask(alice, request(cores=1))).result == "YES"
+        assert (await made.ask(alice, soon)).result == "YES"
         assert (await auditing.audit(made.database)).findings == ()
-
-
-@asynccontextmanager
-async def _locked(made: Broker, platform: int) -> AsyncIterator[None]:
-    """Another process has the lock of a platform meanwhile."""
-    has_it, is_over = threading.Event(), threading.Event()
-
-    async def hold(connection: Connection) -> None:
-        await bookings.lock_platforms(connection, [platform])
-        has_it.set()
-        while not is_over.is_set():
-            await connection.clock()
-
-    holding = asyncio.create_task(made.database.write(hold))
-    try:
-        await _until(has_it.is_set)
-        yield
-    finally:
-        is_over.set()
-        await holding
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110  (a thread of another broker has no event for us)
-            await asyncio.sleep(0.001)
 
 
 async def _has(made: Broker, cores: int) -> None:
@@ -281,6 +260,6 @@ async def _has(made: Broker, cores: int) -> None:
     cut = msgspec.structs.replace(reported, capacity={**reported.capacity, CORES: cores})
 
     async def store(connection: Connection) -> None:
-        await store_report(connection, key, cut, await connection.clock())
+        await store_report(connection, key, cut)
 
     await made.database.write(store)

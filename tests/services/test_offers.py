@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from execution_broker.domain.errors import Conflict, Forbidden
+from execution_broker.domain.identity import Caller
 from execution_broker.domain.iso8601 import write_interval
 from execution_broker.domain.spans import NoTracer
 from execution_broker.models.phases import SessionPhase
@@ -229,10 +230,18 @@ async def test_a_stale_report_makes_no_offers(tmp_path: Path) -> None:
     async with broker(tmp_path) as made:
         alice = await made.caller("alice")
         made.shift(timedelta(hours=1))
-        refused = await made.ask(alice, request())
-        assert refused.result == "NO"
-        assert refused.meta is not None
-        assert refused.meta.messages[0].kind.endswith("no-platform")
+        assert await _why_not(made, alice) == "none has reported lately"
+        await made.rows_changed("UPDATE platform SET reported_at = NULL, capability = NULL")
+        assert await _why_not(made, alice) == "none has reported yet"
+
+
+async def _why_not(made: Broker, caller: Caller) -> str:
+    refused = await made.ask(caller, request())
+    assert refused.result == "NO"
+    assert refused.meta is not None
+    (only,) = refused.meta.messages
+    assert only.kind.endswith("no-platform")
+    return only.values["reason"]
 
 
 async def _swept(made: Broker, offer: str) -> None:

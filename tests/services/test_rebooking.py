@@ -1,15 +1,19 @@
 """What a change books anew: from now on, and never more than it must (B6)."""
 
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import msgspec
+import pytest
 
 from execution_broker.domain.amounts import CORES
+from execution_broker.domain.errors import Conflict
+from execution_broker.domain.iso8601 import to_epoch
 from execution_broker.models.update import DeltaUpdate, IntegerUpdate
 from execution_broker.steps.upkeep import store_report
 from execution_broker.storage import auditing
-from execution_broker.storage.database import Connection
+from tests.hammer.striking import end
 from tests.harness.asking import request
 from tests.harness.broker import Broker, broker
 
@@ -20,10 +24,19 @@ DURATION = "schedule.available.duration"
 async def test_what_was_booked_by_others_before_now_does_not_matter(tmp_path: Path) -> None:
     async with broker(tmp_path, negotiation=ONE) as made:
         alice, bob = await made.caller("alice"), await made.caller("bob")
-        await made.run(bob, request(cores=3, duration="PT10M"))
+        theirs = await made.run(bob, request(cores=3, duration="PT10M"))
         mine = await made.run(alice, request(cores=1, duration="PT1H"))
         await made.later(minutes=20)
-        await made.services.sessions.update(UUID(mine), alice, IntegerUpdate("compute.cores", 4))
+        four = IntegerUpdate("compute.cores", 4)
+        with pytest.raises(Conflict, match="no room"):
+            await made.services.sessions.update(UUID(mine), alice, four)  # theirs is late
+        await made.database.write(partial(end, uuids=[UUID(theirs)]))
+        await made.services.sessions.update(UUID(mine), alice, four)
+        ((start, amount),) = await made.rows(
+            "SELECT start_second, amount FROM booking"
+            " WHERE amount_name = 'cores' AND ended_at IS NULL"
+        )
+        assert (start > to_epoch(await made.now()) - 60, amount) == (True, 4)
         assert (await auditing.audit(made.database)).findings == ()
 
 
@@ -47,7 +60,4 @@ async def _has(made: Broker, cores: int) -> None:
     reported = await platform.report()
     cut = msgspec.structs.replace(reported, capacity={**reported.capacity, CORES: cores})
 
-    async def store(connection: Connection) -> None:
-        await store_report(connection, key, cut, await connection.clock())
-
-    await made.database.write(store)
+    await made.database.write(lambda connection: store_report(connection, key, cut))

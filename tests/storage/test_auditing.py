@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from execution_broker.domain.amounts import CORES, Booking
 from execution_broker.domain.capability import Capability
 from execution_broker.storage import auditing, bookings, sessions
-from execution_broker.storage.auditing import _Booking, _Ceiling, _excesses
-from execution_broker.storage.bookings import Owner
+from execution_broker.storage.bookings import Decision, NewBooking, Owner
 from execution_broker.storage.database import Connection, Row
+from execution_broker.storage.excesses import Booking as Booked
+from execution_broker.storage.excesses import Ceiling, excesses
 from tests.domain.builders import EXAMPLES
 from tests.storage.rows import Rows, a_session
 
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
+SECOND = int(EPOCH.timestamp())
 NEVER = timedelta(days=1000)
 CAPACITY = 4
 
@@ -26,63 +28,65 @@ def at(seconds: int) -> datetime:
 
 
 @st.composite
-def booked(draw: st.DrawFn) -> _Booking:
+def booked(draw: st.DrawFn) -> Booked:
     made, start = draw(st.integers(0, 6)), draw(st.integers(0, 6))
-    expires = at(made + draw(st.integers(1, 9))) if draw(st.booleans()) else EPOCH + NEVER
+    is_held = draw(st.booleans())
+    expires = at(made + draw(st.integers(1, 9))) if is_held else EPOCH + NEVER
     ended = at(made + draw(st.integers(0, 9))) if draw(st.booleans()) else EPOCH + NEVER
-    return _Booking(
+    return Booked(
         made=at(made),
         until=min(expires, ended),
         expires=expires,
-        start=start,
-        end=start + draw(st.integers(1, 4)),
+        start=SECOND + start,
+        end=SECOND + start + draw(st.integers(1, 4)),
         amount=draw(st.integers(1, 3)),
-        is_overrun=False,
+        ends_with_release=not is_held and draw(st.booleans()),
     )
 
 
-def overbooked(rows: Sequence[_Booking]) -> bool:
+def overbooked(rows: Sequence[Booked]) -> bool:
     """A decision after which, at some second it booked, there is too much and more than before."""
 
-    def used(instant: int, live: Sequence[_Booking]) -> int:
-        return sum(row.amount for row in live if row.start <= instant < row.end)
+    def used(instant: int, live: Sequence[Booked], decided: datetime) -> int:
+        second = int(decided.timestamp())
+        return sum(
+            row.amount
+            for row in live
+            if row.start <= instant
+            and (instant < row.end or (row.ends_with_release and row.end <= second > instant - 30))
+        )
 
     for decided in {row.made for row in rows}:
         own = [r for r in rows if r.made == decided < r.until]
         now = [r for r in rows if r.made <= decided < r.until]
         before = [r for r in rows if r.made < decided <= r.until and decided < r.expires]
-        for instant in range(12):
-            most = max(CAPACITY, used(instant, before))
-            if used(instant, own) and used(instant, now) > most:
+        for instant in range(SECOND, SECOND + 12):
+            most = max(CAPACITY, used(instant, before, decided))
+            has_booked = any(row.start <= instant < row.end for row in own)
+            if has_booked and used(instant, now, decided) > most:
                 return True
     return False
 
 
 @EXAMPLES
 @given(st.lists(booked(), max_size=8))
-def test_a_sweep_finds_what_looking_everywhere_finds(rows: list[_Booking]) -> None:
-    ceiling = _Ceiling()
+def test_a_sweep_finds_what_looking_everywhere_finds(rows: list[Booked]) -> None:
+    ceiling = Ceiling()
     ceiling.add(EPOCH, CAPACITY)
     ordered = sorted(rows, key=lambda row: row.made)
-    assert bool(list(_excesses(ordered, ceiling))) == overbooked(rows)
+    assert bool(list(excesses(ordered, ceiling))) == overbooked(rows)
 
 
 async def book(database: Any, rows: Rows, amount: int, made: datetime, **more: Any) -> None:
+    """From the second 100 to 200, unless `start` and `end` say otherwise."""
+
     async def work(connection: Connection) -> None:
         owner = Owner(rows.identity, rows.session.offerset, more.get("session"))
-        booking = Booking({CORES: amount}, 100, 200, "compute")
-        expires = more.get("expires")
-        version = await bookings.advance(connection, rows.platform, made)
-        await bookings.add(
-            connection,
-            rows.platform,
-            [booking],
-            owner,
-            version=version,
-            now=made,
-            expires=expires,
-            is_overrun=more.get("is_overrun", 0),
-        )
+        start, end = more.get("start", 100), more.get("end", 200)
+        booking = Booking({CORES: amount}, start, end, "compute")
+        decision = await _decided(connection, rows, made)
+        new = NewBooking(rows.platform, booking, owner, more.get("expires"))
+        await bookings.write(connection, decision, bookings.adding([new], decision))
 
     await database.write(work)
 
@@ -91,9 +95,14 @@ async def has(database: Any, rows: Rows, cores: int, since: datetime) -> None:
     capability = Capability(capacity={CORES: cores}, executables=())
 
     async def work(connection: Connection) -> None:
-        await bookings.save_report(connection, rows.platform, capability, {}, since)
+        decision = await _decided(connection, rows, since)
+        await bookings.save_report(connection, decision, rows.platform, capability)
 
     await database.write(work)
+
+
+async def _decided(connection: Connection, rows: Rows, when: datetime) -> Decision:
+    return (await bookings.decide(connection, [rows.platform]))._replace(now=when)
 
 
 async def found(database: Any) -> list[str]:
@@ -123,10 +132,26 @@ async def test_a_cut_is_no_fault_but_booking_more_after_it_is(database: Any) -> 
     await book(database, rows, 4, rows.now)
     await has(database, rows, 2, rows.now + hour)
     assert "overbooked" not in await found(database)
-    await book(database, rows, 1, rows.now + 2 * hour, is_overrun=1)
-    assert "overbooked" not in await found(database)
     await book(database, rows, 1, rows.now + 3 * hour)
     assert "overbooked" in await found(database)
+
+
+async def test_what_is_late_is_no_fault_but_booking_its_place_is(database: Any) -> None:
+    rows = await a_session(database)
+    second = int(rows.now.timestamp())
+    await has(database, rows, 2, rows.now)
+    past = {"start": second - 90, "end": second - 60}
+    await book(database, rows, 2, rows.now - timedelta(seconds=90), session=7, **past)
+    for later in (30, 60):
+        free = {"start": second + later, "end": second + 90}
+        await book(database, rows, 1, rows.now + timedelta(seconds=later - 30), session=8, **free)
+        assert "overbooked" not in await found(database)
+    taken = {"start": second + 60, "end": second + 120}
+    await book(database, rows, 1, rows.now + timedelta(seconds=31), session=9, **taken)
+    audit = await auditing.audit(database)
+    (excess,) = [one for one in audit.findings if one.kind == "overbooked"]
+    assert (excess.used, excess.capacity) == (5, 2)
+    assert excess.booked == datetime.fromtimestamp(second + 60, UTC)
 
 
 async def test_an_accepted_session_must_book_and_a_released_one_must_not(

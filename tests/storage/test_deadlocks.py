@@ -58,7 +58,7 @@ async def test_what_belongs_to_a_locked_row_can_be_added(each_postgres: Postgres
             await outside.intend(connection, session, one.platform, "compute", "a name", now)
 
         async def lock(connection: Connection) -> None:
-            await bookings.lock_platforms(connection, [one.platform])
+            await bookings.decide(connection, [one.platform])
             async with asyncio.timeout(20):
                 await database.write(partial(add, session=one.id))
 
@@ -68,7 +68,7 @@ async def test_what_belongs_to_a_locked_row_can_be_added(each_postgres: Postgres
             await add(connection, session)
             async with asyncio.timeout(20):
                 await both_have_added.wait()
-            await bookings.lock_platforms(connection, [one.platform])
+            await bookings.decide(connection, [one.platform])
 
         await database.write(lock)
         await asyncio.gather(

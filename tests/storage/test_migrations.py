@@ -166,6 +166,7 @@ async def test_documents_in_parts_are_not_left_to_a_version_that_cannot_read_the
         await run(_add_a_session)
         await run(lambda connection: command.upgrade(migrate.alembic_config(connection), "0013"))
         await run(lambda connection: connection.exec_driver_sql(f"{_IN_PARTS} '{{}}'"))
+        await run(lambda connection: command.downgrade(migrate.alembic_config(connection), "0013"))
         with pytest.raises(RuntimeError, match=r"^1 answers .* older versions cannot read"):
             await run(lambda one: command.downgrade(migrate.alembic_config(one), "0012"))
         await run(lambda connection: connection.exec_driver_sql(f"{_IN_PARTS} NULL"))
@@ -217,3 +218,62 @@ def _needs(connection: Connection) -> list[Any]:
 
 def _plain(needs: Any) -> Any:
     return msgspec.json.decode(needs) if isinstance(needs, str) else needs
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+async def test_what_was_prolonged_is_again_the_booking_that_was_confirmed(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    async with _engine(kind, tmp_path, request) as run:
+        await run(_to_head)
+        await run(lambda connection: command.downgrade(migrate.alembic_config(connection), "0014"))
+        await run(_add_prolonged_bookings)
+        await run(_to_head)
+        assert await run(migrate.drift) == []
+        found = await run(
+            lambda one: list(one.exec_driver_sql(f"SELECT id, end_second, {_IS_LIVE} {_BOOKINGS}"))
+        )
+        assert [(row[0], row[1], bool(row[2])) for row in found] == [
+            (1, 10, True),
+            (4, 10, False),
+            (6, 99, True),
+        ]
+        at = await run(lambda one: list(one.exec_driver_sql(f"SELECT made_at, ended_at {_OVER}")))
+        assert at == [(1, 5)] or [one.year for one in at[0]] == [2001, 2005]
+
+
+_BOOKINGS = "FROM booking ORDER BY id"
+_IS_LIVE = "ended_at IS NULL"
+_OVER = "FROM booking WHERE ended_at IS NOT NULL"
+
+
+def _add_prolonged_bookings(connection: Connection) -> None:
+    """Three bookings: one prolonged twice and live, one prolonged and over, one never prolonged."""
+    connection.exec_driver_sql("INSERT INTO platform (id, name, capacity) VALUES (1, 'p', '{}')")
+    is_sqlite = connection.dialect.name == "sqlite"
+    plain = "5" if is_sqlite else "now()"
+    connection.exec_driver_sql(
+        "INSERT INTO identity (id, uuid, username, role, created_at)"
+        f" VALUES (1, '00000000-0000-0000-0000-000000000001', 'a', 'user', {plain})"
+    )
+
+    def instant(number: int | None) -> str:
+        if number is None:
+            return "NULL"
+        return str(number) if is_sqlite else f"'200{number}-01-01T00:00:00Z'"
+
+    for id_, session, amount, end, made, ended, is_overrun in (
+        (1, 7, "cores", 10, 1, 2, 0),
+        (2, 7, "cores", 20, 2, 3, 1),
+        (3, 7, "cores", 30, 3, None, 1),
+        (4, 8, "cores", 10, 1, 4, 0),
+        (5, 8, "cores", 20, 4, 5, 1),
+        (6, 7, "memory", 99, 1, None, 0),
+    ):
+        connection.exec_driver_sql(
+            "INSERT INTO booking (id, platform_id, identity_id, offerset_id, session_id, component,"
+            " amount_name, amount, start_second, end_second, version, made_at, ended_at,"
+            " is_overrun)"
+            f" VALUES ({id_}, 1, 1, 1, {session}, 'compute', '{amount}', 1, 0, {end}, 1,"
+            f" {instant(made)}, {instant(ended)}, {is_overrun})"
+        )

@@ -78,7 +78,6 @@ async def test_upkeep_exists_once_however_many_workers_begin(tmp_path: Path) -> 
             "GROUP BY unique_key ORDER BY unique_key"
         )
         assert rows == [
-            ("prolong", 1),
             ("purge", 1),
             ("reconcile:here", 1),
             ("report:here", 1),

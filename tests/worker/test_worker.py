@@ -144,27 +144,6 @@ async def test_an_orphan_is_destroyed_and_what_is_live_is_not(tmp_path: Path) ->
         await made.ended(alice, uuid)
 
 
-async def test_what_is_not_released_in_time_stays_booked(tmp_path: Path) -> None:
-    script = {"release_compute": "hang"}
-    async with broker(tmp_path, upkeep={"prolong": 1}, worker={"drain": 0}) as made:
-        alice = await made.caller("alice")
-        uuid = await made.run(alice, request(script=script, duration="PT10M"))
-        async with working(made):
-            await until(lambda: _is(made, uuid, SessionPhase.RELEASING))
-            made.shift(timedelta(minutes=30))
-
-            async def is_booked() -> bool:
-                now = int((await made.database.read(_clock)).timestamp())
-                rows = await made.rows(
-                    "SELECT count(*) FROM booking WHERE component = 'compute' "
-                    "AND ended_at IS NULL AND end_second > ?",
-                    now,
-                )
-                return rows == [(2,)]
-
-            await until(is_booked)
-
-
 async def test_what_is_over_is_forgotten_after_its_retention(tmp_path: Path) -> None:
     async with broker(tmp_path, upkeep={"purge": 1, "retention": 3600}) as made, working(made):
         alice = await made.caller("alice")

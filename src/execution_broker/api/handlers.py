@@ -11,12 +11,14 @@ from execution_broker import __version__
 from execution_broker.api import conditions, files, queries
 from execution_broker.api.call import Call
 from execution_broker.domain.errors import InvalidBody, NotFound
+from execution_broker.domain.iso8601 import from_epoch
 from execution_broker.domain.once import Once
 from execution_broker.formats import Format
 from execution_broker.models.component import Component
 from execution_broker.models.execution import ExecutionRequest
 from execution_broker.models.extensions import (
     Liveness,
+    Overcommitment,
     PlatformList,
     PlatformSummary,
     Poked,
@@ -103,6 +105,15 @@ async def list_platforms(call: Call) -> Response:
                     reported=platform.reported_at,
                     kinds=tuple(sorted(platform.kinds)),
                     amounts=dict(platform.capacity),
+                    overcommitted=tuple(
+                        Overcommitment(
+                            amount=one.name,
+                            excess=one.amount,
+                            start=from_epoch(one.start),
+                            end=from_epoch(one.end),
+                        )
+                        for one in platform.overcommitted
+                    ),
                 )
                 for platform in platforms
             )

@@ -3,12 +3,13 @@
 Every method is one short transaction. What can't be done is raised as a BrokerError.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from execution_broker.domain.amounts import Stretch
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.once import Once
 from execution_broker.domain.paging import Page, SessionFilter
@@ -82,7 +83,8 @@ class Check(Protocol):
 
 
 class PlatformStatus(Protocol):
-    """`kinds`: URIs of what it can run and hold. `capacity`: amounts in all, by name."""
+    """`kinds`: URIs of what it can run and hold. `capacity`: amounts in all, by name.
+    `overcommitted`: by how much more is booked, and when."""
 
     @property
     def name(self) -> str: ...
@@ -94,6 +96,8 @@ class PlatformStatus(Protocol):
     def kinds(self) -> Collection[str]: ...
     @property
     def capacity(self) -> Mapping[str, int]: ...
+    @property
+    def overcommitted(self) -> Sequence[Stretch]: ...
 
 
 class Offers(Protocol):

@@ -30,6 +30,7 @@ from execution_broker.domain.spans import Tracer
 from execution_broker.factory.tracing import make_tracer
 from execution_broker.metering import PrometheusMeter
 from execution_broker.ports import registry
+from execution_broker.services.booking.calendars import Calendars
 from execution_broker.services.metrics import MetricsService
 from execution_broker.services.status import StatusService
 from execution_broker.storage.database import Database
@@ -137,7 +138,8 @@ class _Program:
 
     async def _tell_ready(self, listening: socket.socket) -> None:
         """Say once that requests can be answered, and what to do next."""
-        status = StatusService(self._database, timedelta(seconds=3 * self._settings.upkeep.report))
+        stale = timedelta(seconds=3 * self._settings.upkeep.report)
+        status = StatusService(self._database, Calendars(), stale)
         while any(check.fault is not None for check in await status.ready()):
             await self._database.wait(_READY_LOOK, self._database.heard())
         at = url_of(listening)

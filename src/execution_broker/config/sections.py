@@ -127,13 +127,11 @@ class Worker(Section, frozen=True):
 class Upkeep(Section, frozen=True):
     """How often, in seconds: `sweep` stores that offers have expired, `report` asks platforms what
     they can do (one silent for three times that makes no offers), `reconcile` looks for what nobody
-    owns, `prolong` keeps booked what is released late, and `purge` deletes what ended `retention`
-    ago."""
+    owns, and `purge` deletes what ended `retention` ago."""
 
     sweep: Positive = 10
     report: Positive = 60
     reconcile: Positive = 300
-    prolong: Positive = 10
     purge: Positive = 3600
     retention: Positive = 7 * 86400
 

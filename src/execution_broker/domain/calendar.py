@@ -57,6 +57,18 @@ class Calendar:
         timeline = self._timelines.get(name)
         return timeline.first_above(start, level) if timeline else None
 
+    def overcommitted(self, start: int) -> list[Stretch]:
+        """Every stretch from `start` on over which more is booked than there is: by how much at the
+        most (B7). The earliest first."""
+        found = []
+        for name, timeline in self._timelines.items():
+            capacity = self.capacity.get(name, 0)
+            found += [
+                Stretch(name, first, end, most - capacity)
+                for first, end, most in timeline.above(start, capacity)
+            ]
+        return sorted(found, key=attrgetter("start", "name"))
+
     def fits(self, bookings: Iterable[Booking]) -> bool:
         return self.conflict(bookings) is None
 
@@ -132,6 +144,15 @@ def stretches(bookings: Iterable[Booking]) -> list[Stretch]:
         for parts in by_name.values()
         for one in (parts if _lie_apart(parts) else _combined(parts, sum))
     ]
+
+
+def growth(before: Iterable[Booking], after: Iterable[Booking]) -> list[Stretch]:
+    """What is needed more after a change than before it: stretches of one amount lie apart."""
+    less = [one._replace(amount=-one.amount) for one in stretches(before)]
+    by_name: dict[str, list[Stretch]] = {}
+    for one in (*less, *stretches(after)):
+        by_name.setdefault(one.name, []).append(one)
+    return [one for parts in by_name.values() for one in _combined(parts, sum) if one.amount > 0]
 
 
 def _lie_apart(parts: Sequence[Stretch]) -> bool:

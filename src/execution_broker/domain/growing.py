@@ -6,7 +6,7 @@ from typing import Final
 from execution_broker.domain.amounts import Stretch
 from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.reserving import footprints, needs
+from execution_broker.domain.reserving import needs
 
 DURATION: Final = "duration"
 
@@ -20,12 +20,11 @@ def room(terms: Terms, calendar: Calendar, first: int | None = None) -> Room:
     have booked. `first`: the second from which on a live session would be booked anew; an offer
     is held anew as a whole.
 
-    What its siblings hold does not matter: they exclude each other (B2), and their hold has room.
+    What its siblings hold does not matter: they exclude each other (B2). Nor does it where too much
+    is booked, unless more would be there: an amount can't grow then, but it can be kept for longer.
     """
     whole = needs(terms)
     booked = whole if first is None else _ahead(whole, first)
-    if calendar.shortage(booked) is not None:
-        return no_room(terms)
     return free_of(booked, calendar) | longest(terms, whole, calendar, first)
 
 
@@ -45,11 +44,6 @@ def longest(
             if until is not None:
                 longer.append(until - end)
     return {DURATION: terms.duration + min(longer)} if longer else {}
-
-
-def no_room(terms: Terms) -> Room:
-    """Nothing may become more: there is too much booked already."""
-    return {DURATION: 0, **{one.name: 0 for one in footprints(terms)}}
 
 
 def _ahead(booked: Iterable[Stretch], first: int) -> list[Stretch]:

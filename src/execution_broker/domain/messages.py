@@ -191,9 +191,6 @@ SIBLING_ACCEPTED = Template(
     "sibling-accepted", "INFO", "Another offer of the same set was accepted."
 )
 RELEASE_FAILED = Template("release-failed", "ERROR", "Releasing {component} failed: {reason}.")
-BOOKING_PROLONGED = Template(
-    "booking-prolonged", "WARN", "Release is late: what is still held stays booked until {end}."
-)
 ENVIRONMENT_FAILED = Template(
     "environment-failed", "ERROR", "The environment for notebooks cannot be used: {reason}."
 )

@@ -31,7 +31,6 @@ class StepKind(StrEnum):
     SWEEP = _URN + "sweep"
     REPORT = _URN + "report"
     RECONCILE = _URN + "reconcile"
-    PROLONG = _URN + "prolong"
     PURGE = _URN + "purge"
 
     def __init__(self, uri: str) -> None:

@@ -1,13 +1,17 @@
 """What an offer books, and how accepting one fixes its start."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, STORAGE, Booking, Stretch
 from execution_broker.domain.demand import COMPUTE, storage_key
 from execution_broker.domain.offer import Terms
+
+_LEAST_LATE: Final = 60
+_MOST_LATE: Final = 3600
+"""Seconds."""
 
 
 def bookings(terms: Terms) -> list[Booking]:
@@ -74,6 +78,17 @@ def ahead(booked: Iterable[Booking], first: int) -> list[Booking]:
         for one in booked
         if one.end > first
     ]
+
+
+def booked_until(end: int, second: int) -> int:
+    """Until when a booking counts at `second` that was to end at `end` and is not released (B6).
+
+    How late it will be, nobody knows: for as long again as it is late by now, a minute at least;
+    and never for more than an hour from now, so that it is in nobody's way who comes later.
+    """
+    if second < end:
+        return end
+    return second + min(max(second - end, _LEAST_LATE), _MOST_LATE)
 
 
 def fix(terms: Terms, now: int) -> Terms:

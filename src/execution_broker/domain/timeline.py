@@ -81,6 +81,26 @@ class Timeline:
                     return max(start, block.instants[place])
         return None
 
+    def above(self, start: int, level: int) -> list[tuple[int, int, int]]:
+        """Every stretch from `start` on with more than `level` booked: its start, its end, and the
+        most that is booked there. `level` is not negative."""
+        found: list[tuple[int, int, int]] = []
+        first, low = self._find(start)
+        for index in range(max(first, 0), len(self._blocks)):
+            block = self._blocks[index]
+            if block.most + block.raised <= level:
+                continue
+            for place in range(low if index == first else 0, len(block.used)):
+                used = block.used[place] + block.raised
+                if used > level:
+                    begin = max(start, block.instants[place])
+                    end = self._after(index, place, begin)
+                    if found and found[-1][1] == begin:
+                        begin, _, before = found.pop()
+                        used = max(used, before)
+                    found.append((begin, end, used))
+        return found
+
     def forget_before(self, instant: int) -> None:
         """Drop what lies wholly before `instant`."""
         index, place = self._find(instant)

@@ -86,7 +86,7 @@ def make_services(
             tracer,
         ),
         identities=_identities(database, settings.identity, instance.secret),
-        status=StatusService(database, stale),
+        status=StatusService(database, calendars, stale),
         listing=ListingService(database, viewing.base_url),
         logbook=LogbookService(database),
         uploads=uploads,

@@ -1,5 +1,6 @@
 """What operators look at and put right, without serving: the database, and what platforms say."""
 
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
@@ -13,8 +14,10 @@ from execution_broker.factory.parts import (
     make_platform,
     make_plugins,
 )
+from execution_broker.services.booking.calendars import Calendars
+from execution_broker.services.status import PlatformStatus, StatusService
 from execution_broker.storage import auditing, health, opening
-from execution_broker.storage.health import PostgresHealth, Queue, SqliteHealth
+from execution_broker.storage.health import Late, PostgresHealth, Queue, SqliteHealth
 
 
 async def database_state(settings: Settings) -> opening.State:
@@ -32,6 +35,17 @@ async def database_queue(settings: Settings) -> Queue:
     database = (await opening.opener(settings.database.url, settings.data_directory))()
     try:
         return await database.read(health.queue)
+    finally:
+        await database.close()
+
+
+async def capacity(settings: Settings) -> tuple[list[Late], tuple[PlatformStatus, ...]]:
+    """Who is late to go, and how the platforms are, by the configured database, whose tables are
+    current."""
+    database = (await opening.opener(settings.database.url, settings.data_directory))()
+    try:
+        status = StatusService(database, Calendars(), timedelta())
+        return await database.read(health.late), await status.platforms()
     finally:
         await database.close()
 

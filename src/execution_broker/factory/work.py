@@ -37,7 +37,7 @@ class Work:
         await self.outside.close()
 
 
-_FOR_ALL: Final = (StepKind.SWEEP, StepKind.PROLONG, StepKind.PURGE)
+_FOR_ALL: Final = (StepKind.SWEEP, StepKind.PURGE)
 _FOR_EACH: Final = (StepKind.REPORT, StepKind.RECONCILE)
 
 
@@ -101,6 +101,5 @@ def _intervals(settings: Settings) -> dict[StepKind, int]:
         StepKind.SWEEP: upkeep.sweep,
         StepKind.REPORT: upkeep.report,
         StepKind.RECONCILE: upkeep.reconcile,
-        StepKind.PROLONG: upkeep.prolong,
         StepKind.PURGE: upkeep.purge,
     }

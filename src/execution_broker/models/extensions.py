@@ -89,6 +89,17 @@ class UploadList(Wire, frozen=True):
     uploads: tuple[Upload, ...] = ()
 
 
+class Overcommitment(Wire, frozen=True):
+    """More of an amount is booked than there is, by `excess` at the most, from `start` to `end`:
+    something was taken away, or a session is late to be released. Nothing more of it is offered
+    for that time."""
+
+    amount: str
+    excess: int
+    start: datetime
+    end: datetime
+
+
 class PlatformSummary(Wire, frozen=True):
     """A place that can run sessions: the kind URIs it takes and its amounts in all, by name."""
 
@@ -97,6 +108,7 @@ class PlatformSummary(Wire, frozen=True):
     reported: datetime | None = None
     kinds: tuple[str, ...] = ()
     amounts: dict[str, int] = {}
+    overcommitted: tuple[Overcommitment, ...] = ()
 
 
 class PlatformList(Wire, frozen=True):

@@ -46,6 +46,7 @@ def _gauges(found: gauges.Numbers) -> list[Gauge]:
             for what, meaning in (
                 ("held", "Booked now for offers."),
                 ("confirmed", "Booked now for accepted sessions."),
+                ("late", "Of that, what was to be released by now."),
             )
         ),
         Gauge(

@@ -38,11 +38,13 @@ class Negotiated(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """The platforms that may be offered, with what is new of their calendars."""
+    """The platforms that may be offered, with what is new of their calendars. `lacking`: why there
+    is none, where that is so."""
 
     platforms: list[StoredPlatform]
     news: list[News]
     now: datetime
+    lacking: str
 
 
 class Negotiator:
@@ -83,6 +85,9 @@ class Negotiator:
         if lookups:
             seen = await self._glance.look()
         platforms = {one.name: one for one in seen.platforms}
+        if not platforms:
+            no = No((*faults, messages.NO_PLATFORM(reason=seen.lacking)))
+            return Negotiated(_warned(no, demand), demand, platforms, seen.now, lookups)
         with self._calendars.turn:
             calendars = self._calendars.take(seen.news, seen.now)
             verdict = self._judge(
@@ -163,7 +168,7 @@ class _Glance:
             return await self._see()
 
     async def _see(self) -> Seen:
-        """The platforms that reported lately (N2) and are not overcommitted (B7)."""
+        """The platforms that reported lately (N2)."""
         platforms, now = await self._database.look(bookings.platforms_now)
         now = self._calendars.latest(now)
         usable = [
@@ -172,6 +177,14 @@ class _Glance:
             if one.capability is not None
             and one.reported is not None
             and now - one.reported <= self._stale
-            and not one.overcommitted
         ]
-        return Seen(usable, await self._calendars.glance(self._database, usable, now), now)
+        news = await self._calendars.glance(self._database, usable, now)
+        return Seen(usable, news, now, _lacking(platforms))
+
+
+def _lacking(platforms: Sequence[StoredPlatform]) -> str:
+    if not platforms:
+        return "none is configured"
+    if all(one.reported is None for one in platforms):
+        return "none has reported yet"
+    return "none has reported lately"

@@ -4,8 +4,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from execution_broker.domain.amounts import Stretch
+from execution_broker.domain.calendar import Calendar
+from execution_broker.services.booking.calendars import Calendars
 from execution_broker.storage import bookings, steps
 from execution_broker.storage.database import Connection, Database
+from execution_broker.storage.records import StoredPlatform
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -16,19 +20,21 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class PlatformStatus(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A platform as its last report described it."""
+    """A platform as its last report described it, and where more is booked there than there is."""
 
     name: str
     description: str
     reported_at: datetime | None
     kinds: tuple[str, ...]
     capacity: dict[str, int]
+    overcommitted: tuple[Stretch, ...] = ()
 
 
 class StatusService:
-    def __init__(self, database: Database, stale: timedelta) -> None:
+    def __init__(self, database: Database, calendars: Calendars, stale: timedelta) -> None:
         """A platform whose report is older than `stale` is not ready."""
         self._database = database
+        self._calendars = calendars
         self._stale = stale
 
     async def ready(self) -> tuple[Check, ...]:
@@ -36,21 +42,12 @@ class StatusService:
         return await self._database.read(self._ready)
 
     async def platforms(self) -> tuple[PlatformStatus, ...]:
-        async def work(connection: Connection) -> tuple[PlatformStatus, ...]:
-            return tuple(
-                PlatformStatus(
-                    name=one.name,
-                    description=one.capability.description if one.capability else "",
-                    reported_at=one.reported,
-                    kinds=tuple(e.kind for e in one.capability.executables)
-                    if one.capability
-                    else (),
-                    capacity=one.capacity,
-                )
-                for one in await bookings.platforms(connection)
-            )
-
-        return await self._database.read(work)
+        platforms, now = await self._database.look(bookings.platforms_now)
+        now = self._calendars.latest(now)
+        news = await self._calendars.glance(self._database, platforms, now)
+        with self._calendars.turn:
+            calendars = self._calendars.take(news, now)
+            return tuple(_status(one, calendars[one.id], now) for one in platforms)
 
     async def poke(self) -> int:
         """Let what waits to look or to try again do so now; how many steps there were."""
@@ -64,3 +61,15 @@ class StatusService:
             fault = "has not reported lately: is a worker running?" if late else None
             checks.append(Check(f"platform {platform.name}", fault))
         return tuple(checks)
+
+
+def _status(platform: StoredPlatform, calendar: Calendar, now: datetime) -> PlatformStatus:
+    capability = platform.capability
+    return PlatformStatus(
+        name=platform.name,
+        description=capability.description if capability else "",
+        reported_at=platform.reported,
+        kinds=tuple(one.kind for one in capability.executables) if capability else (),
+        capacity=platform.capacity,
+        overcommitted=tuple(calendar.overcommitted(int(now.timestamp()))),
+    )

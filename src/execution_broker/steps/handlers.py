@@ -11,7 +11,7 @@ from execution_broker.steps.reconcile import Purge, Reconcile
 from execution_broker.steps.release import CALLS, Collect, Finish, Release
 from execution_broker.steps.run import Start, Watch
 from execution_broker.steps.timers import Begin, End
-from execution_broker.steps.upkeep import Prolong, Report, Sweep
+from execution_broker.steps.upkeep import Report, Sweep
 
 
 def handlers(
@@ -34,7 +34,6 @@ def handlers(
         Sweep(world, intervals[StepKind.SWEEP]),
         Report(world, intervals[StepKind.REPORT]),
         Reconcile(world, intervals[StepKind.RECONCILE]),
-        Prolong(world, intervals[StepKind.PROLONG]),
         Purge(world, intervals[StepKind.PURGE]),
     ]
     return {handler.kind: handler for handler in every}

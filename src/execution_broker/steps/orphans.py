@@ -8,6 +8,7 @@ import msgspec
 
 from execution_broker.ports.platform import Holding, Platform
 from execution_broker.storage import bookings, outside, remains, sessions
+from execution_broker.storage.bookings import Released
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import StoredSession
 from execution_broker.transitions import ending
@@ -46,16 +47,16 @@ async def finish_abandoned(
         if session is not None and session.uuid not in held:
             for receipt in await outside.receipts(connection, id_):
                 await outside.gone(connection, id_, receipt.component, now)
-            await end_all_bookings(connection, session, now)
+            await end_bookings(connection, session)
             ending.finish(session, now)
             await sessions.save(connection, session, now)
 
 
-async def end_all_bookings(connection: Connection, session: StoredSession, now: datetime) -> None:
-    """End all that is booked for a session but its kept outputs."""
-    await bookings.lock_platforms(connection, [session.platform])
-    version = await bookings.advance(connection, session.platform, now)
-    await bookings.end_session(connection, session.id, version, now)
+async def end_bookings(connection: Connection, session: StoredSession) -> None:
+    """End all that is booked for a locked session but its kept outputs."""
+    decision = await bookings.decide(connection, [session.platform])
+    released = [Released(session.platform, session.id)]
+    await bookings.write(connection, decision, *bookings.releasing(released, decision))
 
 
 async def orphans(database: Database, key: int, name: str, platform: Platform) -> list[Orphan]:

@@ -20,7 +20,7 @@ from execution_broker.steps.prepare import say_new, take
 from execution_broker.steps.run import keep_streams
 from execution_broker.storage import bookings, outside
 from execution_broker.storage.batch import Batch
-from execution_broker.storage.bookings import Owner
+from execution_broker.storage.bookings import NewBooking, Owner
 from execution_broker.storage.outside import Output
 from execution_broker.storage.records import LeasedStep, StoredSession
 from execution_broker.transitions import ending
@@ -182,19 +182,14 @@ async def _shrink_outputs(
     held = await bookings.of_component(connection, session.id, OUTPUTS)
     if not held:
         return
-    await bookings.lock_platforms(connection, [session.platform])
-    version = await bookings.advance(connection, session.platform, now)
-    await bookings.end_component(connection, session.id, OUTPUTS, version, now)
     mebibytes = min(-(-size >> 20) if size else 0, session.terms.outputs)
     start = int(now.timestamp())
     end = min(start + max(session.terms.retention, 1), max(one.end for one in held))
+    kept = []
     if mebibytes and start < end:
-        await bookings.add(
-            connection,
-            session.platform,
-            [Booking({OUTPUTS_AMOUNT: mebibytes}, start, end, OUTPUTS)],
-            Owner(session.identity, session.offerset, session.id),
-            version=version,
-            now=now,
-            expires=None,
-        )
+        booking = Booking({OUTPUTS_AMOUNT: mebibytes}, start, end, OUTPUTS)
+        owner = Owner(session.identity, session.offerset, session.id)
+        kept.append(NewBooking(session.platform, booking, owner))
+    decision = await bookings.decide(connection, [session.platform])
+    ended, made = bookings.ending(held, decision), bookings.adding(kept, decision)
+    await bookings.write(connection, decision, ended, made)

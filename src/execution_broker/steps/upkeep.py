@@ -89,7 +89,7 @@ class Report(Upkeep):
         result: Capability,
         now: datetime,
     ) -> Applied:
-        await store_report(connection, loaded, result, now)
+        await store_report(connection, loaded, result)
         return PutBack(now + self.interval)
 
     async def _trim(self) -> None:
@@ -100,43 +100,12 @@ class Report(Upkeep):
             await asyncio.to_thread(stage.trim, wanted)
 
 
-class Prolong(Upkeep):
-    """Keeps booked what is not released in time: a booking ends with its receipt (B6)."""
-
-    kind = StepKind.PROLONG
-
-    async def apply(
-        self,
-        connection: Connection,
-        step: LeasedStep,
-        loaded: None,
-        result: None,
-        now: datetime,
-    ) -> Applied:
-        until = int((now + 3 * self.interval).timestamp())
-        late = await bookings.overrun(connection, until)
-        locked = await bookings.lock_platforms(connection, {one.platform for one in late})
-        # What ended between the look and the lock is not prolonged.
-        late = [one for one in await bookings.overrun(connection, until) if one.platform in locked]
-        for platform in sorted({one.platform for one in late}):
-            version = await bookings.advance(connection, platform, now)
-            for one in late:
-                if one.platform == platform:
-                    end = until + 6 * int(self.interval.total_seconds())
-                    await bookings.prolong(connection, one, end, version, now)
-        return PutBack(now + self.interval)
-
-
-async def store_report(
-    connection: Connection, platform: int, capability: Capability, now: datetime
-) -> None:
+async def store_report(connection: Connection, platform: int, capability: Capability) -> None:
     """Store a report, with what steps have taught since (N4).
 
-    A cut below what is booked is overcommitment and cancels nothing (B7).
+    A cut below what is booked cancels nothing: where more is booked than there is, the platform is
+    overcommitted for that time, and nothing more is offered then (B7).
     """
     capability = taught(capability, await timings.recent(connection, platform))
-    locked = (await bookings.lock_platforms(connection, [platform]))[platform]
-    now = max(now, await bookings.decision_time(connection, [locked]))
-    new = msgspec.structs.replace(locked, capacity=capability.capacity)
-    over = await bookings.overcommitment(connection, new, now)
-    await bookings.save_report(connection, platform, capability, over, now)
+    decision = await bookings.decide(connection, [platform])
+    await bookings.save_report(connection, decision, platform, capability)

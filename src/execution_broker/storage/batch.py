@@ -12,6 +12,7 @@ from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
 from execution_broker.storage import bookings, waking
+from execution_broker.storage.bookings import Released
 from execution_broker.storage.database import Connection, Part, Row
 from execution_broker.storage.documents import decode_optional
 from execution_broker.storage.frames import Frames, Kept
@@ -48,7 +49,7 @@ class Batch:
         self._opened = Opened(connection, frames)
         self._planned: dict[int, dict[int, Planned]] = {}
         self._gathered: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        self._ending: list[tuple[int, int, str | None]] = []
+        self._released: list[Released] = []
         self._moved: dict[int, StepPhase] = {}
         self._waking: set[int] = set()
         self._cancelled: dict[int, Mapping[str, Any]] = {}
@@ -92,7 +93,7 @@ class Batch:
 
     def end_bookings(self, platform: int, session: int, component: str | None = None) -> None:
         """End what is booked for a component, or for everything but kept outputs."""
-        self._ending.append((platform, session, component))
+        self._released.append(Released(platform, session, component))
 
     async def woken(self) -> list[Woken]:
         """Those that wait for nothing any more, as others have ended in this transaction; each
@@ -109,7 +110,7 @@ class Batch:
         woken = await self.woken()
         await waking.make_ready(self, woken, now)
         await self._write(*self._steps_moved(), *self._opened.changes(now))
-        await self._end_bookings(now)
+        await self._end_bookings()
         return woken
 
     def left(self) -> list[Kept]:
@@ -200,22 +201,14 @@ class Batch:
             self._shared[statement] = found
         return found
 
-    async def _end_bookings(self, now: datetime) -> None:
-        """The capacity locks are taken last, by what advances their versions: kept shortly."""
-        if not self._ending:
-            return
-        ending, self._ending = self._ending, []
-        platforms = sorted({platform for platform, _, _ in ending})
-        versions = {one: await bookings.advance(self._connection, one, now) for one in platforms}
-        parts: dict[str, list[dict[str, Any]]] = {"end_component": [], "end_session_bookings": []}
-        for platform, session, component in ending:
-            values = {"session": session, "version": versions[platform], "now": now}
-            if component is None:
-                parts["end_session_bookings"].append(values)
-            else:
-                parts["end_component"].append({**values, "component": component})
-        for statement, rows in parts.items():
-            await self._connection.many(statement, rows)
+    async def _end_bookings(self) -> None:
+        """The capacity locks are taken last: kept shortly."""
+        released, self._released = self._released, []
+        if released:
+            platforms = {one.platform for one in released}
+            decision = await bookings.decide(self._connection, platforms)
+            parts = bookings.releasing(released, decision)
+            await bookings.write(self._connection, decision, *parts)
 
     async def _write(self, *parts: Part) -> None:
         """These parts and what of things was gathered."""

@@ -8,10 +8,9 @@ from execution_broker.domain.amounts import Booking
 from execution_broker.domain.capability import Capability
 from execution_broker.domain.plan import PREPARES, StepKind
 from execution_broker.storage.database import Connection, Glance, Part, Row
-from execution_broker.storage.documents import decode, decode_optional, encode
+from execution_broker.storage.documents import decode, encode
 from execution_broker.storage.records import StoredBooking, StoredPlatform
 
-_FOR_EVER: Final = 2**62
 _TICK: Final = timedelta(microseconds=1)
 _BEFORE_START: Final = sorted({StepKind.BEGIN} | PREPARES)
 """What a session waits for before it can start."""
@@ -31,9 +30,28 @@ class NewBooking(NamedTuple):
     platform: int
     booking: Booking
     owner: Owner
-    version: int
-    expires: datetime | None
-    is_overrun: int = 0
+    expires: datetime | None = None
+
+
+class Released(NamedTuple):
+    """What a session needs no more: what one component has booked, or where that is None all but
+    the outputs that are kept."""
+
+    platform: int
+    session: int
+    component: str | None = None
+
+
+class Decision(NamedTuple):
+    """What is written of bookings is written with one: locked platforms, as their rows are, and
+    the time that the database told under all of their locks (B5). `decide` makes it."""
+
+    now: datetime
+    platforms: Mapping[int, StoredPlatform]
+
+    def version(self, platform: int) -> int:
+        """The version that this makes of a platform: that of the bookings it writes."""
+        return self.platforms[platform].version + 1
 
 
 async def add_platform(connection: Connection, name: str) -> None:
@@ -52,67 +70,27 @@ async def platforms_now(connection: Glance) -> tuple[list[StoredPlatform], datet
     return found, _after_all(rows[0]["read_at"], found)
 
 
-async def lock_platforms(connection: Connection, ids: Iterable[int]) -> dict[int, StoredPlatform]:
-    """Take the capacity locks, in id order; check and write only in later statements (B4)."""
-    rows = await connection.rows("lock_platforms", ids=sorted(ids))
-    return {row["id"]: _platform(row) for row in rows}
+async def decide(connection: Connection, platforms: Iterable[int]) -> Decision:
+    """Take the capacity locks, in id order; check and write only in later statements (B4).
 
-
-async def decision_time(connection: Connection, platforms: Iterable[StoredPlatform]) -> datetime:
-    """The time of a decision about platforms: when the last lock was taken, or now where none is,
-    and later than that of every decision before it.
-
-    The database's clock may be set back, and the clocks of processes that share a SQLite file may
-    differ: what has expired for one decision has expired for every later one (B5).
+    Its time is when the last lock was taken, or now where there is none, and later than that of
+    every decision before about any of them. The database's clock may be set back, and the clocks
+    of processes that share a SQLite file may differ: what has expired for one decision has expired
+    for every later one.
     """
-    known = list(platforms)
-    locked = [one.locked for one in known if one.locked is not None]
-    return _after_all(max(locked) if locked else await connection.clock(), known)
+    rows = await connection.rows("lock_platforms", ids=sorted(platforms))
+    locked = {row["id"]: _platform(row) for row in rows}
+    times = [row["locked_at"] for row in rows]
+    now = max(times) if times else await connection.clock()
+    return Decision(_after_all(now, locked.values()), locked)
 
 
-async def advance(connection: Connection, platform: int, now: datetime) -> int:
-    """The next version of a locked platform, for a decision at `now`."""
-    row = await connection.row("advance_platform", platform=platform, now=now)
-    assert row is not None
-    return int(row["version"])
+async def write(connection: Connection, decision: Decision, *parts: Part) -> None:
+    """Write what was decided about platforms, all of them."""
+    await connection.all(*parts, deciding(decision, decision.platforms))
 
 
-async def overcommitment(
-    connection: Connection, platform: StoredPlatform, now: datetime
-) -> dict[str, int]:
-    """By how much the highest booking ahead exceeds each amount of a locked platform (B7)."""
-    second = int(now.timestamp())
-    over: dict[str, int] = {}
-    for row in await connection.rows("booked_names", platform=platform.id, now_second=second):
-        name = row["amount_name"]
-        peak = await connection.row(
-            "peak_usage", platform=platform.id, name=name, start=second, end=_FOR_EVER, now=now
-        )
-        assert peak is not None
-        excess = peak["peak"] - platform.capacity.get(name, 0)
-        if excess > 0:
-            over[name] = excess
-    return over
-
-
-async def add(
-    connection: Connection,
-    platform: int,
-    bookings: Iterable[Booking],
-    owner: Owner,
-    *,
-    version: int,
-    now: datetime,
-    expires: datetime | None,
-    is_overrun: int = 0,
-) -> None:
-    new = [
-        NewBooking(platform, booking, owner, version, expires, is_overrun) for booking in bookings
-    ]
-    await connection.many(*adding(new, now))
-
-
-def adding(new: Iterable[NewBooking], now: datetime) -> Part:
+def adding(new: Iterable[NewBooking], decision: Decision) -> Part:
     """What stores bookings."""
     return (
         "add_booking",
@@ -127,9 +105,8 @@ def adding(new: Iterable[NewBooking], now: datetime) -> Part:
                 "amount": amount,
                 "start": one.booking.start,
                 "end": one.booking.end,
-                "version": one.version,
-                "is_overrun": one.is_overrun,
-                "now": now,
+                "version": decision.version(one.platform),
+                "now": decision.now,
                 "expires": one.expires,
             }
             for one in new
@@ -139,25 +116,43 @@ def adding(new: Iterable[NewBooking], now: datetime) -> Part:
     )
 
 
-def ending(ended: Iterable[StoredBooking], versions: Mapping[int, int], now: datetime) -> Part:
+def ending(ended: Iterable[StoredBooking], decision: Decision) -> Part:
     """What ends bookings of locked platforms."""
     return (
         "end_booking",
-        [{"booking": one.id, "version": versions[one.platform], "now": now} for one in ended],
+        [
+            {"booking": one.id, "version": decision.version(one.platform), "now": decision.now}
+            for one in ended
+        ],
     )
 
 
-def deciding(versions: Mapping[int, int], now: datetime) -> Part:
-    """What stores the versions of locked platforms after a decision at `now`."""
+def releasing(released: Iterable[Released], decision: Decision) -> tuple[Part, Part]:
+    """What ends the bookings of locked sessions that need no more what they pay for (B6)."""
+    all_of = {one.session: one for one in released if one.component is None}
+    rows: dict[Released, dict[str, object]] = {
+        one: {
+            "session": one.session,
+            "version": decision.version(one.platform),
+            "now": decision.now,
+        }
+        for one in released
+        if one.component is None or one.session not in all_of
+    }
+    parts = [values | {"component": one.component} for one, values in rows.items() if one.component]
+    whole = [values for one, values in rows.items() if one.component is None]
+    return ("end_component", parts), ("end_session_bookings", whole)
+
+
+def deciding(decision: Decision, platforms: Iterable[int]) -> Part:
+    """What stores that something was decided about some of the platforms."""
     return (
         "decide_platform",
-        [{"platform": id_, "version": version, "now": now} for id_, version in versions.items()],
+        [
+            {"platform": id_, "version": decision.version(id_), "now": decision.now}
+            for id_ in platforms
+        ],
     )
-
-
-async def end_all(connection: Connection, ids: Iterable[int], version: int, now: datetime) -> None:
-    """End some bookings of one locked platform."""
-    await connection.execute("end_bookings", ids=list(ids), version=version, now=now)
 
 
 async def held_of(connection: Connection, offersets: Iterable[int]) -> list[StoredBooking]:
@@ -172,45 +167,9 @@ async def of_sessions(connection: Connection, sessions: Iterable[int]) -> list[S
     return [_booking(row) for row in rows]
 
 
-async def end_component(
-    connection: Connection, session: int, component: str, version: int, now: datetime
-) -> None:
-    await connection.execute(
-        "end_component", session=session, component=component, version=version, now=now
-    )
-
-
-async def end_session(connection: Connection, session: int, version: int, now: datetime) -> None:
-    """End all that is booked for a session but its kept outputs."""
-    await connection.execute("end_session_bookings", session=session, version=version, now=now)
-
-
 async def of_component(connection: Connection, session: int, component: str) -> list[StoredBooking]:
     rows = await connection.rows("component_bookings", session=session, component=component)
     return [_booking(row) for row in rows]
-
-
-async def overrun(connection: Connection, until_second: int) -> list[StoredBooking]:
-    rows = await connection.rows("overrun_bookings", until_second=until_second)
-    return [_booking(row) for row in rows]
-
-
-async def prolong(
-    connection: Connection, booking: StoredBooking, end: int, version: int, now: datetime
-) -> None:
-    """Replace a booking by one that lasts longer, whether there is room or not: what is booked is
-    still there. The old row stays (B3)."""
-    await connection.execute("end_booking", booking=booking.id, version=version, now=now)
-    await add(
-        connection,
-        booking.platform,
-        [Booking({booking.name: booking.amount}, booking.start, end, booking.component)],
-        Owner(booking.identity, booking.offerset, booking.session),
-        version=version,
-        now=now,
-        expires=None,
-        is_overrun=1,
-    )
 
 
 async def held_by(
@@ -225,19 +184,16 @@ async def held_by(
 
 
 async def save_report(
-    connection: Connection,
-    platform: int,
-    capability: Capability,
-    overcommitted: dict[str, int],
-    now: datetime,
+    connection: Connection, decision: Decision, platform: int, capability: Capability
 ) -> None:
+    """Store what a locked platform has reported, and how much there is of what since when."""
     await connection.execute(
         "save_report",
         platform=platform,
         capability=encode(capability),
         capacity=encode(capability.capacity),
-        overcommitted=encode(overcommitted),
-        now=now,
+        version=decision.version(platform),
+        now=decision.now,
     )
     known = {
         row["amount_name"]: int(row["amount"])
@@ -247,7 +203,7 @@ async def save_report(
     await connection.many(
         "set_capacity",
         [
-            {"platform": platform, "name": name, "now": now, "amount": amount}
+            {"platform": platform, "name": name, "now": decision.now, "amount": amount}
             for name, amount in new.items()
             if known.get(name) != amount
         ],
@@ -266,9 +222,7 @@ def _platform(row: Row) -> StoredPlatform:
         capacity=decode(row["capacity"], dict[str, int]),
         report=row.get("capability"),
         reported=row.get("reported_at"),
-        overcommitted=decode_optional(row.get("overcommitted"), dict[str, int]) or {},
         decided=row.get("decided_at"),
-        locked=row.get("locked_at"),
         waiting=_waiting(row),
     )
 

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from execution_broker.domain.amounts import Booking
+from execution_broker.domain.amounts import OUTPUTS, Booking
 from execution_broker.storage.database import Glance, Row
-from execution_broker.storage.documents import decode, decode_optional
+from execution_broker.storage.documents import decode
 from execution_broker.storage.records import StoredPlatform
 
 
@@ -16,6 +16,11 @@ class Change(NamedTuple):
     booking: Booking
     expires: datetime | None
     has_ended: bool
+
+    @property
+    def ends_with_release(self) -> bool:
+        """Whether it counts until a session is released of it, however late that is (B6)."""
+        return self.expires is None and self.booking.component != OUTPUTS
 
 
 class Glimpse(NamedTuple):
@@ -66,7 +71,6 @@ def _glimpse(rows: list[Row], offerset: int, *, whole: bool) -> Glimpse:
         name=rows[0]["name"],
         version=rows[0]["platform_version"],
         capacity=decode(rows[0]["capacity"], dict[str, int]),
-        overcommitted=decode_optional(rows[0]["overcommitted"], dict[str, int]) or {},
         decided=rows[0]["decided_at"],
     )
     return Glimpse(platform, [_change(row) for row in booked], own, whole)

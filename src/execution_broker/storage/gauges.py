@@ -11,12 +11,14 @@ from execution_broker.storage.database import Connection
 
 
 class Booked(NamedTuple):
-    """One amount of one platform at this instant."""
+    """One amount of one platform at this instant. `late`: what of `confirmed` was to be released by
+    now."""
 
     platform: str
     name: str
     held: int
     confirmed: int
+    late: int
     capacity: int
 
 
@@ -56,6 +58,8 @@ async def _booked(connection: Connection, now: datetime) -> list[Booked]:
     for platform in await bookings.platforms(connection):
         for name, capacity in sorted(platform.capacity.items()):
             row = used.get((platform.name, name))
-            held, confirmed = (int(row["held"]), int(row["confirmed"])) if row else (0, 0)
-            found.append(Booked(platform.name, name, held, confirmed, capacity))
+            held, confirmed, late = (
+                int(row[kind]) if row else 0 for kind in ("held", "confirmed", "late")
+            )
+            found.append(Booked(platform.name, name, held, confirmed, late, capacity))
     return found

@@ -40,6 +40,15 @@ class Queue(NamedTuple):
     lapsed: int
 
 
+class Late(NamedTuple):
+    """How many sessions of a platform were to be released of something by now, the first of them so
+    many seconds ago."""
+
+    platform: str
+    sessions: int
+    seconds: int
+
+
 async def of_sqlite(path: Path) -> SqliteHealth:
     """sqlite3.DatabaseError when it cannot be read."""
     return await asyncio.to_thread(_of_sqlite, path)
@@ -66,6 +75,13 @@ async def queue(connection: Connection) -> Queue:
     row = await connection.row("waiting_for_workers", now=now)
     assert row is not None
     return Queue(now, row["overdue"] or 0, row["oldest_at"], row["lapsed"] or 0)
+
+
+async def late(connection: Connection) -> list[Late]:
+    """Of each platform that has any."""
+    second = int((await connection.clock()).timestamp())
+    rows = await connection.rows("late_to_be_released", now_second=second)
+    return [Late(row["name"], row["sessions"], second - row["since_second"]) for row in rows]
 
 
 def _of_sqlite(path: Path) -> SqliteHealth:

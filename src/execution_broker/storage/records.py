@@ -179,7 +179,6 @@ class StoredOfferSet(msgspec.Struct, frozen=True, kw_only=True):
 
 class StoredPlatform(msgspec.Struct, frozen=True, kw_only=True):
     """A platform's row: the lock of its capacity. `decided`: the time of the last decision.
-    `locked`: when this transaction had taken the lock, None if it has not.
     `report`: the capability as it is stored. `waiting`: seconds for which a step that begins or
     prepares a session there has been due that no worker has taken yet; 0 where not asked."""
 
@@ -189,9 +188,7 @@ class StoredPlatform(msgspec.Struct, frozen=True, kw_only=True):
     capacity: dict[str, int]
     report: str | None = None
     reported: datetime | None = None
-    overcommitted: dict[str, int] = {}
     decided: datetime | None = None
-    locked: datetime | None = None
     waiting: int = 0
 
     @property

@@ -1,6 +1,6 @@
 """How much is booked at any instant, while bookings come and go: for the audit alone."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -60,7 +60,7 @@ class Usage:
         return most
 
     def _range(self, booking: Booked) -> tuple[int, int]:
-        first = bisect_left(self._edges, booking.start)
+        first = max(0, bisect_right(self._edges, booking.start) - 1)
         return first + self._size, bisect_left(self._edges, booking.end) + self._size
 
     def _apply(self, node: int, amount: int) -> None:

@@ -22,8 +22,6 @@ async def expire(connection: Connection, answers: Iterable[int], now: datetime) 
     await sessions.save_all(connection, [], over)
     open_ = {offer.offerset for offer in found if offer.phase is SessionPhase.OFFERED}
     held = await bookings.held_of(connection, set(ids) - open_)
-    locked = await bookings.lock_platforms(connection, {one.platform for one in held})
-    for platform in locked.values():
-        mine = [one.id for one in held if one.platform == platform.id]
-        version = await bookings.advance(connection, platform.id, now)
-        await bookings.end_all(connection, mine, version, now)
+    if held:
+        decision = await bookings.decide(connection, {one.platform for one in held})
+        await bookings.write(connection, decision, bookings.ending(held, decision))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from execution_broker.cli.doctor.capacity import capacity
 from execution_broker.cli.doctor.findings import Finding, fail, ok, warn
 from execution_broker.cli.doctor.machine import file_system, is_network
 from execution_broker.config import Settings
@@ -30,7 +31,7 @@ async def database(settings: Settings) -> list[Finding]:
     findings = [_revision(state.revision, state.needed), *_health(health)]
     if state.is_current:
         queue = await examining.database_queue(settings)
-        findings += [_clock(queue), *_workers(queue)]
+        findings += [_clock(queue), *_workers(queue), *await capacity(settings)]
     return findings
 
 

@@ -8,8 +8,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
+import msgspec
+
 from execution_broker.domain.amounts import Booking, Stretch
 from execution_broker.domain.calendar import Calendar
+from execution_broker.domain.reserving import booked_until
 from execution_broker.storage import calendars
 from execution_broker.storage.calendars import Change
 from execution_broker.storage.database import Connection, Database, Glance
@@ -135,7 +138,7 @@ class Calendars:
             cached.catch_up(news)
         else:
             cached.settle()
-        cached.expire(self._now)
+        cached.advance(self._now)
         return cached.calendar
 
 
@@ -144,9 +147,12 @@ class _Cached:
         live = {one.id: one for one in changes if not one.has_ended}
         self.version = platform.version
         self.calendar = Calendar(platform.capacity, (one.booking for one in live.values()))
-        self._bookings: dict[int, Booking] = {id_: one.booking for id_, one in live.items()}
-        self._expiries = [(one.expires, one.id) for one in live.values() if one.expires]
-        heapq.heapify(self._expiries)
+        self._bookings: dict[int, Booking] = {}
+        self._late: dict[int, Booking] = {}
+        self._expiries: list[tuple[datetime, int]] = []
+        self._ends: list[tuple[int, int]] = []
+        for one in live.values():
+            self._know(one)
         self._forgotten = 0
         self._known = platform.decided
         self._unsettled: dict[tuple[str, int, int], int] = {}
@@ -163,14 +169,11 @@ class _Cached:
         self._known = news.platform.decided
         for change in news.changes:
             if change.has_ended:
-                if change.id in self._bookings:
-                    self._count(self._bookings.pop(change.id), -1)
+                for booking in self._taken_out(change.id):
+                    self._count(booking, -1)
             elif change.id not in self._bookings:
-                self._bookings[change.id] = change.booking
+                self._know(change)
                 self._count(change.booking, 1)
-                if change.expires is not None:
-                    heapq.heappush(self._expiries, (change.expires, change.id))
-
         self.settle()
 
     def leave(self, stretches: Iterable[Stretch]) -> None:
@@ -188,12 +191,39 @@ class _Cached:
 
     def known(self, ids: Iterable[int]) -> list[Booking]:
         """Those of these bookings that count."""
-        return [self._bookings[id_] for id_ in ids if id_ in self._bookings]
+        found = list(ids)
+        return [
+            known[id_] for known in (self._bookings, self._late) for id_ in found if id_ in known
+        ]
 
-    def expire(self, now: datetime) -> None:
+    def advance(self, now: datetime) -> None:
+        """Let it be that time: holds expire, and what is not released by its end is late (B6)."""
         while self._expiries and self._expiries[0][0] <= now:
             self._drop(heapq.heappop(self._expiries)[1])
-        self._forget(int(now.timestamp()))
+        second = int(now.timestamp())
+        while self._ends and self._ends[0][0] <= second:
+            self._prolong(heapq.heappop(self._ends)[1], second)
+        self._forget(second)
+
+    def _know(self, change: Change) -> None:
+        self._bookings[change.id] = change.booking
+        if change.expires is not None:
+            heapq.heappush(self._expiries, (change.expires, change.id))
+        elif change.ends_with_release:
+            heapq.heappush(self._ends, (change.booking.end, change.id))
+
+    def _prolong(self, id_: int, second: int) -> None:
+        """Count what is late for longer, and look again when half of that is over."""
+        booking = self._bookings.get(id_)
+        if booking is None:
+            return
+        before = self._late.get(id_)
+        if before is not None:
+            self.calendar.remove(before)
+        until = booked_until(booking.end, second)
+        self._late[id_] = late = msgspec.structs.replace(booking, start=booking.end, end=until)
+        self.calendar.add(late)
+        heapq.heappush(self._ends, ((second + until) // 2, id_))
 
     def _count(self, booking: Booking, sign: int) -> None:
         for name, amount in booking.amounts.items():
@@ -201,9 +231,13 @@ class _Cached:
             self._unsettled[key] = self._unsettled.get(key, 0) + sign * amount
 
     def _drop(self, id_: int) -> None:
-        booking = self._bookings.pop(id_, None)
-        if booking is not None:
+        for booking in self._taken_out(id_):
             self.calendar.remove(booking)
+
+    def _taken_out(self, id_: int) -> list[Booking]:
+        """All that counts of a booking, which is not known any more from now on."""
+        known = [self._bookings.pop(id_, None), self._late.pop(id_, None)]
+        return [booking for booking in known if booking is not None]
 
     def _forget(self, second: int) -> None:
         """What lies in the past does not matter any more."""
@@ -211,6 +245,6 @@ class _Cached:
             return
         self._forgotten = second
         for id_, booking in list(self._bookings.items()):
-            if booking.end <= second:
+            if booking.end <= second and id_ not in self._late:
                 self._drop(id_)
         self.calendar.forget_before(second)

@@ -108,15 +108,15 @@ def _hold_anew(
 ) -> None:
     """Replace the hold of all offers of the answer, if there is room for the new one."""
     held = scene.held(session.offerset)
-    scene.let_go(session.offerset)
     offers = [
         offer
         for offer in scene.offers_of(session.offerset)
         if phase_now(offer, scene.now) is SessionPhase.OFFERED
     ]
-    here = [needs(o.terms) for o in offers if o.platform == session.platform]
-    if value > bounds.now and not scene.fits(session.platform, envelope(here)):
+    here = envelope(needs(o.terms) for o in offers if o.platform == session.platform)
+    if value > bounds.now and not scene.can_become(session, here):
         raise _no_room(session, bounds, value)
+    scene.let_go(session.offerset)
     wanted = most_of(booking for taken in holds(offers) for booking in taken.bookings)
     added = {name: amount - held.get(name, 0) for name, amount in wanted.items()}
     _check_budget(session, added, scene, budget)
@@ -141,10 +141,10 @@ def _book_anew(
 ) -> None:
     """Replace what is booked from now on, if there is room; what runs is not touched else."""
     booked = bookings_of(session.terms)
-    scene.end(session, {str(one.component) for one in booked})
     rest = ahead(booked, int(scene.now.timestamp()))
-    if value > bounds.now and not scene.fits(session.platform, rest):
+    if value > bounds.now and not scene.can_become(session, rest):
         raise _no_room(session, bounds, value)
+    scene.end(session, {str(one.component) for one in booked})
     scene.confirm(session, rest)
     if bounds.name == DURATION:
         _move_end(session, before, scene)

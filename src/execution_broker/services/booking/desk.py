@@ -19,8 +19,9 @@ from execution_broker.services.booking.calendars import Calendars
 from execution_broker.services.booking.scene import Scene
 from execution_broker.services.repeating import Key, take_key
 from execution_broker.storage import bookings, offers, repetitions
+from execution_broker.storage.bookings import Decision
 from execution_broker.storage.database import Connection, Database, Work
-from execution_broker.storage.records import LockedOffer, StoredBooking, StoredPlatform
+from execution_broker.storage.records import LockedOffer, StoredBooking
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -78,12 +79,12 @@ Entry = tuple[Errand[Any], "asyncio.Future[Any]"]
 
 class _Locked(NamedTuple):
     """What a transaction has locked: the keys with what they stand for already, the offers of
-    answers with what is booked for them, and platforms."""
+    answers with what is booked for them, and platforms, with the time of what is decided then."""
 
     keys: Mapping[Key, Any]
     offers: list[LockedOffer]
     booked: list[StoredBooking]
-    platforms: Mapping[int, StoredPlatform]
+    decision: Decision
 
 
 class Desk:
@@ -165,7 +166,7 @@ class Desk:
 
         async def work(connection: Connection) -> list[Any]:
             locked = await self._lock([errand for errand, _ in batch], connection)
-            batch.extend(self._latecomers(_BATCH - len(batch), locked.platforms))
+            batch.extend(self._latecomers(_BATCH - len(batch), locked.decision.platforms))
             return await self._carry_out([errand for errand, _ in batch], locked, connection)
 
         outcome = await self._write(work)
@@ -203,21 +204,19 @@ class Desk:
                 booked += await bookings.of_sessions(connection, accepted)
         wanted = {platform for errand in errands for platform in errand.platforms}
         wanted |= {offer.platform for offer in found}
-        platforms = await bookings.lock_platforms(connection, wanted)
-        return _Locked(keys, found, booked, platforms)
+        return _Locked(keys, found, booked, await bookings.decide(connection, wanted))
 
     async def _carry_out(
         self, errands: Sequence[Errand[Any]], locked: _Locked, connection: Connection
     ) -> list[Any]:
-        platforms = locked.platforms
+        now, platforms = locked.decision
         self._calendars.doubt(platforms.values())
-        now = await bookings.decision_time(connection, platforms.values())
         held_by = await self._held_by(errands, connection, now)
         news = await self._calendars.news(connection, platforms.values(), now)
         with self._calendars.turn:
             calendars = self._calendars.take(news, now)
-            now = self._calendars.latest(now)
-            scene = Scene(now, platforms, calendars, locked.offers, locked.booked, held_by)
+            decision = locked.decision._replace(now=self._calendars.latest(now))
+            scene = Scene(decision, calendars, locked.offers, locked.booked, held_by)
             try:
                 outcomes = [_decide(errand, scene, locked.keys) for errand in errands]
             finally:

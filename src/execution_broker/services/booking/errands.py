@@ -70,8 +70,7 @@ class Hold:
         if isinstance(found.verdict, Yes) and not self._holds(scene, taken):
             if self.platforms != {one.id for one in found.platforms.values()}:
                 return None
-            usable = {id_: c for id_, c in scene.calendars.items() if scene.is_open(id_)}
-            found = self._negotiator.again(found, usable, scene.now)
+            found = self._negotiator.again(found, scene.calendars, scene.now)
             taken = self._taken(found)
             if isinstance(found.verdict, No) and not self._asked.is_last:
                 return None

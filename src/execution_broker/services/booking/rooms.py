@@ -5,7 +5,7 @@ from datetime import datetime
 
 from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.changing import changeable
-from execution_broker.domain.growing import Room, no_room, room
+from execution_broker.domain.growing import Room, room
 from execution_broker.models.phases import SessionPhase
 from execution_broker.services.booking.calendars import Calendars, News
 from execution_broker.services.views import elapsed, phase_now
@@ -58,10 +58,7 @@ class Rooms:
             self._calendars.take([News(seen.platform, seen.changes, seen.whole)], now)
             with self._calendars.without(seen.platform.id, seen.own) as calendar:
                 for session in sessions:
-                    is_open = not seen.platform.overcommitted
-                    session.room = (
-                        room_of(session, calendar, now) if is_open else no_room(session.terms)
-                    )
+                    session.room = room_of(session, calendar, now)
 
 
 def room_of(session: StoredSession, calendar: Calendar, now: datetime) -> Room:

@@ -12,20 +12,18 @@ import msgspec
 
 from execution_broker.domain.amounts import Amounts, Booking, Stretch
 from execution_broker.domain.budget import most_of
-from execution_broker.domain.calendar import Calendar, envelope
-from execution_broker.domain.growing import no_room
+from execution_broker.domain.calendar import Calendar, envelope, growth
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.reserving import needs
 from execution_broker.services.booking.rooms import room_of
 from execution_broker.storage import bookings, offersets, sessions, steps
-from execution_broker.storage.bookings import NewBooking, Owner
+from execution_broker.storage.bookings import Decision, NewBooking, Owner
 from execution_broker.storage.database import Connection, Measured
 from execution_broker.storage.records import (
     LockedOffer,
     NewOfferSet,
     StoredBooking,
-    StoredPlatform,
     StoredSession,
 )
 from execution_broker.storage.steps import NewStep
@@ -66,15 +64,15 @@ class Scene:
 
     def __init__(
         self,
-        now: datetime,
-        platforms: Mapping[int, StoredPlatform],
+        decision: Decision,
         calendars: Mapping[int, Calendar],
         offers: Sequence[LockedOffer],
         booked: Iterable[StoredBooking],
         held_by: dict[int, dict[str, int]],
     ) -> None:
-        self.now = now
-        self.platforms = platforms
+        self.now = decision.now
+        self.platforms = decision.platforms
+        self._decision = decision
         self.calendars = calendars
         self.held_by = held_by
         self._offers = offers
@@ -89,12 +87,15 @@ class Scene:
         return [offer for offer in self._offers if offer.offerset == offerset]
 
     def fits(self, platform: int, wanted: Iterable[Booking]) -> bool:
-        """Whether there is room on a locked platform."""
-        return self.is_open(platform) and self.calendars[platform].fits(wanted)
+        """Whether there is room on a locked platform: never at an instant at which it is
+        overcommitted (B7)."""
+        return self.calendars[platform].fits(wanted)
 
-    def is_open(self, platform: int) -> bool:
-        """Whether a locked platform takes anything more: not while it is overcommitted (B7)."""
-        return not self.platforms[platform].overcommitted
+    def can_become(self, session: StoredSession, wanted: Iterable[Booking]) -> bool:
+        """Whether its platform has room for what this is more than the answer of a session books
+        there now."""
+        more = growth(self._booked_for(session), wanted)
+        return self.calendars[session.platform].shortage(more) is None
 
     def answer(self, answered: Answered) -> None:
         """Store a new answer with what it books."""
@@ -161,8 +162,7 @@ class Scene:
         mine = self._booked_for(session)
         for booking in mine:
             calendar.remove(booking)
-        is_open = self.is_open(session.platform)
-        session.room = room_of(session, calendar, self.now) if is_open else no_room(session.terms)
+        session.room = room_of(session, calendar, self.now)
         for booking in mine:
             calendar.add(booking)
 
@@ -196,10 +196,9 @@ class Scene:
 
     async def write(self, connection: Connection) -> None:
         """Write everything in few statements: what others refer to first."""
-        parts, now = self._parts, self.now
+        parts, decision = self._parts, self._decision
         for measured in (one for part in parts for one in part.measured):
             connection.measure(measured.what, *measured.labels, value=measured.value)
-        versions = {id_: one.version + 1 for id_, one in self.platforms.items()}
         answers = [answered for part in parts for answered in part.answers]
         ids = await offersets.add(connection, [one.offerset for one in answers])
         for answered, id_ in zip(answers, ids, strict=True):
@@ -210,7 +209,7 @@ class Scene:
         taken = [pair for part in parts for pair in part.taken]
         taken += ((_owner(answered, one), one) for answered in answers for one in answered.taken)
         new = [
-            NewBooking(one.platform, booking, owner, versions[one.platform], one.expires)
+            NewBooking(one.platform, booking, owner, one.expires)
             for owner, one in taken
             for booking in one.bookings
         ]
@@ -220,10 +219,10 @@ class Scene:
             connection,
             [one for part in parts for one in part.saved],
             [one for part in parts for one in part.refused],
-            bookings.ending(ended, versions, now),
-            bookings.adding(new, now),
-            steps.adding(connection, begun, now),
-            bookings.deciding({id_: versions[id_] for id_ in touched}, now),
+            bookings.ending(ended, decision),
+            bookings.adding(new, decision),
+            steps.adding(connection, begun, decision.now),
+            bookings.deciding(decision, touched),
         )
         for session_id, kind, due in (due for part in parts for due in part.due):
             await steps.set_due(connection, session_id, kind, due)

@@ -1,33 +1,11 @@
 -- add_booking: Book one amount over one interval.
 INSERT INTO booking (
     platform_id, identity_id, offerset_id, session_id, component, amount_name, amount,
-    start_second, end_second, version, is_overrun, made_at, expires_at
+    start_second, end_second, version, made_at, expires_at
 ) VALUES (
     :platform, :identity, :offerset, :session, :component, :name, :amount,
-    :start, :end, :version, :is_overrun, :now, :expires
+    :start, :end, :version, :now, :expires
 );
-
--- peak_usage: The most of one amount that is booked at any instant of an interval (B1, B3).
-WITH live AS (
-    SELECT CASE WHEN start_second < :start THEN :start ELSE start_second END AS first_second,
-           end_second, amount
-    FROM booking
-    WHERE platform_id = :platform AND amount_name = :name AND ended_at IS NULL
-      AND (expires_at IS NULL OR expires_at > :now)
-      AND start_second < :end AND end_second > :start
-), edges AS (
-    SELECT first_second AS instant, amount FROM live
-    UNION ALL
-    SELECT end_second, -amount FROM live
-), changes AS (
-    SELECT instant, sum(amount) AS amount FROM edges GROUP BY instant
-), running AS (
-    SELECT sum(amount) OVER (ORDER BY instant) AS used FROM changes
-)
-SELECT CAST(coalesce(max(used), 0) AS bigint) AS peak FROM running;
-
--- end_bookings: End some bookings of one platform.
-UPDATE booking SET ended_at = :now, version = :version WHERE id {among:ids} AND ended_at IS NULL;
 
 -- end_component: End what is booked for one component of a session.
 UPDATE booking SET ended_at = :now, version = :version
@@ -69,11 +47,12 @@ FROM (
 ) AS held
 GROUP BY held.identity_id, held.amount_name;
 
--- calendar_start: Everything that counts on a platform from now on.
+-- calendar_start: Everything that counts on a platform from now on: what is late to be released, too (B6).
 SELECT id, amount_name, amount, start_second, end_second, component, expires_at, ended_at
 FROM booking
-WHERE platform_id = :platform AND ended_at IS NULL AND end_second > :now_second
-  AND (expires_at IS NULL OR expires_at > :now);
+WHERE platform_id = :platform AND ended_at IS NULL
+  AND (expires_at IS NULL OR expires_at > :now)
+  AND (end_second > :now_second OR session_id IS NOT NULL AND component <> 'outputs');
 
 -- calendar_changes: What was made or ended on a platform after a version.
 SELECT id, amount_name, amount, start_second, end_second, component, expires_at, ended_at
@@ -81,8 +60,7 @@ FROM booking
 WHERE platform_id = :platform AND version > :version;
 
 -- glimpse_changes: A platform with what was made or ended on it after a version, and with what is booked there for one answer.
-SELECT p.id AS platform_id, p.name, p.version AS platform_version, p.capacity, p.overcommitted,
-       p.decided_at, b.*
+SELECT p.id AS platform_id, p.name, p.version AS platform_version, p.capacity, p.decided_at, b.*
 FROM platform AS p
 LEFT JOIN (
     SELECT id, offerset_id, amount_name, amount, start_second, end_second, component, expires_at,
@@ -97,28 +75,17 @@ LEFT JOIN (
 ) AS b ON 1 = 1
 WHERE p.id = :platform;
 
--- glimpse_all: A platform with everything that counts on it from now on.
-SELECT p.id AS platform_id, p.name, p.version AS platform_version, p.capacity, p.overcommitted,
-       p.decided_at, b.id, b.offerset_id, b.amount_name, b.amount, b.start_second, b.end_second,
-       b.component, b.expires_at, b.ended_at
+-- glimpse_all: A platform with everything that counts on it from now on, as calendar_start has it.
+SELECT p.id AS platform_id, p.name, p.version AS platform_version, p.capacity, p.decided_at,
+       b.id, b.offerset_id, b.amount_name, b.amount, b.start_second, b.end_second, b.component,
+       b.expires_at, b.ended_at
 FROM platform AS p
 LEFT JOIN booking AS b ON b.platform_id = p.id AND b.ended_at IS NULL
-    AND b.end_second > :now_second AND (b.expires_at IS NULL OR b.expires_at > :now)
+    AND (b.expires_at IS NULL OR b.expires_at > :now)
+    AND (b.end_second > :now_second OR b.session_id IS NOT NULL AND b.component <> 'outputs')
 WHERE p.id = :platform;
-
--- overrun_bookings: Confirmed bookings that run out before their receipt is there (B6).
-SELECT id, platform_id, identity_id, offerset_id, session_id, component, amount_name, amount,
-       start_second, end_second
-FROM booking
-WHERE session_id IS NOT NULL AND component <> 'outputs' AND ended_at IS NULL
-  AND end_second <= :until_second
-ORDER BY platform_id, id;
 
 -- end_booking: End one booking.
 UPDATE booking SET ended_at = :now, version = :version
 WHERE coalesce(ended_at, :now) = :now -- found by its key, not among all that is live
   AND id = :booking;
-
--- booked_names: Which amounts of a platform are booked from now on.
-SELECT DISTINCT amount_name FROM booking
-WHERE platform_id = :platform AND ended_at IS NULL AND end_second > :now_second;

@@ -3,12 +3,11 @@ INSERT INTO platform (name, capacity) VALUES (:name, :capacity)
 ON CONFLICT (name) DO NOTHING;
 
 -- platforms: Every platform, with its last report.
-SELECT id, name, version, capacity, overcommitted, capability, reported_at, decided_at
-FROM platform ORDER BY id;
+SELECT id, name, version, capacity, capability, reported_at, decided_at FROM platform ORDER BY id;
 
 -- platforms_now: Every platform with its last report, what time it is, and since when the step of some kinds is due there that nobody has claimed for longest; one row without a platform where there is none.
-SELECT p.id, p.name, p.version, p.capacity, p.overcommitted, p.capability, p.reported_at,
-       p.decided_at, this.read_at, (
+SELECT p.id, p.name, p.version, p.capacity, p.capability, p.reported_at, p.decided_at,
+       this.read_at, (
            SELECT step.free_at FROM step
            WHERE step.phase IN ('READY', 'RUNNING') AND step.free_at <= this.read_at
              AND step.platform_id = p.id AND step.kind {among:kinds}
@@ -18,26 +17,18 @@ FROM (SELECT {clock} AS read_at) AS this LEFT JOIN platform AS p ON 1 = 1 ORDER 
 
 -- lock_platforms: Take the capacity locks, in id order (B4); what time it is once each is taken (B5).
 WITH locked AS (
-    SELECT id, name, version, capacity, overcommitted, decided_at
-    FROM platform WHERE id {among:ids} ORDER BY id {for_update}
+    SELECT id, name, version, capacity, decided_at FROM platform
+    WHERE id {among:ids} ORDER BY id {for_update}
 )
 SELECT locked.*, {clock} AS locked_at FROM locked;
-
--- advance_platform: The next version, so that every cached calendar catches up.
-UPDATE platform
-SET version = version + 1,
-    decided_at = CASE WHEN decided_at > :now THEN decided_at ELSE :now END
-WHERE id = :platform
-RETURNING version;
 
 -- decide_platform: The version and time of a decision that was made under the lock.
 UPDATE platform SET version = :version, decided_at = :now WHERE id = :platform;
 
--- save_report: Store a capability report and the capacity it brings.
+-- save_report: Store a capability report and the capacity it brings, decided under the lock.
 UPDATE platform
-SET capability = :capability, capacity = :capacity, overcommitted = :overcommitted,
-    reported_at = :now, version = version + 1,
-    decided_at = CASE WHEN decided_at > :now THEN decided_at ELSE :now END
+SET capability = :capability, capacity = :capacity, reported_at = :now, version = :version,
+    decided_at = :now
 WHERE id = :platform;
 
 -- capacities: What there is of each amount now, and since when.
