@@ -115,7 +115,7 @@ async def test_a_running_session_is_extended_and_ends_later(tmp_path: Path) -> N
         assert await is_running()
         await change(made, alice, uuid, IntegerUpdate(DURATION, 25, "minutes"))
         await made.later(minutes=6)
-        assert (await made.ended(alice, uuid)).phase is SessionPhase.COMPLETED
+        assert (await made.ended(alice, uuid)).phase is SessionPhase.FAILED
         found = await auditing.audit(made.database)
         assert found.findings == ()
 
@@ -139,7 +139,7 @@ async def test_a_change_while_the_platform_starts_it_counts(tmp_path: Path) -> N
         await made.later(minutes=20)
         assert await is_running()
         await made.later(minutes=11)
-        assert (await made.ended(alice, uuid)).phase is SessionPhase.COMPLETED
+        assert (await made.ended(alice, uuid)).phase is SessionPhase.FAILED
 
 
 async def test_what_is_over_cannot_be_prolonged(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ async def test_what_is_over_cannot_be_prolonged(tmp_path: Path) -> None:
         with pytest.raises(Conflict, match="cannot be changed at schedule"):
             await change(made, alice, uuid, DeltaUpdate(DURATION, 1, "h"))
         async with working(made):
-            assert (await made.ended(alice, uuid)).phase is SessionPhase.COMPLETED
+            assert (await made.ended(alice, uuid)).phase is SessionPhase.FAILED
 
 
 async def test_a_session_cannot_take_what_somebody_else_has_booked(tmp_path: Path) -> None:
