@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_broker.domain.naming import file_name, safe_name, shown
+from execution_broker.domain.naming import (
+    distinct,
+    file_name,
+    numbered_file,
+    safe_name,
+    shown,
+    variables,
+)
 
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 SECRET = st.from_regex(r"[a-z0-9]{12}", fullmatch=True)
@@ -69,3 +76,34 @@ def test_what_is_shown_fits_into_one_line() -> None:
     location = shown("http://host/" + quote("x") * 5000)
     assert len(location) == 300
     assert shown("http://host/a\x1b[31mb").isprintable()
+
+
+@given(st.lists(st.sampled_from(["a", "a_2", "a-b", "a.b", "A_B", "", "é", "a_b_2"])))
+def test_variables_are_distinct_and_the_first_of_several_is_plain(names: list[str]) -> None:
+    found = variables("BROKER_DATA", names)
+    assert len(set(found)) == len(found) == len(names)
+    assert found[:1] == [f"BROKER_DATA_{name}" for name in _plain(names[:1])]
+    assert found[: len(names) - 1] == variables("BROKER_DATA", names[:-1])
+
+
+@given(st.lists(TEXT.map(safe_name)))
+def test_files_are_distinct_and_as_long_as_names_may_be(names: list[str]) -> None:
+    found = distinct([*names, *names], numbered_file)
+    assert len(set(found)) == len(found)
+    assert max((len(name.encode()) for name in found), default=0) <= 255
+
+
+def test_a_number_goes_before_what_tells_the_kind() -> None:
+    names = ("sync", "cat.fits", "cat.fits.gz", "M 31.v2.csv", "%2Egit", "a.b_c-d e")
+    assert [numbered_file(name, 2) for name in names] == [
+        "sync_2",
+        "cat_2.fits",
+        "cat_2.fits.gz",
+        "M 31.v2_2.csv",
+        "%2Egit_2",
+        "a_2.b_c-d e",
+    ]
+
+
+def _plain(names: list[str]) -> list[str]:
+    return ["".join(c if c.isascii() and c.isalnum() else "_" for c in n).upper() for n in names]

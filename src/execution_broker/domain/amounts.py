@@ -37,11 +37,6 @@ def in_words(name: str) -> str:
     return units if units == name else f"{units} of {name}"
 
 
-def variable_of(name: str) -> str:
-    """The environment variable that tells a session how much it has of a further amount."""
-    return f"BROKER_AMOUNT_{name.upper().replace('-', '_')}"
-
-
 class Booking(msgspec.Struct, frozen=True):
     """Amounts over the half-open interval [start, end), in whole epoch seconds.
 

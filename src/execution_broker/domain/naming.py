@@ -1,13 +1,20 @@
 """How sources are named: in a message for people, and as a file on a disk."""
 
 import re
+from collections.abc import Callable, Iterable
 from hashlib import sha256
+from itertools import chain, count
 from typing import Final
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit, urlunsplit
 
 _LONGEST_NAME: Final = 200
 _LONGEST_SHOWN: Final = 300
 _ESCAPED: Final = frozenset("/\\%")
+_LONGEST_VARIABLE: Final = 100
+_UNFIT: Final = re.compile("[^A-Za-z0-9]")
+_STEM: Final = re.compile(
+    r"(.+?)((?:\.\w{1,10})?\.(?:gz|bz2|xz|zst|fz|Z)|\.[^.]{1,20})?", re.DOTALL | re.ASCII
+)
 _UNSAYABLE: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
 
 
@@ -44,6 +51,33 @@ def safe_name(name: str) -> str:
     return encoded[: _LONGEST_NAME - 33].decode(errors="ignore") + "~" + digest
 
 
+def distinct(names: Iterable[str], variant: Callable[[str, int], str] | None = None) -> list[str]:
+    """The names, in their order, no two alike: the first of several keeps its name, and a later one
+    is its first variant, from 2 on, that no earlier one has."""
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        candidates = chain([name], ((variant or _numbered)(name, n) for n in count(2)))
+        chosen = next(one for one in candidates if one not in taken)
+        taken.add(chosen)
+        found.append(chosen)
+    return found
+
+
+def variables(prefix: str, names: Iterable[str]) -> list[str]:
+    """The environment variables that stand for names: all that is no ASCII letter or digit becomes
+    `_`, and they are distinct."""
+    plain = (_UNFIT.sub("_", name).upper()[:_LONGEST_VARIABLE] for name in names)
+    return distinct(f"{prefix}_{name}" for name in plain)
+
+
+def numbered_file(name: str, number: int) -> str:
+    """The file name with a number before what tells its kind: `cat_2.fits.gz`."""
+    found = _STEM.fullmatch(name)
+    assert found is not None
+    return f"{found[1]}_{number}{found[2] or ''}"
+
+
 def is_result_path(path: str) -> bool:
     """Whether a result of this path can be listed in every format and fetched: relative, without
     `.` and `..`, and of characters alone that XML and URLs can say."""
@@ -76,6 +110,10 @@ def _last_part(location: str) -> str:
         return unquote_to_bytes(part).decode()
     except UnicodeDecodeError:
         return part
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name}_{number}"
 
 
 def _escape(character: str) -> str:

@@ -171,3 +171,61 @@ def soon(session: ExecutionSession) -> IntegerUpdate:
         if isinstance(one, IntegerOption) and one.path == DURATION
     )
     return IntegerUpdate(DURATION, (shortest or 0) + 5, "s")
+
+
+async def test_no_two_things_of_a_session_have_one_name(tmp_path: Path) -> None:
+    """Neither as files nor as variables, whatever they are called in the request."""
+    python, notebook = stand_in(tmp_path, "env | grep ^BROKER_ > variables; ls volume > files")
+    contents = {"one/sync": "1", "two/sync": "2", "night-1": "3", "night.1": "4", "sync_2": "5"}
+    for place, content in contents.items():
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_text(content)
+
+    def data(place: str, **meta: str) -> dict[str, Any]:
+        where = located(tmp_path / place)
+        named = {"meta": meta} if meta else {}
+        return {"kind": kinds.SIMPLE_DATA, **named, **where, "storage": "disk"}
+
+    def volume(name: str, path: str) -> dict[str, Any]:
+        of = {"resource": "disk", "path": path, "mode": "READWRITE"}
+        return {"kind": kinds.SIMPLE_VOLUME, "meta": {"name": name}, **of}
+
+    asked = {
+        "executable": {"kind": kinds.JUPYTER_NOTEBOOK, "mode": "BATCH", **notebook},
+        "compute": {
+            "kind": kinds.SIMPLE_COMPUTE,
+            "amounts": {"old-gpus": {"min": 1}, "old_gpus": {"min": 2}},
+            "volumes": [volume("a-b", "/deep/er"), volume("a b", "/volume")],
+        },
+        "storage": [{"kind": kinds.SIMPLE_STORAGE, "meta": {"name": "disk"}, "size": {"min": 1}}],
+        "data": [
+            data("one/sync"),
+            data("two/sync"),
+            data("night-1", name="night-1"),
+            data("night.1", name="night.1"),
+            data("sync_2"),
+        ],
+    }
+    whole = settings(tmp_path, python, amounts={"old-gpus": 9, "old_gpus": 9}, outputs=1)
+    async with broker(tmp_path / "data", **whole) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, asked)
+        session = await made.ended(alice, uuid)
+        assert session.phase is SessionPhase.COMPLETED, messages(session)
+        results = made.settings.data_directory / "results" / uuid
+        lines = (results / "variables").read_text().splitlines()
+        found = dict(line.split("=", 1) for line in lines)
+        assert found["BROKER_AMOUNT_OLD_GPUS"] == "1"
+        assert found["BROKER_AMOUNT_OLD_GPUS_2"] == "2"
+        assert found["BROKER_VOLUME_A_B"].endswith("/deep/er")
+        assert found["BROKER_VOLUME_A_B_2"].endswith("/volume")
+        names = {
+            "BROKER_DATA_SYNC": "sync",
+            "BROKER_DATA_SYNC_2": "sync_2",
+            "BROKER_DATA_NIGHT_1": "night-1",
+            "BROKER_DATA_NIGHT_1_2": "night.1",
+            "BROKER_DATA_SYNC_2_2": "sync_2_2",
+        }
+        for variable, name in names.items():
+            assert Path(found[variable]).name == name
+        assert (results / "files").read_text().split() == sorted(names.values())

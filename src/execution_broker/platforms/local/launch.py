@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from execution_broker.domain.amounts import variable_of
+from execution_broker.domain.naming import variables
 from execution_broker.models.resources import SimpleCompute
 from execution_broker.platforms.local.components import memory_of
 from execution_broker.platforms.local.config import LocalConfig
@@ -115,6 +115,12 @@ def environment_of(
         "MPLCONFIGDIR": str(scratch / "matplotlib"),
         **dict.fromkeys(_THREADS, str(cores)),
         "BROKER_CORES": str(cores),
-        **{variable_of(name): str(size.min or 0) for name, size in compute.amounts.items()},
+        **_amounts(compute),
         **config.environment,
     }
+
+
+def _amounts(compute: SimpleCompute) -> dict[str, str]:
+    """How much it has of each further amount."""
+    sizes = (str(size.min or 0) for size in compute.amounts.values())
+    return dict(zip(variables("BROKER_AMOUNT", compute.amounts), sizes, strict=True))

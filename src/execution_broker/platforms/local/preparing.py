@@ -9,6 +9,7 @@ from urllib.parse import quote
 from execution_broker.domain import messages
 from execution_broker.domain.demand import data_key
 from execution_broker.domain.errors import Permanent, Transient
+from execution_broker.domain.naming import variables
 from execution_broker.models.executable import JupyterNotebook
 from execution_broker.models.resources import DataBase, SimpleStorage
 from execution_broker.platforms.local import interactive, kernels, supervision, volumes
@@ -21,6 +22,7 @@ from execution_broker.platforms.local.components import (
     storage_of,
     uuid_of,
 )
+from execution_broker.platforms.local.file_names import name_in_storage
 from execution_broker.platforms.local.files import read_json, tree_size, write_json
 from execution_broker.platforms.local.launch import Command, environment_of, write_spec
 from execution_broker.platforms.local.machine import free_bytes
@@ -67,11 +69,12 @@ async def prepare_data(site: Site, order: Order) -> Outcome:
             )
         )
     source = require_file_name(await kind.locate(resource))
+    name = await name_in_storage(site, order, source.name)
     paths = await site.in_thread("Making the session", lambda: site.make(order))
     storage = storage_of(resource, order.document, paths)
     staged = await order.stage.put(
         source,
-        storage / source.name,
+        storage / name,
         present=_present(resource),
         access=Access.READ_WRITE,
         progress=order.progress,
@@ -149,7 +152,7 @@ async def _make_ready(
     environment = {
         **environment_of(paths, site.config, python, document.compute),
         **_data_variables(files),
-        **volumes.variables(mounts, paths.work),
+        **volumes.variables_of(mounts, paths.work),
         **site.marks(order.session),
     }
     write_spec(
@@ -217,10 +220,11 @@ def _kernel_python(site: Site, paths: SessionPaths) -> Path:
 
 
 def _data_variables(files: Mapping[str, tuple[DataBase, Path]]) -> dict[str, str]:
-    return {
-        volumes.variable("DATA", (data.meta.name if data.meta else None) or file.name): str(file)
-        for data, file in files.values()
-    }
+    names = variables(
+        "BROKER_DATA",
+        ((data.meta.name if data.meta else None) or file.name for data, file in files.values()),
+    )
+    return dict(zip(names, (str(file) for _, file in files.values()), strict=True))
 
 
 def _present(wanted: DataBase | JupyterNotebook) -> Present:

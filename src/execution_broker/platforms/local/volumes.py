@@ -5,25 +5,24 @@ file of a data resource, and BROKER_VOLUME_<NAME> holds its path.
 """
 
 import contextlib
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Final
 
 import msgspec
 
 from execution_broker.domain import messages
 from execution_broker.domain.errors import Permanent
+from execution_broker.domain.naming import variables
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.resources import SimpleVolume
 from execution_broker.platforms.local.paths import SessionPaths
 
-_UNFIT: Final = re.compile("[^A-Za-z0-9]")
-
 
 class Mount(msgspec.Struct, frozen=True):
-    """`place` is relative to the work directory. `target` is a file or a directory."""
+    """`index` is its place in the request; `place` is relative to the work directory. `target` is a
+    file or a directory."""
 
+    index: int
     name: str
     place: PurePosixPath
     target: Path
@@ -70,13 +69,12 @@ def lift_protection(storage: Path) -> None:
         storage.chmod(0o755)
 
 
-def variables(mounts: Sequence[Mount], work: Path) -> dict[str, str]:
-    """Environment variables that say where the volumes are."""
-    return {variable("VOLUME", mount.name): str(work / mount.place) for mount in mounts}
-
-
-def variable(what: str, name: str) -> str:
-    return f"BROKER_{what}_{_UNFIT.sub('_', name).upper()[:100]}"
+def variables_of(mounts: Sequence[Mount], work: Path) -> dict[str, str]:
+    """Environment variables that say where the volumes are. Of volumes whose names would give the
+    same one, the first in the request has it."""
+    asked = sorted(mounts, key=lambda mount: mount.index)
+    names = variables("BROKER_VOLUME", (mount.name for mount in asked))
+    return {name: str(work / mount.place) for name, mount in zip(names, asked, strict=True)}
 
 
 def _storages(document: ExecutionSession) -> Iterator[str]:
@@ -105,7 +103,7 @@ def _mount(index: int, volume: SimpleVolume, targets: dict[str, Path]) -> Mount:
                 reason="it must name a place below /, without ..",
             )
         )
-    return Mount(name, PurePosixPath(*parts), target, volume.mode != "READONLY")
+    return Mount(index, name, PurePosixPath(*parts), target, volume.mode != "READONLY")
 
 
 def _occupied(mount: Mount) -> Permanent:
