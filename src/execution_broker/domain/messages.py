@@ -233,6 +233,19 @@ REUSED = Template(
     "reused", "INFO", "{file}: the content with sha256 {sha256} was here already and is reused."
 )
 PROGRESS = Template("progress", "INFO", "{done} of {total} {units}.")
+CODING_UNDONE = Template(
+    "coding-undone",
+    "WARN",
+    "{file} came encoded with {coding}, which nobody had asked for: it was decoded.",
+)
+CODING_KEPT = Template(
+    "coding-kept",
+    "WARN",
+    "{file} came encoded with {coding} and was kept so: its checks are those of the encoded form.",
+)
+CODING_OWN = Template(
+    "coding-own", "INFO", "{file} is marked as encoded with {coding}: kept as it came, as {reason}."
+)
 FETCHED_ELSEWHERE = Template(
     "fetched-elsewhere", "INFO", "{file}: another session is fetching the same content: it waits."
 )

@@ -12,6 +12,7 @@ import msgspec
 from execution_broker.domain import messages
 from execution_broker.domain.digests import ALGORITHMS, read_digest
 from execution_broker.domain.errors import OutsideError, Permanent, Transient
+from execution_broker.domain.naming import shown
 from execution_broker.models.message import Message
 from execution_broker.ports.data import Access, Present, Progress, Source
 from execution_broker.steps.files import READ_ONLY_MODE, READ_WRITE_MODE, free_bytes
@@ -75,6 +76,11 @@ class Placement(msgspec.Struct, frozen=True):
             case _:
                 assert_never(self.access)
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether anything is known of what the content must be."""
+        return self.size is not None or bool(self.digests)
+
     def difference(self, content: Content) -> Difference | None:
         if self.size is not None and content.size != self.size:
             return Difference("size", str(self.size), str(content.size))
@@ -83,19 +89,23 @@ class Placement(msgspec.Struct, frozen=True):
                 return Difference(name, expected, content.digests[name])
         return None
 
-    def require(self, content: Content) -> None:
-        """Permanent when the content that was found is not what it must be."""
+    def require(
+        self, content: Content, *, as_it_came: Content | None = None, coding: str = ""
+    ) -> None:
+        """Permanent when the content that was found is not what it must be; nor was what it was
+        decoded from, `as_it_came` encoded with `coding`."""
         difference = self.difference(content)
         if difference is None:
             return
-        if difference.what == "size":
-            raise Permanent(self.wrong_size(difference.found))
+        what, found = difference.what, difference.found
+        if as_it_came is not None:
+            before = as_it_came.size if what == "size" else as_it_came.digests[what]
+            found = f"{found} ({before} as it came, encoded with {coding})"
+        if what == "size":
+            raise Permanent(self.wrong_size(found))
         raise Permanent(
             messages.CHECKSUM_MISMATCH(
-                file=self.source.name,
-                algorithm=difference.what,
-                expected=difference.expected,
-                found=difference.found,
+                file=self.source.name, algorithm=what, expected=difference.expected, found=found
             )
         )
 
@@ -111,6 +121,9 @@ class Placement(msgspec.Struct, frozen=True):
                 found=difference.found,
             )
         )
+
+    def source_failed(self, reason: str) -> Message:
+        return messages.SOURCE_FAILED(location=shown(self.source.location), reason=reason)
 
     def unwritable(self, reason: str) -> Permanent:
         return Permanent(messages.UNWRITABLE(file=self.source.name, reason=reason))

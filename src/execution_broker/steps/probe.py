@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from execution_broker.domain import messages
+from execution_broker.domain.codings import Coding
 from execution_broker.domain.demand import NOTEBOOK, Lookup
 from execution_broker.domain.errors import OutsideError, Permanent
 from execution_broker.domain.notebooks import Traits, traits
@@ -15,7 +16,8 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.domain.probing import Question
 from execution_broker.ports.data import DataKind, Source, Transfer
 from execution_broker.steps.base import Applied, Completed
-from execution_broker.steps.sources import Pace, reading
+from execution_broker.steps.decoding import decoded_at_most
+from execution_broker.steps.sources import Pace, coding_in, reading, size_of
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
 
@@ -60,7 +62,7 @@ class Probe:
             )
         if loaded.is_read:
             return Lookup(notebook=await _read(transfer, source, self._pace))
-        return Lookup(size=(await transfer.look(source)).size)
+        return Lookup(size=size_of(await transfer.look(source), source))
 
     async def apply(
         self,
@@ -87,4 +89,12 @@ async def _read(transfer: Transfer, source: Source, pace: Pace) -> Traits | None
             content += chunk
             if len(content) > _MOST:
                 return None
-    return await asyncio.to_thread(traits, bytes(content))
+        coding = coding_in(begun.told, source)
+    return await asyncio.to_thread(_traits, bytes(content), coding)
+
+
+def _traits(content: bytes, coding: Coding | None) -> Traits | None:
+    if coding is not None and not coding.is_own:
+        decoded = decoded_at_most(_MOST, content, coding)
+        return None if decoded is None else traits(decoded)
+    return traits(content)

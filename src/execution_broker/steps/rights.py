@@ -16,6 +16,7 @@ from execution_broker.models.secrets import Hiding
 from execution_broker.ports.data import Source, Transfer
 from execution_broker.steps.files import in_thread
 from execution_broker.steps.origins import Origins
+from execution_broker.steps.sources import size_of
 
 _ASKED: Final = 3
 """The most public places that are asked whether they still are."""
@@ -55,7 +56,7 @@ class Rights:
         """Whether whoever asks for a source may have this content. Its source is asked as in
         `require`. False: only the source itself can tell."""
         told = await self.transfer(source).look(source)
-        if told.size not in (None, size):
+        if size_of(told, source) not in (None, size):
             return False
         place = self.place(source)
         if self._is_anonymous(source):
@@ -93,6 +94,6 @@ class Rights:
                 told = await self.transfer(public).look(public)
             except OutsideError:
                 continue
-            if told.size in (None, size):
+            if size_of(told, public) in (None, size):
                 return True
         return False

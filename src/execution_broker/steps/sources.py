@@ -6,8 +6,10 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from execution_broker.domain import messages
+from execution_broker.domain.codings import Coding, coding_of
 from execution_broker.domain.errors import OutsideError, Permanent, Transient
 from execution_broker.domain.naming import shown
 from execution_broker.ports.data import Looked, Source, Transfer
@@ -101,9 +103,25 @@ async def reading(transfer: Transfer, source: Source, pace: Pace) -> AsyncIterat
 async def told_size(wanted: Placement, transfer: Transfer) -> int | None:
     """What the source says its size is. A look that fails leaves it to reading to say why."""
     try:
-        return (await transfer.look(wanted.source)).size
+        return size_of(await transfer.look(wanted.source), wanted.source)
     except OutsideError:
         return None
+
+
+def coding_in(told: Looked, source: Source) -> Coding | None:
+    """How what a source sends is encoded, if it is."""
+    try:
+        path = urlsplit(source.location).path
+    except ValueError:
+        path = ""
+    return coding_of(told.coding, (source.name, unquote(path)))
+
+
+def size_of(told: Looked, source: Source) -> int | None:
+    """How large the file is, as far as its source tells: of what is encoded for its way here it
+    does not."""
+    coding = coding_in(told, source)
+    return told.size if coding is None or coding.is_own else None
 
 
 async def short(wanted: Placement, transfer: Transfer, content: Content) -> OutsideError:

@@ -17,6 +17,7 @@ from execution_broker.models.secrets import Hiding
 from execution_broker.ports.data import Access, Present, Progress, Source, Stage, Staged, Transfer
 from execution_broker.steps import files
 from execution_broker.steps.cache import ContentCache
+from execution_broker.steps.decoding import chosen
 from execution_broker.steps.fetching import fetch
 from execution_broker.steps.files import in_blocks, in_thread
 from execution_broker.steps.measuring import Content
@@ -203,12 +204,13 @@ class Staging:
         began = self._clock()
         transfer = self._rights.transfer(wanted.source)
         async with files.making(wanted.target) as part:
-            content = (await fetch(wanted, transfer, part, self.pace)).content
-            wanted.require(content)
-            await in_thread(part.seal, wanted.mode)
-            if not await self._settle(wanted, part.path, content):
-                return _reused(wanted, content)
-            remarks = await self._remember(wanted, part, content)
+            fetched = await fetch(wanted, transfer, part, self.pace)
+            async with chosen(wanted, part, fetched.content, fetched.coding) as form:
+                content = form.content
+                await in_thread(form.part.seal, wanted.mode)
+                if not await self._settle(wanted, form.part.path, content):
+                    return _reused(wanted, content)
+                remarks = (*form.remarks, *await self._remember(wanted, form.part, content))
         elapsed = write_duration(timedelta(seconds=round(self._clock() - began, 1)))
         staged = messages.STAGED(file=wanted.source.name, size=content.size, elapsed=elapsed)
         return Staged(

@@ -1,6 +1,7 @@
 """Sources that drip, never end, lie or answer with something else, as a whole broker meets them."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -85,7 +86,7 @@ def said(session: ExecutionSession) -> str:
     """All that is said of a session and of its data."""
     (data,) = session.data
     parts = [part.meta.messages for part in (session, data) if part.meta is not None]
-    return " ".join(one.message or "" for messages in parts for one in messages)
+    return " ".join(f"{one.level} {one.message}" for messages in parts for one in messages)
 
 
 async def test_a_source_that_drips_fails_its_session_at_the_promised_end(tmp_path: Path) -> None:
@@ -158,3 +159,30 @@ async def test_a_notebook_is_bounded_though_no_storage_is_booked_for_it(tmp_path
         told = f"n.ipynb needs {len(body)} bytes, and 1048576 are left of the 1 MiB"
         assert session.meta is not None
         assert any(told in (one.message or "") for one in session.meta.messages)
+
+
+async def test_a_server_that_encodes_unasked_is_understood(tmp_path: Path) -> None:
+    """Data and notebook alike: the latter is read on the way to an answer, too."""
+    async with place(tmp_path) as here:
+        notebook = b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}'
+        here.site.routes["/n.ipynb"] = answering(
+            200, gzip.compress(notebook), Content_Encoding="gzip"
+        )
+        here.site.routes["/a"] = answering(200, gzip.compress(CONTENT), Content_Encoding="gzip")
+        here.notebook = {"location": here.site.url("/n.ipynb")}
+        session = await here.run()
+        assert session.phase is SessionPhase.COMPLETED
+        assert "WARN night came encoded with gzip, which nobody had asked for" in said(session)
+        assert f"night: {SIZE} bytes staged" in said(session)
+
+
+async def test_a_decompression_bomb_is_stopped_by_the_size_that_was_declared(
+    tmp_path: Path,
+) -> None:
+    async with place(tmp_path) as here:
+        bomb = gzip.compress(bytes(32 << 20))
+        here.site.routes["/a"] = answering(200, bomb, Content_Encoding="gzip")
+        session = await here.run(size=1 << 20)
+        assert session.phase is SessionPhase.FAILED
+        assert "expected 1048576 bytes, found more than 1048576, decoded from gzip" in said(session)
+        assert here.asked() == 1
