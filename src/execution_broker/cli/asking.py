@@ -36,7 +36,13 @@ Mode = Annotated[
     _flag("Use it in a browser, or let it run from top to bottom.", metavar="INTERACTIVE|BATCH"),
 ]
 Cores = Annotated[str | None, _flag("Cores: the least, or least-most.", metavar="N[-N]")]
-Memory = Annotated[str | None, _flag("Memory in GiB: the least, or least-most.", metavar="N[-N]")]
+Memory = Annotated[
+    str | None,
+    _flag(
+        "Memory: the least, or least-most, in GiB or with a unit: 4, 500MB, 2-8GB.",
+        metavar="SIZE[-SIZE]",
+    ),
+]
 Amount = Annotated[
     list[str] | None,
     _flag(
@@ -44,7 +50,10 @@ Amount = Annotated[
         metavar="NAME=N[-N]",
     ),
 ]
-Storage = Annotated[str | None, _flag("Storage for the data in GiB.", metavar="N[-N]")]
+Storage = Annotated[
+    str | None,
+    _flag("Storage for the data, in GiB or with a unit.", metavar="SIZE[-SIZE]"),
+]
 Data = Annotated[
     list[str] | None,
     _flag(
@@ -62,10 +71,10 @@ Mount = Annotated[
 ]
 Start = Annotated[
     str | None,
-    _flag("When it may start, as an ISO 8601 interval: ../PT6H.", metavar="INTERVAL"),
+    _flag("When it may start, as an ISO 8601 interval: ../6h.", metavar="INTERVAL"),
 ]
 Duration = Annotated[
-    str | None, _flag("How long it must last, in ISO 8601: PT2H.", metavar="DURATION")
+    str | None, _flag("How long it must last: 10m, 2h, 1h30m, PT2H.", metavar="DURATION")
 ]
 MaxCost = Annotated[
     list[str] | None,
@@ -80,12 +89,13 @@ def asking(
     command: Callable[Concatenate[W, "Request", P], Exit],
 ) -> Callable[Concatenate[W, P], Exit]:
     """A command that is given a request, made from a file or from flags. What of it would have no
-    effect is told before it is sent."""
+    effect is told before it is sent; what was typed and can be had nowhere is not sent."""
     options = inspect.signature(_request).parameters
 
     def run(at: W, /, *args: Any, **given: Any) -> Exit:
         request = _request(**{name: given.pop(name) for name in options})
         _warn(at, request)
+        _refuse(at, request)
         return command(at, request, *args, **given)
 
     functools.update_wrapper(run, command)
@@ -103,6 +113,15 @@ def _warn(where: Output, request: "Request") -> None:
 
     for remark in remarks_on(find_ignored(request)):
         where.err.print(f"Warning: {plain(remark.message or '')}", soft_wrap=True)
+
+
+def _refuse(where: Output, request: "Request") -> None:
+    """A request that was typed and can be had nowhere. Of a file its broker is the judge."""
+    from execution_broker.cli import requests
+    from execution_broker.models.execution import ExecutionRequest
+
+    if isinstance(request, ExecutionRequest):
+        requests.require_sound(request, where.here().now)
 
 
 def _request(

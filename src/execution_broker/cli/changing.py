@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 _DURATION: Final = "schedule.available.duration"
 
 Duration = Annotated[
-    str | None, typer.Option(metavar="DURATION", help="How long it is to take in all: PT2H.")
+    str | None, typer.Option(metavar="DURATION", help="How long it is to take in all: 2h.")
 ]
 Longer = Annotated[
-    str | None, typer.Option(metavar="DURATION", help="By how much longer it may take: PT30M.")
+    str | None, typer.Option(metavar="DURATION", help="By how much longer it may take: 30m.")
 ]
 Shorter = Annotated[
     str | None, typer.Option(metavar="DURATION", help="By how much shorter it is to be.")
 ]
 Cores = Annotated[int | None, typer.Option(metavar="N", help="How many cores it has.")]
-Memory = Annotated[int | None, typer.Option(metavar="GIB", help="How much memory it has.")]
+Memory = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="How much memory it has, in GiB or with a unit: 8, 8GB."),
+]
 Amount = Annotated[
     list[str] | None,
     typer.Option(
@@ -84,13 +87,15 @@ def _durations(longer: str | None, shorter: str | None, duration: str | None) ->
         yield IntegerUpdate(_DURATION, _seconds("--duration", duration), "s")
 
 
-def _sizes(cores: int | None, memory: int | None) -> "Iterator[Update]":
+def _sizes(cores: int | None, memory: str | None) -> "Iterator[Update]":
+    from execution_broker.cli.requests import typed
+    from execution_broker.cli.typed import read_size
     from execution_broker.models.update import IntegerUpdate
 
     if cores is not None:
         yield IntegerUpdate("compute.cores", cores, "cores")
     if memory is not None:
-        yield IntegerUpdate("compute.memory", memory, "GiB")
+        yield IntegerUpdate("compute.memory", typed("--memory", read_size, memory), "GiB")
 
 
 def _amount(text: str) -> "Update":
@@ -117,12 +122,7 @@ def _texts(name: str | None, description: str | None) -> "Iterator[Update]":
 
 
 def _seconds(option: str, text: str) -> int:
-    from execution_broker.cli.requests import BadRequest
-    from execution_broker.domain.iso8601 import read_duration
+    from execution_broker.cli.requests import typed
+    from execution_broker.cli.typed import read_length
 
-    try:
-        return round(read_duration(text).total_seconds())
-    except (ValueError, OverflowError):
-        raise BadRequest(
-            f"{option} is {text!r}, which is no duration.", "Write one like PT30M, PT2H or P1D."
-        ) from None
+    return round(typed(option, read_length, text).total_seconds())

@@ -1,6 +1,7 @@
 """Commands that look back: `broker list` and `broker events`."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Final, Protocol, TypeVar
@@ -55,7 +56,7 @@ Name = Annotated[
 ]
 Since = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="Made then or later: an instant, or how long ago (P1D)."),
+    typer.Option(metavar="TIME", help="Made then or later: an instant, or how long ago (1d)."),
 ]
 Until = Annotated[
     str | None, typer.Option(metavar="TIME", help="Made before that, in the same way.")
@@ -153,17 +154,16 @@ def events(at: At, uuid: Uuid, follow: Follow = False) -> Exit:
 def read_time(option: str, text: str, now: datetime) -> datetime:
     """An instant, or how long before now; a usage error if it is neither."""
     from execution_broker.cli.requests import BadRequest
-    from execution_broker.domain.iso8601 import read_duration
+    from execution_broker.cli.typed import read_length
 
-    try:
-        if text.startswith("P"):
-            return now - read_duration(text)
+    with suppress(ValueError, OverflowError):
         return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise BadRequest(
-            f"{option} is {text!r}, which is no time.",
-            "Write an instant, 2026-11-22T14:00 or 2026-11-22, or how long ago: PT6H, P7D.",
-        ) from None
+    with suppress(ValueError, OverflowError):
+        return now - read_length(text)
+    raise BadRequest(
+        f"{option} is {text!r}, which is no time.",
+        "Write an instant, 2026-11-22T14:00 or 2026-11-22, or how long ago: 6h, 7d, PT6H.",
+    )
 
 
 def _show(

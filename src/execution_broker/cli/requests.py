@@ -2,13 +2,23 @@
 
 import re
 import sys
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from execution_broker.cli.typed import (
+    Mistyped,
+    read_counts,
+    read_sizes,
+    write_length,
+    write_window,
+)
 from execution_broker.domain.errors import BrokerError, MalformedBody
+from execution_broker.domain.resolve.report import short
 from execution_broker.formats import JSON, YAML
 from execution_broker.models import kinds
 from execution_broker.models.component import Cost, Metadata
@@ -23,10 +33,11 @@ from execution_broker.models.resources import (
 )
 from execution_broker.models.schedule import RequestedSchedule, RequestedScheduleItem
 
+T = TypeVar("T")
+
 STANDARD_INPUT: Final = "-"
 _STORAGE: Final = "storage"
 _OPTION: Final = re.compile(r",(name|size|md5|sha256|adler32)=([^,]*)$")
-_RANGE: Final = re.compile(r"(\d+)(?:\s*(?:-|\.\.)\s*(\d+))?")
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _COSTS: Final = {
     "monetary": kinds.COST_MONETARY,
@@ -101,6 +112,32 @@ def from_flags(flags: Flags) -> ExecutionRequest:
     )
 
 
+def require_sound(request: ExecutionRequest, now: datetime) -> None:
+    """BadRequest with everything that is wrong with a request wherever it is asked."""
+    from execution_broker.cli.rendering.offers import suggestion
+    from execution_broker.domain.resolve import Defaults, resolve
+
+    faults = resolve(request, Defaults(), int(now.timestamp())).faults
+    if faults:
+        wishes = dict.fromkeys(filter(None, map(suggestion, faults)))
+        raise BadRequest(
+            " ".join(fault.message or fault.kind for fault in faults),
+            f"Ask {' and '.join(wishes)}." if wishes else "Correct what you typed.",
+        )
+
+
+def typed(option: str, read: Callable[[str], T], text: str) -> T:
+    """What was typed for an option. BadRequest names the option and says how to write it."""
+    try:
+        return read(text)
+    except Mistyped as error:
+        raise BadRequest(f"{option} is {short(text)!r}: {error}.", error.remedy) from None
+
+
+def _optional(option: str, read: Callable[[str], T], text: str | None) -> T | None:
+    return None if text is None else typed(option, read, text)
+
+
 def _executable(flags: Flags) -> JupyterNotebook | DockerContainer:
     if flags.notebook and flags.image:
         raise BadRequest("There are a notebook and an image to run.", "Give one of the two.")
@@ -120,38 +157,25 @@ def _compute(flags: Flags) -> SimpleCompute | None:
     if flags.cores is None and flags.memory is None and not flags.mounts and not flags.amounts:
         return None
     return SimpleCompute(
-        cores=_range("--cores", flags.cores),
-        memory=_range("--memory", flags.memory),
+        cores=_optional("--cores", read_counts, flags.cores),
+        memory=_optional("--memory", read_sizes, flags.memory),
         amounts=dict(_amount(text) for text in flags.amounts),
         volumes=tuple(_mount(text) for text in flags.mounts),
     )
 
 
-def _range(flag: str, text: str | None) -> Range | None:
-    if text is None:
-        return None
-    found = _RANGE.fullmatch(text.strip())
-    if not found:
-        raise BadRequest(
-            f"{flag} is {text!r}, which is no number.", "Write the least, or least-most: 2 or 2-8."
-        )
-    least, most = found.groups()
-    return Range(min=int(least), max=int(most) if most else None)
-
-
 def _amount(text: str) -> tuple[str, Range]:
     name, _, number = text.partition("=")
-    size = _range("--amount", number or None)
-    if not name or size is None:
+    if not name or not number:
         raise BadRequest(
             f"--amount {text!r} does not say how many of what.",
             "Write name=least, or name=least-most, for example gpus=1.",
         )
-    return name, size
+    return name, typed(f"--amount {name}", read_counts, number)
 
 
 def _storage(text: str | None) -> tuple[SimpleStorage, ...]:
-    size = _range("--storage", text)
+    size = _optional("--storage", read_sizes, text)
     return (SimpleStorage(meta=Metadata(name=_STORAGE), size=size),) if size else ()
 
 
@@ -191,7 +215,10 @@ def _schedule(flags: Flags) -> RequestedSchedule | None:
     if flags.start is None and flags.duration is None:
         return None
     return RequestedSchedule(
-        requested=RequestedScheduleItem(start=flags.start, duration=flags.duration)
+        requested=RequestedScheduleItem(
+            start=_optional("--start", write_window, flags.start),
+            duration=_optional("--duration", write_length, flags.duration),
+        )
     )
 
 

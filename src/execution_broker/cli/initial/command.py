@@ -163,9 +163,11 @@ def _asked(flags: "Flags") -> "tuple[str, Flags]":
     if _is_notebook(source) and flags.mode is None:
         more["mode"] = _mode()
     more["cores"] = flags.cores or _question("Cores: the least, or least-most", "1")
-    more["memory"] = flags.memory or _question("Memory in GiB: the least, or least-most", "1")
-    more["duration"] = flags.duration or _question("How long must it last (ISO 8601)", "PT2H")
-    more["start"] = flags.start or _question("When may it start (ISO 8601 interval)", "../PT24H")
+    more["memory"] = flags.memory or _question(
+        "Memory in GiB, or with a unit: the least, or least-most", "1"
+    )
+    more["duration"] = flags.duration or _question("How long must it last", "2h")
+    more["start"] = flags.start or _question("When may it start (ISO 8601 interval)", "../24h")
     if not flags.data:
         more["data"] = tuple(_addresses())
     return source, msgspec.structs.replace(flags, **more)
