@@ -31,6 +31,48 @@ async def test_a_rotated_key_is_fetched_and_the_old_one_forgotten(
     issuer.keys = {"first": first}
 
 
+async def test_a_key_that_is_replaced_under_its_kid_is_found(
+    bearers: Bearers, issuer: FakeIssuer, clocks: Clocks
+) -> None:
+    old = issuer.token("first")
+    await bearers.whose(old)
+    clocks.passed += 11
+    first = issuer.keys["first"]
+    issuer.add_key("first")
+    try:
+        assert (await bearers.whose(issuer.token("first"))).subject == "ada"
+        clocks.passed += 11
+        with pytest.raises(InvalidToken, match="signature does not hold"):
+            await bearers.whose(old)
+    finally:
+        issuer.keys["first"] = first
+
+
+async def test_bad_signatures_make_nobody_ask_all_the_time(
+    bearers: Bearers, issuer: FakeIssuer, clocks: Clocks
+) -> None:
+    await bearers.whose(issuer.token("first"))
+    before = len(issuer.asked)
+    forged = sign(RSAKey.generate_key(2048), {"alg": "RS256", "kid": "first"}, issuer.claims())
+    for _ in range(20):
+        with pytest.raises(InvalidToken, match="signature does not hold"):
+            await bearers.whose(forged)
+        clocks.passed += 1
+    assert len(issuer.asked) - before <= 2 * 2
+
+
+async def test_an_issuer_that_is_down_does_not_hide_that_a_signature_is_bad(
+    bearers: Bearers, issuer: FakeIssuer, clocks: Clocks
+) -> None:
+    await bearers.whose(issuer.token("first"))
+    clocks.passed += 11
+    issuer.status = 500
+    forged = sign(RSAKey.generate_key(2048), {"alg": "RS256", "kid": "first"}, issuer.claims())
+    with pytest.raises(InvalidToken, match="signature does not hold"):
+        await bearers.whose(forged)
+    issuer.status = 200
+
+
 async def test_unknown_keys_make_nobody_ask_all_the_time(
     bearers: Bearers, issuer: FakeIssuer, clocks: Clocks
 ) -> None:

@@ -68,6 +68,15 @@ class KeyRing:
             raise refused("it is signed with a key that its issuer does not publish")
         return found
 
+    async def again(self, kid: str | None) -> list[PublicKey]:
+        """The same after a signature did not hold: an issuer may have put another key in the place
+        of one, under its kid. It is asked if that was not done just now; nothing if it cannot be.
+        """
+        if not self._may_ask():
+            return []
+        await self._ask()
+        return [] if self._failure else _matching(self._published, kid)
+
     async def close(self) -> None:
         """Stop asking."""
         if self._fetching is not None:

@@ -21,6 +21,12 @@ _HEADER: Final = 4096
 _LONGEST_SUBJECT: Final = 255
 _TYPES: Final = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
 
+_SAID_OF_ACCESS: Final = {"typ": "bearer", "token_use": "access"}
+"""Claims by which issuers tell access tokens from others (Keycloak's `typ`, Cognito's `token_use`),
+and what they are in an access token."""
+_OF_ID_TOKENS: Final = frozenset({"at_hash", "c_hash"})
+"""Claims that OpenID Connect Core has for ID tokens alone. Some put a nonce in access tokens."""
+
 
 class Header(msgspec.Struct, frozen=True):
     """What a token says of its signature. Keys that it brings along are never looked at."""
@@ -71,12 +77,15 @@ def read(text: str) -> Unverified:
         raise refused("its header demands an extension that is not known here")
     if header.typ is not None and header.typ.lower() not in _TYPES:
         raise refused("its type is not that of an access token")
+    if any(_is_other(values.get(name), said) for name, said in _SAID_OF_ACCESS.items()):
+        raise refused("it says that it is no access token; send that, not the ID token")
+    if not _OF_ID_TOKENS.isdisjoint(values):
+        raise refused("it is an ID token; send the access token")
     return Unverified(text, header, claims, values)
 
 
-def verify(token: Unverified, issuer: Issuer, keys: Iterable[PublicKey]) -> None:
-    """InvalidToken unless one of the keys has signed it, by an algorithm that is allowed."""
-    allow(token, issuer)
+def holds(token: Unverified, keys: Iterable[PublicKey]) -> bool:
+    """Whether one of the keys has signed it, by the algorithm that it names (see `allow`)."""
     registry = jws.JWSRegistry(algorithms=[token.header.alg], strict_check_header=False)
     registry.max_header_length = _HEADER
     for key in keys:
@@ -84,8 +93,8 @@ def verify(token: Unverified, issuer: Issuer, keys: Iterable[PublicKey]) -> None
             jws.deserialize_compact(token.text, key, registry=registry)
         except (errors.JoseError, ValueError):
             continue
-        return
-    raise refused("its signature does not hold")
+        return True
+    return False
 
 
 def allow(token: Unverified, issuer: Issuer) -> None:
@@ -114,6 +123,10 @@ def refused(reason: str) -> InvalidToken:
     return InvalidToken(
         f"The bearer token is refused: {reason}.", "Get a new one from its issuer and try again."
     )
+
+
+def _is_other(value: object, wanted: str) -> bool:
+    return isinstance(value, str) and value.lower() not in (wanted, *_TYPES)
 
 
 def _part(text: str) -> dict[str, Any]:
