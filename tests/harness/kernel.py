@@ -11,6 +11,10 @@ from execution_broker.platforms.local.config import LocalConfig
 from execution_broker.platforms.local.environment import KernelEnvironment
 
 
+def untold(done: int, total: int | None, units: str) -> None:
+    """Progress that nobody wants to know of."""
+
+
 @pytest.fixture(scope="session")
 def kernel_python(pytestconfig: pytest.Config) -> Path:
     """A Python for notebooks: the one BROKER_TEST_KERNEL names, else one kept in pytest's cache,
@@ -22,7 +26,7 @@ def kernel_python(pytestconfig: pytest.Config) -> Path:
 
     async def make() -> Path:
         until = time.monotonic() + 900
-        while not await environment.prepare("INTERACTIVE"):
+        while not await environment.prepare("INTERACTIVE", untold):
             assert time.monotonic() < until
             await asyncio.sleep(0.2)
         return environment.python

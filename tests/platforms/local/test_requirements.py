@@ -1,5 +1,6 @@
 """Environments of single notebooks, from a directory of wheels: nothing is fetched."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -20,6 +21,7 @@ from execution_broker.platforms.local.platform import LocalPlatform
 from execution_broker.ports.data import Stage
 from execution_broker.ports.platform import Life, PlatformContext
 from execution_broker.testing.course import Course
+from execution_broker.testing.website import Asked, answering, website
 
 Local = Callable[..., LocalPlatform]
 Notebook = Callable[..., JupyterNotebook]
@@ -43,9 +45,9 @@ def offline(local: Local, wheels: Path) -> Local:
     return made
 
 
-def write_wheel(directory: Path, name: str, version: str) -> None:
+def write_wheel(directory: Path, name: str, version: str, more: str = "") -> None:
     files = {
-        f"{name}/__init__.py": f"version = {version!r}\n",
+        f"{name}/__init__.py": f"version = {version!r}\n# {more}\n",
         f"{name}-{version}.dist-info/METADATA": (
             f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         ),
@@ -91,6 +93,45 @@ async def test_a_notebook_has_what_it_requires_on_top_of_what_all_have(
     assert environments(context) == [made]
     assert marker.stat().st_ino == before
     await again.release()
+
+
+async def test_how_far_an_installation_is_is_told_to_all_who_wait_for_it(
+    local: Local, staging: Stage, notebook: Notebook, tmp_path: Path
+) -> None:
+    write_wheel(tmp_path, "large", "1.0", os.urandom(1 << 20).hex())
+    wheel = tmp_path / "large-1.0-py3-none-any.whl"
+    content, goes_on = wheel.read_bytes(), asyncio.Event()
+
+    async def held(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n".encode())
+        writer.write(content[: 1 << 19])
+        await writer.drain()
+        await goes_on.wait()
+        writer.write(content[1 << 19 :])
+
+    async with website() as site:
+        page = f'<a href="{site.url("/" + wheel.name)}">{wheel.name}</a>'.encode()
+        site.routes["/simple/large/"] = answering(200, page, Content_Type="text/html")
+        site.routes[f"/{wheel.name}"] = held
+        options = ("--index-url", site.url("/simple"), "--no-cache-dir")
+        one, other = (
+            Course(
+                lambda: local(pip_options=options),
+                staging,
+                notebook("x = 1", requirements=("large",)),
+            )
+            for _ in range(2)
+        )
+        preparing = [asyncio.create_task(course.prepare()) for course in (one, other)]
+        for course in (one, other):
+            while not any(units == "bytes" and done for done, _, units in course.progress):
+                await asyncio.sleep(0.01)
+                assert not any(task.done() for task in preparing)
+        goes_on.set()
+        await asyncio.gather(*preparing)
+    assert (1, 1, "packages") in one.progress
+    for course in (one, other):
+        await course.release()
 
 
 async def test_what_cannot_be_installed_is_told_in_the_words_of_pip(

@@ -16,8 +16,16 @@ from execution_broker.domain import messages
 from execution_broker.domain.errors import Permanent, Transient
 from execution_broker.models.executable import Mode
 from execution_broker.platforms.local.config import LocalConfig
-from execution_broker.platforms.local.installing import Failure, Installer, locked, log_of, taken
+from execution_broker.platforms.local.installing import (
+    Failure,
+    Installer,
+    locked,
+    log_of,
+    taken,
+    tell,
+)
 from execution_broker.platforms.local.keeping import is_ready, mark_ready, mark_used
+from execution_broker.ports.data import Progress
 
 _NEEDED: Final = ("ipykernel>=6.29", "jupyter-server>=2.14", "jupyterlab>=4.2", "papermill>=2.6")
 _MODES: Final[dict[Mode, frozenset[str]]] = {
@@ -80,8 +88,9 @@ class KernelEnvironment:
             return ()
         return tuple(mode for mode, needed in _MODES.items() if needed <= found)
 
-    async def prepare(self, mode: Mode) -> bool:
-        """Make it when it is missing. False while another process is making it.
+    async def prepare(self, mode: Mode, progress: Progress) -> bool:
+        """Make it when it is missing. False while another process is making it. Either tells how
+        far that is.
 
         Whoever calls has told of its `name` before: so it is not removed meanwhile.
         """
@@ -95,12 +104,15 @@ class KernelEnvironment:
                 return True
         with locked(self._directory) as lock:
             if lock is None:
+                tell(self._directory, progress)
                 return False
             if not self.ready():
                 python = Path(sys.executable)
                 failure = await self._installer.make(
                     self._directory, lock, python
-                ) or await self._installer.install(self._directory, lock, self._requirements)
+                ) or await self._installer.install(
+                    self._directory, lock, self._requirements, progress
+                )
                 if failure is not None:
                     raise self._error(failure)
                 mark_ready(self._directory, requirements=self._requirements)

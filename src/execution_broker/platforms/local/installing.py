@@ -6,14 +6,18 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from execution_broker.platforms.local.files import remove_tree
+from execution_broker.platforms.local.pip_log import how_far, installed_in, words
+from execution_broker.ports.data import Progress
 
 _OPTIONS: Final = ("--no-input", "--disable-pip-version-check", "--retries", "2")
+_TOLD: Final = ("--progress-bar", "raw")
+_LOOK: Final = 0.5
 _HOPELESS: Final = (
     "Invalid requirement",
     "No matching distribution",
@@ -50,18 +54,27 @@ class Installer:
         return await self._run(command, directory, lock)
 
     async def install(
-        self, directory: Path, lock: int, requirements: Sequence[str]
+        self, directory: Path, lock: int, requirements: Sequence[str], progress: Progress
     ) -> Failure | None:
         pip = [sys.executable, "-m", "pip", "--python", str(directory / "bin" / "python")]
         return await self._run(
-            [*pip, *_OPTIONS, "install", *self.options, "--", *requirements], directory, lock
+            [*pip, *_OPTIONS, "install", *_TOLD, *self.options, "--", *requirements],
+            directory,
+            lock,
+            lambda: tell(directory, progress),
         )
 
-    async def _run(self, command: Sequence[str], directory: Path, lock: int) -> Failure | None:
+    async def _run(
+        self,
+        command: Sequence[str],
+        directory: Path,
+        lock: int,
+        look: Callable[[], None] = lambda: None,
+    ) -> Failure | None:
         log = log_of(directory)
         with log.open("wb") as file:
             try:
-                status = await run(command, file.fileno(), lock, self.seconds)
+                status = await run(command, file.fileno(), lock, self.seconds, look)
             except OSError as error:
                 return Failure((f"{command[0]} cannot be run: {error.strerror}",), is_hopeless=True)
         return _failure(log.read_text("utf-8", "replace"), self.seconds, status) if status else None
@@ -70,6 +83,17 @@ class Installer:
 def log_of(directory: Path) -> Path:
     """What the last command for an environment said."""
     return directory.with_name(f"{directory.name}.log")
+
+
+def tell(directory: Path, progress: Progress) -> None:
+    """Tell how far the installation of an environment is, whoever makes it."""
+    try:
+        log = log_of(directory).read_text("utf-8", "replace")
+    except OSError:
+        return
+    now = how_far(log, installed_in(directory))
+    if now is not None:
+        progress(*now)
 
 
 @contextlib.contextmanager
@@ -103,8 +127,11 @@ def _locked(directory: Path, how: int) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-async def run(command: Sequence[str], log: int, lock: int, seconds: float) -> int:
-    """Run to the end, holding the lock: when the broker dies, its successor waits for this.
+async def run(
+    command: Sequence[str], log: int, lock: int, seconds: float, look: Callable[[], None]
+) -> int:
+    """Run to the end, holding the lock: when the broker dies, its successor waits for this. `look`
+    is called now and then, and once more at the end.
 
     The exit status; negative when it took longer than it may and was killed.
     """
@@ -117,7 +144,12 @@ async def run(command: Sequence[str], log: int, lock: int, seconds: float) -> in
         start_new_session=True,
     )
     try:
-        return await asyncio.wait_for(process.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            ended = asyncio.ensure_future(process.wait())
+            while not (await asyncio.wait([ended], timeout=_LOOK))[0]:
+                await asyncio.to_thread(look)
+            await asyncio.to_thread(look)
+            return ended.result()
     except TimeoutError:
         return -signal.SIGKILL
     finally:
@@ -127,7 +159,7 @@ async def run(command: Sequence[str], log: int, lock: int, seconds: float) -> in
 
 
 def _failure(text: str, seconds: float, status: int) -> Failure:
-    said = [line.strip() for line in text.splitlines() if line.strip()]
+    said = list(words(text))
     if status < 0:
         said.append(f"it was stopped after {seconds:.0f} s")
     hopeless = any(sign in text for sign in _HOPELESS)

@@ -93,12 +93,12 @@ async def prepare_executable(site: Site, order: Order) -> Outcome:
     paths = await site.in_thread("Making the session", lambda: site.make(order))
     if not paths.control.environment.exists():
         _choose(paths, base=site.kernel.name)
-    if not await site.kernel.prepare(mode_of(notebook)):
+    if not await site.kernel.prepare(mode_of(notebook), order.progress):
         return NotYet()
     if notebook.requirements:
         own = site.environments.name(notebook.requirements)
         _choose(paths, base=site.kernel.name, own=own)
-        if not await site.environments.prepare(notebook.requirements):
+        if not await site.environments.prepare(notebook.requirements, order.progress):
             return NotYet()
     staged = await order.stage.put(
         source,

@@ -16,8 +16,9 @@ from execution_broker.domain.requirements import is_requirement, requirements_ke
 from execution_broker.platforms.local.config import LocalConfig
 from execution_broker.platforms.local.environment import KernelEnvironment, said_by
 from execution_broker.platforms.local.files import remove_tree
-from execution_broker.platforms.local.installing import Failure, Installer, locked, log_of
+from execution_broker.platforms.local.installing import Failure, Installer, locked, log_of, tell
 from execution_broker.platforms.local.keeping import is_ready, mark_ready, mark_used, marked
+from execution_broker.ports.data import Progress
 
 _MOST: Final = 100
 _SHOWN: Final = 5
@@ -55,9 +56,9 @@ class Environments:
         stamp, found = self._base.stamp, marked(self._directory)
         return frozenset(str(one["key"]) for one in found if one.get("base") == stamp)
 
-    async def prepare(self, requirements: Sequence[str]) -> bool:
+    async def prepare(self, requirements: Sequence[str], progress: Progress) -> bool:
         """Make the environment with these requirements where it is missing; the one for all
-        notebooks is there. False while another process has it.
+        notebooks is there. False while another process has it. Either tells how far that is.
 
         Whoever calls has told of its name before: so it is not removed meanwhile.
         """
@@ -65,14 +66,17 @@ class Environments:
         self._directory.mkdir(parents=True, exist_ok=True)
         with locked(directory) as lock:
             if lock is None:
+                tell(directory, progress)
                 return False
             if is_ready(directory):
                 mark_used(directory)
             else:
-                await self._make(directory, lock, requirements)
+                await self._make(directory, lock, requirements, progress)
         return True
 
-    async def _make(self, directory: Path, lock: int, requirements: Sequence[str]) -> None:
+    async def _make(
+        self, directory: Path, lock: int, requirements: Sequence[str], progress: Progress
+    ) -> None:
         base = self._base.python
         failure = await self._installer.make(directory, lock, base)
         if failure is None:
@@ -82,7 +86,7 @@ class Environments:
             layer = f"import site; site.addsitedir({library!r})\n"
             (Path(own) / _LAYER).write_text(layer, "utf-8")
             wanted = sorted({text.strip() for text in requirements})
-            failure = await self._installer.install(directory, lock, wanted)
+            failure = await self._installer.install(directory, lock, wanted, progress)
         if failure is not None:
             remove_tree(directory)
             log_of(directory).unlink(missing_ok=True)
