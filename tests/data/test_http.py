@@ -3,15 +3,17 @@
 import asyncio
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator
+from email.utils import formatdate
 
 import msgspec
 import pytest
 
 from execution_broker.data.http import HttpConfig, HttpTransfer
-from execution_broker.domain.errors import OutsideError, Permanent, Transient
+from execution_broker.domain.errors import OutsideError, Permanent, Transient, Underway
 from execution_broker.ports import registry
-from execution_broker.ports.data import Source, Transfer
+from execution_broker.ports.data import Looked, Source, Transfer
 from execution_broker.testing.data import TransferContract
 from execution_broker.testing.website import Asked, Route, Website, answering, sending
 from tests.data.reading import LOOPBACK, failure, read, source_of
@@ -77,6 +79,43 @@ async def test_statuses_are_permanent_or_transient(
     error = await failure(transfer, site.url("/a"))
     assert type(error) is expected
     assert f"answer was {status}" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("told", "least", "most"),
+    [
+        ("7", 7, 7),
+        ("", 10, 10),
+        ("soon", 10, 10),
+        ("-1", 10, 10),
+        ("in an hour", 3500, 3600),
+        ("an hour ago", 10, 10),
+        ("Fri, 99 Foo 2026", 10, 10),
+        ("9" * 30, 10, 10),
+    ],
+)
+async def test_accepted_is_not_there_yet(
+    site: Website, transfer: HttpTransfer, told: str, least: float, most: float
+) -> None:
+    """202 is no failure; of what it looks like nothing is known."""
+    dates = {"in an hour": 3600, "an hour ago": -3600}
+    told = formatdate(time.time() + dates[told], usegmt=True) if told in dates else told
+    site.routes["/a"] = answering(202, b"Please wait.", Retry_After=told)
+    error = await failure(transfer, site.url("/a"))
+    assert type(error) is Underway
+    assert error.retry_after is not None
+    assert least <= error.retry_after <= most
+    assert await transfer.look(source_of(site.url("/a"))) == Looked()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_who_is_busy_may_say_for_how_long(
+    site: Website, transfer: HttpTransfer, status: int
+) -> None:
+    site.routes["/a"] = answering(status, Retry_After="30")
+    assert (await failure(transfer, site.url("/a"))).retry_after == 30
+    site.routes["/a"] = answering(status)
+    assert (await failure(transfer, site.url("/a"))).retry_after is None
 
 
 @pytest.mark.parametrize(

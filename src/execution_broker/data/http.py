@@ -6,8 +6,8 @@ logging setup keeps both loggers at WARNING.)
 """
 
 import asyncio
-import re
 import ssl
+import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -20,20 +20,30 @@ import msgspec
 
 from execution_broker import __version__
 from execution_broker.data.addresses import Permissions, Resolve, system_resolve
+from execution_broker.data.answers import (
+    length,
+    permanent,
+    require_success,
+    retry_after,
+    told,
+    transient,
+    whole_length,
+)
 from execution_broker.domain import messages
-from execution_broker.domain.errors import Permanent, Transient
+from execution_broker.domain.errors import Permanent, Underway
 from execution_broker.domain.naming import shown
 from execution_broker.ports.data import Looked, Source
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 _HOPS: Final = 5
+_ASKED_AGAIN: Final = 10.0
+"""Seconds, where the server does not say when."""
 _TRIED_ADDRESSES: Final = 4
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_PASSING: Final = frozenset({408, 425, 429})
 _HEAD_REFUSED: Final = frozenset({400, 403, 405, 501})
-_COMPLETE: Final = frozenset({200, 203})
+_COMPLETE: Final = frozenset({200, 202, 203})
 _EMPTY_RANGE: Final = 416
 _HEADERS: Final = {
     "Accept": "*/*",
@@ -96,27 +106,29 @@ class HttpTransfer:
         with self._explained(source.location):
             async with self._answer("HEAD", source.location, {}) as answer:
                 if answer.status_code not in _HEAD_REFUSED:
-                    _require_success(answer, source.location, _COMPLETE)
-                    return _told(answer, _length(answer))
+                    require_success(answer, source.location, _COMPLETE)
+                    return told(answer, length(answer))
             async with self._answer("GET", source.location, {"Range": "bytes=0-0"}) as answer:
                 if answer.status_code in (HTTPStatus.PARTIAL_CONTENT, _EMPTY_RANGE):
-                    return _told(answer, _whole_length(answer))
-                _require_success(answer, source.location, _COMPLETE)
-                return _told(answer, _length(answer))
+                    return told(answer, whole_length(answer))
+                require_success(answer, source.location, _COMPLETE)
+                return told(answer, length(answer))
 
     async def read(self, source: Source) -> AsyncIterator[Looked | bytes]:
         """The body as it is sent: an encoding that was not asked for is told and left alone."""
         with self._explained(source.location):
             async with self._answer("GET", source.location, {}) as answer:
-                _require_success(answer, source.location, _COMPLETE)
-                told = _told(answer, _length(answer))
-                yield told
-                expected, received = told.size, 0
+                require_success(answer, source.location, _COMPLETE)
+                if answer.status_code == HTTPStatus.ACCEPTED:
+                    not_ready = messages.SOURCE_NOT_READY(file=source.name)
+                    raise Underway(not_ready, retry_after(answer, time.time()) or _ASKED_AGAIN)
+                expected, received = length(answer), 0
+                yield told(answer, expected)
                 async for chunk in answer.aiter_raw():
                     received += len(chunk)
                     yield chunk
                 if expected is not None and received != expected:
-                    raise _transient(
+                    raise transient(
                         source.location, f"it broke off after {received} of {expected} bytes"
                     )
 
@@ -138,11 +150,11 @@ class HttpTransfer:
                 url = self._next(url, answer, location)
             finally:
                 await answer.aclose()
-        raise _permanent(location, f"it redirects more than {_HOPS} times")
+        raise permanent(location, f"it redirects more than {_HOPS} times")
 
     def _next(self, url: httpx.URL, answer: httpx.Response, location: str) -> httpx.URL:
         if "Location" not in answer.headers:
-            raise _permanent(location, "it redirects to nowhere")
+            raise permanent(location, "it redirects to nowhere")
         following = url.join(answer.headers["Location"])
         if (
             url.scheme == "https"
@@ -163,7 +175,7 @@ class HttpTransfer:
         in what the certificate must prove."""
         host = url.raw_host.decode("ascii")
         if url.scheme not in self.schemes or not host:
-            raise _permanent(str(url), "only http and https URLs with a host can be read")
+            raise permanent(str(url), "only http and https URLs with a host can be read")
         secrets = _authorization(url)
         failure: httpx.TransportError | None = None
         for address in await self._addresses(url, host):
@@ -178,10 +190,10 @@ class HttpTransfer:
                     return await self._transport.handle_async_request(request)
             except TimeoutError:
                 reason = f"it did not begin to answer within {self._patience:g} s"
-                raise _transient(str(url), reason) from None
+                raise transient(str(url), reason) from None
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failure = error
-        raise failure or _transient(str(url), f"the host {host} has no address")
+        raise failure or transient(str(url), f"the host {host} has no address")
 
     async def _addresses(self, url: httpx.URL, host: str) -> tuple[str, ...]:
         location = str(url)
@@ -189,9 +201,9 @@ class HttpTransfer:
             async with asyncio.timeout(self._config.connect_timeout):
                 found = await self._resolve(host, url.port or _DEFAULT_PORTS[url.scheme])
         except UnicodeError:
-            raise _permanent(location, f"{host} is no host name") from None
+            raise permanent(location, f"{host} is no host name") from None
         except (OSError, TimeoutError):
-            raise _transient(location, f"the address of {host} could not be found") from None
+            raise transient(location, f"the address of {host} could not be found") from None
         addresses = self._permissions.sort(host, found)
         if addresses.refused and not addresses.permitted:
             raise Permanent(
@@ -209,25 +221,25 @@ class HttpTransfer:
         try:
             yield
         except httpx.InvalidURL:
-            raise _permanent(location, "it is no URL, or redirects to none") from None
+            raise permanent(location, "it is no URL, or redirects to none") from None
         except httpx.ConnectTimeout:
             reason = f"no connection within {self._config.connect_timeout:g} s"
-            raise _transient(location, reason) from None
+            raise transient(location, reason) from None
         except httpx.PoolTimeout:
-            raise _transient(location, "too many transfers at the same time") from None
+            raise transient(location, "too many transfers at the same time") from None
         except httpx.TimeoutException:
             reason = f"nothing came for {self._config.inactivity_timeout:g} s"
-            raise _transient(location, reason) from None
+            raise transient(location, reason) from None
         except httpx.ConnectError as error:
             if _distrusted(error):
-                raise _permanent(
+                raise permanent(
                     location,
                     "its certificate is not trusted; the operator can trust further ones with"
                     " transfers.http.ca_file",
                 ) from None
-            raise _transient(location, "the connection failed") from None
+            raise transient(location, "the connection failed") from None
         except (httpx.RequestError, ssl.SSLError):
-            raise _transient(location, "the connection broke off") from None
+            raise transient(location, "the connection broke off") from None
 
 
 @cache
@@ -247,49 +259,6 @@ def _authorization(url: httpx.URL) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(pair).decode("ascii")}
 
 
-def _require_success(answer: httpx.Response, location: str, accepted: frozenset[int]) -> None:
-    status = answer.status_code
-    if status in accepted:
-        return
-    reason = f"the answer was {status} {_phrase(status)}".strip()
-    if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise _transient(location, reason)
-    raise _permanent(location, reason)
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
-
-
-def _told(answer: httpx.Response, size: int | None) -> Looked:
-    """What the headers say."""
-    coding = answer.headers.get("Content-Encoding", "").strip().lower()
-    media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return Looked(size, _version(answer), coding, media_type)
-
-
-def _length(answer: httpx.Response) -> int | None:
-    text = answer.headers.get("Content-Length", "")
-    return int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
-
-
-def _version(answer: httpx.Response) -> str | None:
-    """The strong validator of RFC 9110: another one for each content."""
-    tag = answer.headers.get("ETag", "")
-    return None if not tag or tag.startswith("W/") else tag
-
-
-def _whole_length(answer: httpx.Response) -> int | None:
-    """The size of the whole behind a range: `bytes 0-0/1234`, or `bytes */0` when it is empty."""
-    found = re.fullmatch(
-        r"bytes .*/(\d{1,18})", answer.headers.get("Content-Range", ""), re.ASCII | re.IGNORECASE
-    )
-    return int(found[1]) if found else None
-
-
 def _distrusted(error: BaseException) -> bool:
     seen: BaseException | None = error
     while seen is not None:
@@ -297,11 +266,3 @@ def _distrusted(error: BaseException) -> bool:
             return True
         seen = seen.__cause__ or seen.__context__
     return False
-
-
-def _permanent(location: str, reason: str) -> Permanent:
-    return Permanent(messages.SOURCE_FAILED(location=shown(location), reason=reason))
-
-
-def _transient(location: str, reason: str) -> Transient:
-    return Transient(messages.SOURCE_FAILED(location=shown(location), reason=reason))

@@ -160,11 +160,13 @@ class IllegalTransition(BrokerError):
 
 
 class OutsideError(BrokerError):
-    """Something outside went wrong while a step acted. `message` is what its owner is told."""
+    """Something outside went wrong while a step acted. `message` is what its owner is told.
+    `retry_after`: seconds for which the other side wants to be left alone, if it says so."""
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, retry_after: float | None = None) -> None:
         super().__init__(message.message or message.kind)
         self.message = message
+        self.retry_after = retry_after
 
 
 class Permanent(OutsideError):

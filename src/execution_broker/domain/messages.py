@@ -160,6 +160,9 @@ SIZE_ASSUMED = Template(
 
 STEP_FAILED = Template("step-failed", "ERROR", "{step} failed: {reason}.")
 STEP_GAVE_UP = Template("step-gave-up", "ERROR", "{step} failed {attempts} times, last: {reason}.")
+TRIED_AGAIN = Template(
+    "tried-again", "WARN", "{step} is tried again after failure {failures} of {attempts}: {reason}."
+)
 STEP_LOST = Template(
     "step-lost", "ERROR", "{step} was given up after its workers were lost {lapses} times."
 )
@@ -245,6 +248,16 @@ CODING_KEPT = Template(
 )
 CODING_OWN = Template(
     "coding-own", "INFO", "{file} is marked as encoded with {coding}: kept as it came, as {reason}."
+)
+UNEXPECTED_PAGE = Template(
+    "unexpected-page",
+    "WARN",
+    "{file} is a web page (HTML), which nobody seems to expect: a page to sign in, or an error, perhaps. See in a browser what {location} is, or give the sha256 of the file.",
+)
+SOURCE_NOT_READY = Template(
+    "source-not-ready",
+    "INFO",
+    "{file} is being made ready at its source (202 Accepted): it is asked again until it is there.",
 )
 FETCHED_ELSEWHERE = Template(
     "fetched-elsewhere", "INFO", "{file}: another session is fetching the same content: it waits."

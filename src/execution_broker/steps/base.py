@@ -23,6 +23,8 @@ from execution_broker.storage.records import LeasedStep
 _LEAST: Final = 0.01
 _LONGEST: Final = 5.0
 """Seconds. However long a platform says that something takes: it may fail before that."""
+_LEFT_ALONE: Final = 60.0
+"""Seconds. However long a source wants to be left alone."""
 
 
 class PutBack(msgspec.Struct, frozen=True):
@@ -101,6 +103,11 @@ def asked_again(hint: float | None, delays: int) -> timedelta:
     if hint is None:
         return growing(delays)
     return timedelta(seconds=min(max(hint, _LEAST), _LONGEST))
+
+
+def left_alone(wish: float | None) -> timedelta:
+    """How long who is outside is not asked again, as it wishes: bounded (S5)."""
+    return timedelta(seconds=min(wish or 0.0, _LEFT_ALONE))
 
 
 def growing(delays: int, first: float = 0.2, most: float = 2.0) -> timedelta:

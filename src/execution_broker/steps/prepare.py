@@ -15,6 +15,8 @@ from execution_broker.steps.base import (
     PutBack,
     World,
     asked_again,
+    growing,
+    left_alone,
 )
 from execution_broker.steps.lateness import has_missed, in_time
 from execution_broker.steps.learning import learn
@@ -33,6 +35,10 @@ CALLS: dict[StepKind, Call] = {
     StepKind.PREPARE_EXECUTABLE: lambda platform, order: platform.prepare_executable(order),
     StepKind.PREPARE_COMPUTE: lambda platform, order: platform.prepare_compute(order),
 }
+
+
+class _Underway(NotYet, frozen=True):
+    """With a source, or with somebody else, and not with the platform."""
 
 
 class Prepare:
@@ -61,7 +67,7 @@ class Prepare:
             try:
                 return await in_time(loaded, self._call(loaded.platform, loaded.order))
             except Underway as error:
-                return NotYet((error.message,))
+                return _Underway((error.message,), error.retry_after)
 
     async def apply(
         self,
@@ -81,7 +87,11 @@ class Prepare:
             if await has_missed(connection, session, now):
                 return Failed()
             connection.save(session, now)
-            due = now + asked_again(result.seconds, step.delays)
+            if isinstance(result, _Underway):
+                wait = max(growing(step.delays), left_alone(result.seconds))
+            else:
+                wait = asked_again(result.seconds, step.delays)
+            due = now + wait
             return PutBack(due, loaded.begun.payload())
         take(session, result, key, now)
         await outside.made(connection, session.id, key, result.handle, now)

@@ -10,7 +10,7 @@ import msgspec
 from execution_broker.domain import messages
 from execution_broker.domain.codings import Coding
 from execution_broker.domain.demand import NOTEBOOK, Lookup
-from execution_broker.domain.errors import OutsideError, Permanent
+from execution_broker.domain.errors import OutsideError, Permanent, Underway
 from execution_broker.domain.notebooks import Traits, traits
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.probing import Question
@@ -61,7 +61,10 @@ class Probe:
                 )
             )
         if loaded.is_read:
-            return Lookup(notebook=await _read(transfer, source, self._pace))
+            try:
+                return Lookup(notebook=await _read(transfer, source, self._pace))
+            except Underway:
+                return Lookup()
         return Lookup(size=size_of(await transfer.look(source), source))
 
     async def apply(

@@ -108,13 +108,18 @@ async def told_size(wanted: Placement, transfer: Transfer) -> int | None:
         return None
 
 
-def coding_in(told: Looked, source: Source) -> Coding | None:
-    """How what a source sends is encoded, if it is."""
+def names_of(source: Source) -> tuple[str, str]:
+    """What a file is called: here, and at the end of where it is."""
     try:
         path = urlsplit(source.location).path
     except ValueError:
         path = ""
-    return coding_of(told.coding, (source.name, unquote(path)))
+    return source.name, unquote(path)
+
+
+def coding_in(told: Looked, source: Source) -> Coding | None:
+    """How what a source sends is encoded, if it is."""
+    return coding_of(told.coding, names_of(source))
 
 
 def size_of(told: Looked, source: Source) -> int | None:

@@ -21,6 +21,7 @@ from execution_broker.steps.decoding import chosen
 from execution_broker.steps.fetching import fetch
 from execution_broker.steps.files import in_blocks, in_thread
 from execution_broker.steps.measuring import Content
+from execution_broker.steps.pages import unexpected_page
 from execution_broker.steps.placement import Difference, Limits, Placement, placement, words
 from execution_broker.steps.rights import Rights
 from execution_broker.steps.rooms import Room
@@ -210,7 +211,8 @@ class Staging:
                 await in_thread(form.part.seal, wanted.mode)
                 if not await self._settle(wanted, form.part.path, content):
                     return _reused(wanted, content)
-                remarks = (*form.remarks, *await self._remember(wanted, form.part, content))
+                page = unexpected_page(wanted, fetched.told, form.part.fd)
+                remarks = (*form.remarks, *page, *await self._remember(wanted, form.part, content))
         elapsed = write_duration(timedelta(seconds=round(self._clock() - began, 1)))
         staged = messages.STAGED(file=wanted.source.name, size=content.size, elapsed=elapsed)
         return Staged(

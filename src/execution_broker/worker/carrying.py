@@ -23,7 +23,6 @@ from execution_broker.steps.base import (
     Failed,
     Handler,
     PutBack,
-    growing,
 )
 from execution_broker.storage import steps
 from execution_broker.storage.batch import Batch
@@ -32,6 +31,7 @@ from execution_broker.storage.records import LeasedStep, NewEvent
 from execution_broker.transitions.living import STEP_END
 from execution_broker.worker.acting import Acting
 from execution_broker.worker.desk import Desk, Write, Written
+from execution_broker.worker.failing import reason_of, try_again
 from execution_broker.worker.places import Carried, Onward
 from execution_broker.worker.telling import telling_of
 from execution_broker.worker.tracing import Tracing, end, outcome_of
@@ -223,12 +223,13 @@ class Carrier:
         if isinstance(error, Permanent):
             await self._give_up(step, error)
         elif failures >= self._settings.attempts:
-            reason = (error.message.message or "").rstrip(".")
+            reason = reason_of(error)
             told = messages.STEP_GAVE_UP(step=step.kind.word, attempts=failures, reason=reason)
             await self._give_up(step, Permanent(told))
         else:
             _log.info(LogEvent.STEP_FAILED, failures=failures)
-            await self._write(step, lambda c, now: self._try_again(c, step, failures, now))
+            attempts = self._settings.attempts
+            await self._write(step, lambda c, now: try_again(c, step, error, attempts, now))
 
     async def _give_up(self, step: LeasedStep, error: OutsideError) -> None:
         handler = self._handlers[step.kind]
@@ -239,13 +240,6 @@ class Carrier:
 
         _log.info(LogEvent.STEP_GAVE_UP, reason=str(error))
         await self._write(step, fail)
-
-    async def _try_again(
-        self, connection: Batch, step: LeasedStep, failures: int, now: datetime
-    ) -> None:
-        due = now + growing(failures, first=0.5, most=60)
-        connection.measure(Measure.STEP_FAILURES, step.kind.word)
-        await steps.put_back(connection, step, due, failures=failures, delays=step.delays)
 
     async def _conclude(
         self, connection: Batch, step: LeasedStep, applied: Applied, now: datetime

@@ -11,7 +11,7 @@ from typing import Any
 from execution_broker.models import kinds
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
-from execution_broker.testing.website import Asked, Route, Website, answering, website
+from execution_broker.testing.website import Asked, Route, Website, answering, in_turn, website
 from tests.harness.asking import starts
 from tests.harness.broker import Broker, broker, working
 from tests.platforms.local.stand_in import stand_in
@@ -186,3 +186,33 @@ async def test_a_decompression_bomb_is_stopped_by_the_size_that_was_declared(
         assert session.phase is SessionPhase.FAILED
         assert "expected 1048576 bytes, found more than 1048576, decoded from gzip" in said(session)
         assert here.asked() == 1
+
+
+async def test_what_is_accepted_but_not_there_yet_is_asked_again(tmp_path: Path) -> None:
+    """It is no failure: there is one attempt."""
+    async with place(tmp_path, worker={"attempts": 1}) as here:
+        later = answering(202, b"<html>Please wait.</html>", Retry_After="1")
+        here.site.routes["/a"] = in_turn(later, later, later, answering(200, CONTENT))
+        session = await here.run(size=SIZE)
+        assert session.phase is SessionPhase.COMPLETED
+        assert "INFO night is being made ready at its source (202 Accepted)" in said(session)
+        assert said(session).count("202 Accepted") == 1
+        assert here.asked() == 4
+
+
+async def test_a_page_to_sign_in_is_warned_of(tmp_path: Path) -> None:
+    async with place(tmp_path) as here:
+        page = b"<!DOCTYPE html><title>Sign in</title>"
+        here.site.routes["/a"] = answering(200, page, Content_Type="text/html; charset=utf-8")
+        session = await here.run()
+        assert session.phase is SessionPhase.COMPLETED
+        assert "WARN night is a web page (HTML), which nobody seems to expect" in said(session)
+
+
+async def test_why_something_is_tried_again_is_said_at_once(tmp_path: Path) -> None:
+    async with place(tmp_path) as here:
+        here.site.routes["/a"] = in_turn(answering(503, Retry_After="0"), answering(200, CONTENT))
+        session = await here.run(size=SIZE)
+        assert session.phase is SessionPhase.COMPLETED
+        assert "WARN prepare-data is tried again after failure 1 of 5: " in said(session)
+        assert "the answer was 503 Service Unavailable." in said(session)
