@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from execution_broker import config
-from execution_broker.domain.errors import ConfigurationError
+from execution_broker.domain.errors import ConfigurationError, ConfigurationFaults
 
 
 def write(directory: Path, text: str) -> Path:
@@ -71,6 +71,53 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, key: str, remedy: str
         config.load(write(tmp_path, text), {})
     assert key in refused.value.sentence
     assert remedy in refused.value.remedy
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    text = """
+bogus = 1
+[http]
+litsen = "127.0.0.1:1"
+body_limit = -1
+trusted_proxies = ["nginx"]
+[worker]
+lease = 10
+renewal = 9
+[identity.issuers.iam]
+url = "http://elsewhere.example"
+audience = ["urn:eb"]
+[identity.issuers.other]
+url = "https://other.example"
+audiences = []
+[database]
+url_file = "/does/not/exist"
+[platforms.x]
+plugin = "scripted"
+corse = 1
+prices = [{type = 5}]
+[transfers.gopher]
+[transfers.http]
+alow = []
+"""
+    with pytest.raises(ConfigurationFaults) as refused:
+        config.load(write(tmp_path, text), {})
+    told = [fault.sentence for fault in refused.value.faults]
+    for key in (
+        "bogus",
+        "http.litsen",
+        "http.body_limit",
+        "worker.renewal",
+        "identity.issuers.iam.url",
+        "identity.issuers.iam.audience",
+        "identity.issuers.other.audiences",
+        "database.url_file",
+        "platforms.x.corse",
+        "platforms.x.prices[0].type",
+        "transfers.gopher",
+        "transfers.http.alow",
+    ):
+        assert any(sentence.startswith(key) for sentence in told), (key, told)
+    assert len(told) == len(set(told))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

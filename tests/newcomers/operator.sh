@@ -10,6 +10,7 @@ TOML
 if broker config check broken.toml > faults.txt 2>&1; then exit 1; fi
 cat faults.txt
 grep -q "lisen" faults.txt
+grep -q "hold" faults.txt
 
 cat > broker.toml <<TOML
 data_directory = "$PWD/data"

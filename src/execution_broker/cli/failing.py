@@ -22,7 +22,12 @@ from execution_broker.client.errors import (
     Unwritable,
 )
 from execution_broker.domain import messages
-from execution_broker.domain.errors import BrokerError, ConfigurationError, NotFound
+from execution_broker.domain.errors import (
+    BrokerError,
+    ConfigurationError,
+    ConfigurationFaults,
+    NotFound,
+)
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
 
@@ -76,6 +81,10 @@ def exit_of_session(session: ExecutionSession) -> Exit:
 
 def tell(error: BrokerError, err: Console) -> None:
     """What went wrong, each fault with its place, and what to do next: for people."""
+    if isinstance(error, ConfigurationFaults):
+        for one in error.faults:
+            tell(one, err)
+        return
     err.print(Text.assemble(("Error: ", "bold red"), plain(error.sentence)), soft_wrap=True)
     if isinstance(error, BrokerRefused):
         for fault in error.problem.faults:
@@ -89,7 +98,9 @@ def tell_json(error: BrokerError) -> None:
     """The same for machines: one JSON object on the standard error."""
     refused = error.problem if isinstance(error, BrokerRefused) else None
     values = {"code": error.code, "sentence": error.sentence, "remedy": remedy_of(error)}
-    whole = values if refused is None else {**values, "problem": refused}
+    whole: dict[str, object] = {**values, **({} if refused is None else {"problem": refused})}
+    if isinstance(error, ConfigurationFaults):
+        whole["faults"] = [{"sentence": f.sentence, "remedy": f.remedy} for f in error.faults]
     typer.echo(msgspec.json.encode({"error": whole}), err=True)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from execution_broker.config.checking import check_http, check_kinds, check_worker
-from execution_broker.config.converting import convert
+from execution_broker.config.converting import Collector, convert
 from execution_broker.config.plugins import platform, plugin_sections, serving, site
 from execution_broker.config.reading import default_directory, overlay, read_file, read_secrets
 from execution_broker.config.sections import (
@@ -26,6 +26,7 @@ from execution_broker.config.sections import (
     Worker,
 )
 from execution_broker.config.settings import Settings
+from execution_broker.domain.errors import ConfigurationError
 
 __all__ = [
     "File",
@@ -58,10 +59,19 @@ def load(file: Path | None, environment: Mapping[str, str] | None = None) -> Set
 
 def load_values(values: dict[str, Any]) -> Settings:
     """The settings of plain values, as a file would have them. `data_directory` is needed."""
-    read_secrets(values, "")
-    parsed = convert(values, File, "")
-    check_http(parsed.http)
-    check_worker(parsed.worker)
+    faults = Collector()
+    read_secrets(values, "", faults)
+    whole: File | None = faults.of(convert, values, File, "")
+    parsed = whole or _what_can_be_read(values)
+    faults.of(check_http, parsed.http)
+    faults.of(check_worker, parsed.worker)
+    for name, part in parsed.platforms.items():
+        faults.of(platform, name, part)
+        faults.of(site, name, part)
+    faults.of(plugin_sections, "data_kinds", parsed.data_kinds)
+    faults.of(plugin_sections, "transfers", parsed.transfers)
+    faults.of(serving, parsed.plugins.serves)
+    faults.settle()
     return Settings(
         data_directory=Path(parsed.data_directory).absolute(),
         http=parsed.http,
@@ -82,3 +92,16 @@ def load_values(values: dict[str, Any]) -> Settings:
         transfers=plugin_sections("transfers", parsed.transfers),
         serving=serving(parsed.plugins.serves),
     )
+
+
+def _what_can_be_read(values: Mapping[str, Any]) -> File:
+    """The sections that are right, and of the others their defaults: there are faults to be told,
+    and these sections may have more."""
+    right: dict[str, Any] = {"data_directory": "."}
+    for name in File.__struct_fields__:
+        if name in values:
+            try:
+                right |= {name: getattr(convert({**right, name: values[name]}, File, ""), name)}
+            except ConfigurationError:
+                continue
+    return File(**right)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from execution_broker.config.converting import convert
+from execution_broker.config.converting import Collector, convert
 from execution_broker.domain.capability import SiteRules
 from execution_broker.domain.errors import ConfigurationError
 from execution_broker.ports import registry
@@ -33,13 +33,16 @@ def plugin_sections(
     group: registry.Group, sections: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     installed = registry.plugins(group)
+    faults = Collector()
     for name in sections:
         if name not in installed:
-            _plugin(group, name, f"{group}.{name}")
-    return {
-        name: convert(sections.get(name, {}), loaded.Config, f"{group}.{name}")
+            faults.of(_plugin, group, name, f"{group}.{name}")
+    found = {
+        name: faults.of(convert, sections.get(name, {}), loaded.Config, f"{group}.{name}")
         for name, loaded in installed.items()
     }
+    faults.settle()
+    return found
 
 
 def serving(chosen: Mapping[str, str]) -> dict[registry.Group, dict[str, str]]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from execution_broker.config.converting import Collector
 from execution_broker.domain.errors import ConfigurationError
 
 _PREFIX: Final = "BROKER__"
@@ -47,23 +48,34 @@ def _environment_value(text: str) -> Any:
         return text
 
 
-def read_secrets(values: dict[str, Any], place: str) -> None:
+def read_secrets(values: dict[str, Any], place: str, faults: Collector) -> None:
+    """Put what is in the files that `..._file` names in the place of their names."""
     for key, value in list(values.items()):
         if isinstance(value, dict):
-            read_secrets(value, f"{place}{key}.")
+            read_secrets(value, f"{place}{key}.", faults)
         elif isinstance(value, list):
             for index, item in enumerate(value):
                 if isinstance(item, dict):
-                    read_secrets(item, f"{place}{key}[{index}].")
+                    read_secrets(item, f"{place}{key}[{index}].", faults)
         elif key.endswith("_file") and isinstance(value, str):
-            try:
-                values[key.removesuffix("_file")] = Path(value).read_text("utf-8").strip()
-            except OSError as error:
-                raise ConfigurationError(
-                    f"{place}{key}: {value} cannot be read: {error.strerror}.",
-                    "Give the path of a file that the broker may read.",
-                ) from None
             del values[key]
+            text = faults.of(_secret, Path(value), f"{place}{key}")
+            if text is not None:
+                values[key.removesuffix("_file")] = text
+
+
+def _secret(file: Path, place: str) -> str:
+    try:
+        return file.read_text("utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{place}: {file} cannot be read: {error.strerror}.",
+            "Give the path of a file that the broker may read.",
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            f"{place}: {file} is no text in UTF-8.", "Name the file that has the value."
+        ) from None
 
 
 def default_directory(environment: Mapping[str, str]) -> str:

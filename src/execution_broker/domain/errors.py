@@ -3,6 +3,7 @@
 Only `api/app.py` knows which status code an error becomes.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from execution_broker.models.extensions import Account, Fault
@@ -31,6 +32,18 @@ class ConfigurationError(BrokerError):
     """The configuration cannot be used. The sentence begins with the key."""
 
     code = "configuration"
+
+
+class ConfigurationFaults(ConfigurationError):
+    """Several faults of one configuration, each an error of its own."""
+
+    def __init__(self, faults: Sequence[ConfigurationError]) -> None:
+        super().__init__(
+            f"The configuration has {len(faults)} faults: "
+            + " ".join(fault.sentence for fault in faults),
+            "Correct each of them.",
+        )
+        self.faults = tuple(faults)
 
 
 class MalformedBody(BrokerError):

@@ -11,18 +11,21 @@ from execution_broker.models.extensions import Fault
 
 MOST: Final = 100
 """So many faults of one value are enough to mend it."""
+SURPLUS: Final = "not known"
+"""The fault of a key that is not among those there are."""
 
 
-def faults(value: object, type_: Any, place: str) -> list[Fault]:
-    """What is wrong with a value; nothing if it is of its type."""
-    return list(islice(_faults(value, type_, place), MOST))
+def faults(value: object, type_: Any, place: str, *, strict: bool = True) -> list[Fault]:
+    """What is wrong with a value; nothing if it is of its type. Not `strict`: text may stand for a
+    number."""
+    return list(islice(_faults(value, type_, place, strict=strict), MOST))
 
 
-def _faults(value: object, type_: Any, place: str) -> Iterator[Fault]:
+def _faults(value: object, type_: Any, place: str, *, strict: bool) -> Iterator[Fault]:
     try:
-        msgspec.convert(value, type=type_)
+        msgspec.convert(value, type=type_, strict=strict)
     except msgspec.ValidationError as error:
-        inner = islice(_inner(value, type_, place), MOST)
+        inner = islice(_inner(value, type_, place, strict=strict), MOST)
         first = next(inner, None)
         if first is None:
             text, _, path = str(error).partition(" - at `$")
@@ -32,10 +35,21 @@ def _faults(value: object, type_: Any, place: str) -> Iterator[Fault]:
             yield from inner
 
 
-def _inner(value: object, type_: Any, place: str) -> Iterator[Fault]:
-    """The faults of the parts."""
+def _inner(value: object, type_: Any, place: str, *, strict: bool) -> Iterator[Fault]:
+    """The faults of the parts, those first that should not be there."""
+    for name in _surplus(value, type_):
+        yield Fault(place=f"{place}.{name}".removeprefix("."), fault=SURPLUS)
     for part, part_type, name in _parts(value, type_):
-        yield from _faults(part, part_type, f"{place}{name}")
+        yield from _faults(part, part_type, f"{place}{name}", strict=strict)
+
+
+def _surplus(value: object, type_: Any) -> list[str]:
+    """The keys that a struct which takes no others has not."""
+    if not (isinstance(type_, type) and issubclass(type_, msgspec.Struct)):
+        return []
+    if not (type_.__struct_config__.forbid_unknown_fields and isinstance(value, Mapping)):
+        return []
+    return sorted(set(value) - set(type_.__struct_encode_fields__))
 
 
 def _parts(value: object, type_: Any) -> Iterator[tuple[object, Any, str]]:
