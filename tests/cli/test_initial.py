@@ -21,7 +21,7 @@ CELLS = [
     ("parameters", "first = 1985.0\nname: str = 'pole'\nlong = [1, 2]\nf = open('x')\n"),
     (
         "",
-        "%matplotlib inline\nimport os, numpy as np\nfrom astropy.io import fits\n"
+        "%matplotlib inline\nimport os, numpy as np, sklearn\nfrom lmfit.models import f\n"
         "fits.open('https://example.org/night.fits?x=1')\n# see https://example.org/about\n",
     ),
     ("", "this is { no Python, 'https://example.org/table.csv'"),
@@ -70,7 +70,7 @@ def test_a_notebook_becomes_a_request_with_suggestions(
     assert "data" not in plain
     full = read(text.replace("#- ", ""))
     assert full["executable"]["parameters"] == {"first": 1985.0, "name": "pole", "long": [1, 2]}
-    assert full["executable"]["requirements"] == ["astropy", "numpy"]
+    assert full["executable"]["requirements"] == ["lmfit", "scikit-learn"]
     assert [one["location"] for one in full["data"]] == [
         "https://example.org/night.fits?x=1",
         "https://example.org/table.csv",
@@ -151,7 +151,7 @@ def test_a_file_that_is_no_notebook(run: Broker, tmp_path: Path, content: str) -
 
 
 def test_questions_on_a_terminal(tmp_path: Path, notebook: Path) -> None:
-    answers = [str(notebook), "", "2-4", "8", "PT1H", "", "https://example.org/a.fits", ""]
+    answers = [str(notebook), "", "2-4", "8", "PT1H", "", "https://example.org/a.fits", "", "y"]
     target = tmp_path / "asked.yaml"
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -170,3 +170,4 @@ def test_questions_on_a_terminal(tmp_path: Path, notebook: Path) -> None:
     assert plain["compute"]["memory"] == {"min": 8}
     assert plain["schedule"]["requested"] == {"start": "../PT24H", "duration": "PT1H"}
     assert [one["location"] for one in plain["data"]] == ["https://example.org/a.fits"]
+    assert plain["executable"]["requirements"] == ["lmfit", "scikit-learn"]

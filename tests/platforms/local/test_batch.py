@@ -70,6 +70,21 @@ async def test_the_first_error_that_is_not_wanted_ends_it(
     await course.release()
 
 
+async def test_a_module_that_is_missing_is_told_with_the_package_that_has_it(
+    local: Local, staging: Stage, sources: Path
+) -> None:
+    wanted = document(cell("import numpy, scipy.stats, pandas, astropy, matplotlib\nimport cv2"))
+    course = Course(local, staging, saved(sources / "wanted.ipynb", wanted))
+    await run(course)
+    (message,) = (await course.until_ended()).messages
+    assert message.message == (
+        "The executable ended with status 1. ModuleNotFoundError: No module named 'cv2'. Add"
+        " opencv-python-headless to executable.requirements; or, if it is a file of yours, have it"
+        " staged as data."
+    )
+    await course.release()
+
+
 OLD = {
     "nbformat": 3,
     "nbformat_minor": 0,

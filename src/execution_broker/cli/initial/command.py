@@ -1,10 +1,9 @@
 """`broker init`: writes a request file that is ready to be sent, and to be changed."""
 
-import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
 
 import typer
@@ -13,6 +12,7 @@ from execution_broker.cli import asking
 from execution_broker.cli.context import Json, guarded
 
 if TYPE_CHECKING:
+    from execution_broker.cli.initial.surroundings import Surroundings
     from execution_broker.cli.requests import Flags
     from execution_broker.models.executable import Mode
     from execution_broker.models.execution import ExecutionRequest
@@ -27,6 +27,13 @@ Source = Annotated[
 ]
 Target = Annotated[
     Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write; - writes it out.")
+]
+Needs = Annotated[
+    bool | None,
+    typer.Option(
+        "--needs/--no-needs",
+        help="Put in the packages and files that it needs, or only suggest them.",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")]
 
@@ -47,16 +54,23 @@ def init(
     start: asking.Start = None,
     duration: asking.Duration = None,
     max_cost: asking.MaxCost = None,
+    needs: Needs = None,
     json: Json = False,
 ) -> None:
     """Write a request file, with a word about each part, to be sent with `broker request`.
 
-    A notebook that is here is read, not run: what it imports, the addresses that it names and the
-    parameters that it takes become suggestions in the file.
+    A notebook that is here is read, not run. The addresses that it names and the parameters that it
+    takes become suggestions in the file. So do the packages that requirements.txt or
+    environment.yml list beside it (without them, the modules that it imports and few places have),
+    and the files beside it that it opens: unless you say on the terminal, or with --needs, that
+    they are to be put in.
     """
     with guarded(json) as where:
+        import msgspec
+
         from execution_broker.cli.initial.notebook import look
-        from execution_broker.cli.initial.writing import text_of
+        from execution_broker.cli.initial.surroundings import Surroundings, look_around, with_needs
+        from execution_broker.cli.initial.writing import relative, text_of
         from execution_broker.cli.requests import Flags, from_flags
 
         flags = Flags(
@@ -74,9 +88,21 @@ def init(
         if source is None:
             source, flags = _asked(flags)
         request = _named(from_flags(_complete(source, flags)), source)
-        file = Path(source)
-        request = _relative(request, Path() if str(output) == "-" else output.parent)
-        text = text_of(request, look(file) if file.is_file() else None)
+        file, base = Path(source), Path() if str(output) == "-" else output.parent
+        notebook = look(file) if file.is_file() else None
+        around = Surroundings() if notebook is None else look_around(file, notebook)
+        if around.others:
+            others = ", ".join(around.others[:5])
+            where.err.print(f"Not taken from {around.listed_in}: {others}", soft_wrap=True)
+        asks = not json and sys.stdin.isatty()
+        if needs if needs is not None else asks and _is_wanted(around):
+            request, around = with_needs(request, around), Surroundings()
+        request = msgspec.structs.replace(
+            request,
+            executable=request.executable and relative(request.executable, base),
+            data=tuple(relative(one, base) for one in request.data),
+        )
+        text = text_of(request, notebook, around, base)
         if str(output) == "-":
             typer.echo(text, nl=False)
             return
@@ -132,21 +158,6 @@ def _named(request: "ExecutionRequest", source: str) -> "ExecutionRequest":
     return msgspec.structs.replace(request, executable=named)
 
 
-def _relative(request: "ExecutionRequest", directory: Path) -> "ExecutionRequest":
-    """The same, its files named from where the request is: both can be moved together."""
-    import msgspec
-
-    def named(part: Any) -> Any:
-        location = getattr(part, "location", None)
-        if location is None or not Path(location).is_absolute():
-            return part
-        return msgspec.structs.replace(part, location=os.path.relpath(location, directory))
-
-    return msgspec.structs.replace(
-        request, executable=named(request.executable), data=tuple(map(named, request.data))
-    )
-
-
 def _asked(flags: "Flags") -> "tuple[str, Flags]":
     """What was typed, question by question; what a flag says already is not asked for."""
     import msgspec
@@ -171,6 +182,15 @@ def _asked(flags: "Flags") -> "tuple[str, Flags]":
     if not flags.data:
         more["data"] = tuple(_addresses())
     return source, msgspec.structs.replace(flags, **more)
+
+
+def _is_wanted(around: "Surroundings") -> bool:
+    """Whether what lies around the notebook is to be put in, if there is something."""
+    found = [*around.requirements, *map(str, around.files)]
+    if not found:
+        return False
+    listed = ", ".join(found[:10]) + (f" and {len(found) - 10} more" if len(found) > 10 else "")
+    return typer.confirm(f"It needs {listed}. Put that in", default=True, err=True)
 
 
 def _addresses() -> list[str]:

@@ -17,16 +17,19 @@ _FILE: Final = re.compile(
     r"\.(all|asdf|csv|dat|ecsv|fits?|fits\.fz|gz|h5|hdf5|json|npy|npz|parquet|tar|tsv|txt|vot|xml|zip)$",
     re.IGNORECASE,
 )
+_WRITING: Final = re.compile("to_|save|write|dump|imsave|imwrite|mkdir|touch")
 
 
 class Notebook(msgspec.Struct, frozen=True):
     """`language` of its kernel. `parameters`: what a cell tagged so sets to plain values.
-    `addresses` of files that its code names. `modules` that it imports and Python has not."""
+    `addresses` of files that its code names. `modules` that it imports and Python has not.
+    `opened`: relative paths that may be files it reads."""
 
     language: str
     parameters: dict[str, Any]
     addresses: tuple[str, ...]
     modules: tuple[str, ...]
+    opened: tuple[str, ...] = ()
 
 
 def look(file: Path) -> Notebook:
@@ -54,6 +57,7 @@ def look(file: Path) -> Notebook:
         parameters=parameters,
         addresses=tuple(dict.fromkeys(a for source in sources for a in _addresses(source))),
         modules=tuple(sorted({module for tree in trees for module in _imported(tree)})),
+        opened=tuple(dict.fromkeys(path for tree in trees for path in _read(tree))),
     )
 
 
@@ -108,3 +112,33 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             top = name.partition(".")[0]
             if top not in sys.stdlib_module_names:
                 yield top
+
+
+def _read(tree: ast.Module) -> Iterator[str]:
+    """Texts that may be paths of files, but for those that are written."""
+    written = {id(text) for node in ast.walk(tree) for text in _written(node)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)) if id(node) not in written and _is_path(text):
+                yield text
+
+
+def _written(node: ast.AST) -> Iterator[ast.AST]:
+    """What is given to a call that writes: `savefig("a.png")`, `open("a.txt", "w")`."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name), args=args):
+            modes = [mode.value for mode in args[1:2] if isinstance(mode, ast.Constant)]
+            modes += [
+                keyword.value.value
+                for keyword in node.keywords
+                if keyword.arg == "mode" and isinstance(keyword.value, ast.Constant)
+            ]
+            is_opened_to_write = name == "open" and any({*str(mode)} & {*"wax"} for mode in modes)
+            if is_opened_to_write or _WRITING.match(name):
+                yield from ast.walk(node)
+
+
+def _is_path(text: str) -> bool:
+    """Whether it may be a path below the notebook's directory."""
+    parts = text.removeprefix("./").split("/")
+    return 0 < len(text) <= 255 and text.isprintable() and not {"", "..", "."} & {*parts}

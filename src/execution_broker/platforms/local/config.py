@@ -6,6 +6,7 @@ import msgspec
 
 from execution_broker.domain.amounts import UNITS, FurtherName
 from execution_broker.domain.capability import Limits, Price, Quality, Timings
+from execution_broker.domain.requirements import USUAL
 from execution_broker.models import kinds
 
 Natural = Annotated[int, msgspec.Meta(ge=0)]
@@ -67,7 +68,7 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     outputs_files: Positive = 10_000
     retention: Natural = 7 * 86400
     kernel_python: str | None = None
-    packages: tuple[str, ...] = ()
+    packages: tuple[str, ...] = USUAL
     pip_options: tuple[str, ...] = ()
     install_limit: Positive = 1800
     environments: Positive = 20

@@ -1,5 +1,6 @@
 """Running: begin, watch how it goes, and tell why it failed."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, assert_never
@@ -9,6 +10,7 @@ import msgspec
 from execution_broker.domain import messages
 from execution_broker.domain.errors import Permanent
 from execution_broker.domain.iso8601 import write_duration, write_instant
+from execution_broker.domain.requirements import package_of
 from execution_broker.models.message import Message
 from execution_broker.platforms.local import interactive, supervision
 from execution_broker.platforms.local.components import mode_of, notebook_of
@@ -19,6 +21,7 @@ from execution_broker.platforms.local.supervision import Exit, Reason, State
 from execution_broker.ports.platform import Done, Life, Observation, Order, Outcome
 
 _MIB: Final = 20
+_MISSING: Final = re.compile(r"ModuleNotFoundError: No module named '(\w+)'")
 
 
 async def start(site: Site, order: Order) -> Outcome:
@@ -133,5 +136,11 @@ def _failed(end: Exit, message: Message) -> Observation:
 
 def _why(paths: SessionPaths) -> str:
     reason = one_line(told(paths.control.told).reason)
+    if missing := _MISSING.fullmatch(reason):
+        package = package_of(missing[1])
+        return (
+            f"{reason}. Add {package} to executable.requirements; or, if it is a file of yours,"
+            " have it staged as data."
+        )
     said = one_line(supervision.last_line(paths.control, "stderr"))
     return reason or said or "It said nothing about why."
