@@ -83,6 +83,36 @@ def test_secrets_that_others_may_read(run: Broker, data: Path) -> None:
     assert "may be read by others (mode 644)" in what
 
 
+@pytest.mark.parametrize(
+    ("text", "is_secret"),
+    [
+        ('[database]\nurl_file = "{file}"\n', True),
+        ('[metrics]\ntoken_file = "{file}"\n', True),
+        ('[traces]\nendpoint = "http://127.0.0.1:1"\ntoken_file = "{file}"\n', True),
+        (
+            '[platforms.test]\nplugin = "simulated"\n[[platforms.test.prices]]\n'
+            'type = "urn:x"\nby_hour_file = "{file}"\n',
+            False,
+        ),
+    ],
+    ids=["database", "metrics", "traces", "prices"],
+)
+def test_every_secret_file_that_others_may_read(
+    run: Broker, tmp_path: Path, text: str, *, is_secret: bool
+) -> None:
+    file = tmp_path / "value"
+    file.write_text("sqlite" if "url" in text else " ".join(["1"] * 24))
+    file.chmod(0o644)
+    settings = tmp_path / "broker.toml"
+    settings.write_text(text.format(file=file))
+    code, found = doctor(run, "--config", str(settings))
+    state, what, _ = found["permissions"]
+    assert (code == Exit.FAILED, state == "fail", str(file) in what) == (is_secret,) * 3
+    file.chmod(0o600)
+    code, found = doctor(run, "--config", str(settings))
+    assert (code, found["permissions"][0]) == (Exit.DONE, "ok"), found
+
+
 def test_a_configuration_that_others_may_write_or_that_holds_a_password(
     run: Broker, tmp_path: Path
 ) -> None:

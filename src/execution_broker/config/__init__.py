@@ -60,7 +60,7 @@ def load(file: Path | None, environment: Mapping[str, str] | None = None) -> Set
 def load_values(values: dict[str, Any]) -> Settings:
     """The settings of plain values, as a file would have them. `data_directory` is needed."""
     faults = Collector()
-    read_secrets(values, "", faults)
+    secret_files = read_secrets(values, "", faults)
     whole: File | None = faults.of(convert, values, File, "")
     parsed = whole or _what_can_be_read(values)
     faults.of(check_http, parsed.http)
@@ -74,6 +74,7 @@ def load_values(values: dict[str, Any]) -> Settings:
     faults.settle()
     return Settings(
         data_directory=Path(parsed.data_directory).absolute(),
+        secret_files=tuple(secret_files),
         http=parsed.http,
         identity=parsed.identity,
         database=parsed.database,

@@ -9,6 +9,8 @@ from execution_broker.config.converting import Collector
 from execution_broker.domain.errors import ConfigurationError
 
 _PREFIX: Final = "BROKER__"
+_PUBLIC: Final = frozenset({"ca", "by_hour"})
+"""Certificates of authorities, and factors of prices."""
 
 
 def read_file(file: Path) -> dict[str, Any]:
@@ -48,20 +50,26 @@ def _environment_value(text: str) -> Any:
         return text
 
 
-def read_secrets(values: dict[str, Any], place: str, faults: Collector) -> None:
-    """Put what is in the files that `..._file` names in the place of their names."""
+def read_secrets(values: dict[str, Any], place: str, faults: Collector) -> list[Path]:
+    """Put what is in the files that `..._file` names in the place of their names. The files whose
+    content is secret, as all is but what is named otherwise."""
+    found: list[Path] = []
     for key, value in list(values.items()):
         if isinstance(value, dict):
-            read_secrets(value, f"{place}{key}.", faults)
+            found += read_secrets(value, f"{place}{key}.", faults)
         elif isinstance(value, list):
             for index, item in enumerate(value):
                 if isinstance(item, dict):
-                    read_secrets(item, f"{place}{key}[{index}].", faults)
+                    found += read_secrets(item, f"{place}{key}[{index}].", faults)
         elif key.endswith("_file") and isinstance(value, str):
             del values[key]
             text = faults.of(_secret, Path(value), f"{place}{key}")
+            name = key.removesuffix("_file")
             if text is not None:
-                values[key.removesuffix("_file")] = text
+                values[name] = text
+            if name not in _PUBLIC:
+                found.append(Path(value))
+    return found
 
 
 def _secret(file: Path, place: str) -> str:

@@ -27,10 +27,12 @@ from execution_broker.ports import registry
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration, checked. Plugin sections are converted to the plugin's struct:
     `platforms` by the operator's name, as (entry point, config); the others by entry point.
+    `secret_files`: those that keys ending in `_file` named, where what they hold is secret.
     `sites`: by the platform's name, what every platform can be told. `serving`: which plugin serves
     a URL scheme or a kind of data, by group and by what it serves."""
 
     data_directory: Path
+    secret_files: tuple[Path, ...]
     http: Http
     identity: Identity
     database: Database

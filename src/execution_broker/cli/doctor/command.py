@@ -55,7 +55,7 @@ def examine(file: Path | None) -> "list[Finding]":
         ok("configuration", f"{file or 'no file: the defaults hold'}"),
         *plugins(),
         *machine.space(directory),
-        *machine.permissions(directory, file, settings.database.url),
+        *machine.permissions(directory, file, settings.database.url, settings.secret_files),
         machine.files(settings.http),
     ]
     if os.geteuid() == 0:

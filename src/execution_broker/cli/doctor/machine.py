@@ -3,7 +3,7 @@
 import os
 import resource
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -46,10 +46,12 @@ def space(directory: Path) -> Iterator[Finding]:
         yield ok("inodes", words)
 
 
-def permissions(directory: Path, config: Path | None, database_url: str) -> Iterator[Finding]:
+def permissions(
+    directory: Path, config: Path | None, database_url: str, secret_files: Iterable[Path]
+) -> Iterator[Finding]:
     """Who can write the data directory, and who can read what is secret."""
     name = "permissions"
-    faults = [*_directory_faults(directory), *_secret_faults(directory)]
+    faults = [*_directory_faults(directory), *_secret_faults(directory, secret_files)]
     if config is not None:
         faults += _configuration_faults(config, database_url)
     yield from faults or [ok(name, "secrets are readable by nobody else")]
@@ -108,9 +110,11 @@ def _directory_faults(directory: Path) -> Iterator[Finding]:
         )
 
 
-def _secret_faults(directory: Path) -> Iterator[Finding]:
-    """The password of the administrator; and the database, with hashes and tokens."""
-    for file in (directory / "admin-password", *sorted(directory.glob("*.sqlite*"))):
+def _secret_faults(directory: Path, named: Iterable[Path]) -> Iterator[Finding]:
+    """The password of the administrator; the database, with hashes and tokens; what a configuration
+    has in files of its own."""
+    kept = (directory / "admin-password", *sorted(directory.glob("*.sqlite*")))
+    for file in dict.fromkeys((*kept, *named)):
         if not file.exists():
             continue
         mode = stat.S_IMODE(file.stat().st_mode)
