@@ -9,6 +9,7 @@ import pytest
 from execution_broker.cli.exits import Exit
 from tests.harness.command import Broker, runner
 from tests.harness.serving import Server, server
+from tests.platforms.local.documents import cell, document, saved
 
 CELLS = (
     "import os\nrows = open(os.environ['BROKER_DATA_NIGHT_1_CSV']).read().split()",
@@ -40,20 +41,7 @@ def run(serving: Server) -> Broker:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with a notebook and its data."""
-    cells: list[dict[str, object]] = [
-        {
-            "cell_type": "code",
-            "id": f"cell-{number}",
-            "source": source,
-            "metadata": {},
-            "outputs": [],
-            "execution_count": None,
-        }
-        for number, source in enumerate(CELLS)
-    ]
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python", "language": "python"}}
-    document = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
-    (tmp_path / "fit the sum.ipynb").write_text(json.dumps(document))
+    saved(tmp_path / "fit the sum.ipynb", document(*map(cell, CELLS)))
     (tmp_path / "night-1.csv").write_text("1 2 3 4\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path

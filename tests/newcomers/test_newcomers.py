@@ -1,11 +1,12 @@
 """Three ways in, as somebody new goes them: scripts of whole commands, run as they stand."""
 
-import json
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.platforms.local.documents import cell, document, saved
 
 HERE = Path(__file__).parent
 LONGEST = 300
@@ -16,20 +17,7 @@ CELLS = (
 
 
 def test_somebody_has_a_notebook(tmp_path: Path, kernel_python: Path) -> None:
-    cells: list[dict[str, object]] = [
-        {
-            "cell_type": "code",
-            "id": f"cell-{number}",
-            "source": source,
-            "metadata": {},
-            "outputs": [],
-            "execution_count": None,
-        }
-        for number, source in enumerate(CELLS)
-    ]
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python", "language": "python"}}
-    document = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
-    (tmp_path / "fit.ipynb").write_text(json.dumps(document))
+    saved(tmp_path / "fit.ipynb", document(*map(cell, CELLS)))
     (tmp_path / "night-1.csv").write_text("1 2 3 4\n")
     said = _run(
         "astronomer",
