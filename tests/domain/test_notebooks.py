@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_broker.domain.notebooks import Traits, traits
+from execution_broker.domain.notebooks import Traits, code_cells, traits
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -78,7 +78,10 @@ def test_what_cannot_be_run_is_said(content: bytes, fault: str) -> None:
 
 @given(JSON)
 def test_nothing_breaks_the_reader(junk: Any) -> None:
-    for content in (junk, {"nbformat": 4, "cells": junk, "metadata": junk}, {"nbformat": junk}):
-        traits(json.dumps(content).encode())
+    cells = {"nbformat": 4, "cells": [{"cell_type": "code", "source": junk, "metadata": junk}]}
+    for document in (junk, {"nbformat": 4, "cells": junk}, {"nbformat": junk}, cells):
+        content = json.dumps(document).encode()
+        if traits(content).fault is None:
+            assert all(isinstance(source, str) for source, _ in code_cells(content))
     of({"kernelspec": junk, "language_info": junk})
     of(junk, nbformat=3, worksheets=junk)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -46,6 +47,22 @@ def traits(content: bytes) -> Traits:
     if cells is None:
         return Traits(fault="it has no cells")
     return Traits(_language(document, cells))
+
+
+def code_cells(content: bytes) -> Iterator[tuple[str, frozenset[str]]]:
+    """The source of each code cell and its tags, of a notebook without a fault."""
+    for cell in map(_object, _cells(json.loads(content)) or ()):
+        if cell.get("cell_type") != "code":
+            continue
+        source = cell.get("source", cell.get("input"))
+        lines = source if isinstance(source, list) else [source]
+        tags = _object(cell.get("metadata")).get("tags")
+        yield (
+            "".join(line for line in lines if isinstance(line, str)),
+            frozenset(tag for tag in tags if isinstance(tag, str))
+            if isinstance(tags, list)
+            else frozenset(),
+        )
 
 
 def _cells(document: dict[str, Any]) -> list[Any] | None:

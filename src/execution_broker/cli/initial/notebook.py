@@ -1,7 +1,6 @@
 """What a notebook tells about the request that would run it. It is read, never run."""
 
 import ast
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from execution_broker.cli.requests import BadRequest
+from execution_broker.domain.notebooks import code_cells, traits
 
 _ADDRESS: Final = re.compile(r"(?:https?|ftp|s3|file)://[^\s'\"<>()\[\]{}\\,]+")
 _FILE: Final = re.compile(
@@ -35,34 +35,29 @@ class Notebook(msgspec.Struct, frozen=True):
 def look(file: Path) -> Notebook:
     """BadRequest when the file is no notebook."""
     try:
-        document = json.loads(file.read_bytes())
-        cells = [cell for cell in document["cells"] if cell.get("cell_type") == "code"]
-        sources = ["".join(cell["source"]) for cell in cells]
-        tagged = [_is_tagged(cell) for cell in cells]
-        language = str(document.get("metadata", {}).get("kernelspec", {}).get("language", ""))
+        content = file.read_bytes()
     except OSError as error:
         raise BadRequest(f"{file} cannot be read: {error.strerror}.", "Name a notebook.") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    found = traits(content)
+    if found.fault is not None:
         raise BadRequest(
-            f"{file} is no Jupyter notebook of version 4.",
+            f"{file} is no Jupyter notebook that can be run: {found.fault}.",
             "Open it with Jupyter and save it again.",
-        ) from None
+        )
+    cells = list(code_cells(content))
+    sources = [source for source, _ in cells]
     trees = [_parse(source) for source in sources]
     parameters = dict[str, Any]()
-    for tree, is_parameters in zip(trees, tagged, strict=True):
-        if is_parameters:
+    for tree, (_, tags) in zip(trees, cells, strict=True):
+        if "parameters" in tags:
             parameters.update(_assigned(tree))
     return Notebook(
-        language=language or "python",
+        language=found.language,
         parameters=parameters,
         addresses=tuple(dict.fromkeys(a for source in sources for a in _addresses(source))),
         modules=tuple(sorted({module for tree in trees for module in _imported(tree)})),
         opened=tuple(dict.fromkeys(path for tree in trees for path in _read(tree))),
     )
-
-
-def _is_tagged(cell: Any) -> bool:
-    return "parameters" in (cell.get("metadata", {}).get("tags") or [])
 
 
 def _parse(source: str) -> ast.Module:
