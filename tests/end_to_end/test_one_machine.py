@@ -73,3 +73,12 @@ def test_a_request_file_names_files_from_where_it_is(
     assert offers[0]["executable"]["location"].startswith("upload:/")
     for offer in offers[:1]:
         assert run("reject", offer["meta"]["uuid"]).code == Exit.DONE
+
+
+def test_a_notebook_that_cannot_run_is_a_no_before_anything_is_held(
+    run: Broker, here: Path
+) -> None:
+    saved(here / "fit.ipynb", document(metadata={"kernelspec": {"name": "julia-1.9"}}))
+    ended = run("run", "--notebook", "fit.ipynb", "--mode", "BATCH")
+    assert ended.code == Exit.NO
+    assert "a notebook in the language julia; local runs those in python" in ended.out
