@@ -20,6 +20,7 @@ from execution_broker.models import kinds
 
 _LISTENING: Final = re.compile(r"(?:listening on (http://\S+)|working for)")
 _SIZE: Final = 3 * 1024
+_KEY: Final = base64.b64encode(bytes(32)).decode()
 
 
 class Site:
@@ -158,6 +159,8 @@ def _configuration(directory: Path, url: str, platforms: list[str]) -> str:
         'listen = "127.0.0.1:0"',
         "[database]",
         f'url = "{url}"',
+        "[sealing]",
+        f'keys = "bench:{_KEY}"',
         "[negotiation]",
         "requests_per_minute = 1000000000",
         "[upkeep]",

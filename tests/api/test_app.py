@@ -34,6 +34,7 @@ ERRORS: dict[type[errors.BrokerError], tuple[errors.BrokerError, int]] = {
     errors.InvalidToken: (errors.InvalidToken("It has expired.", "Get a new one."), 401),
     errors.TooMany: (errors.TooMany("Too many.", "Wait.", 17), 429),
     errors.Unavailable: (errors.Unavailable("Busy.", retry_after=3), 503),
+    errors.CannotOpen: (errors.CannotOpen("No key.", "Give it."), 503),
 }
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from typer.testing import CliRunner
 
 from execution_broker.cli.main import app
+from execution_broker.domain.errors import ConfigurationError
 from tests.harness.asking import request
 from tests.harness.broker import broker, working
 
@@ -108,3 +110,26 @@ def test_orphans_are_listed_and_mended(tmp_path: Path) -> None:
     assert orphan.exists()
     assert run(tmp_path, "orphans", "--mend") == (0, {"orphans": []})
     assert not orphan.exists()
+
+
+def test_what_is_sealed_with_a_lost_key_is_given_up_by_hand_alone(tmp_path: Path) -> None:
+    asyncio.run(_hold_a_secret(tmp_path))
+    file = tmp_path / "sealing-keys"
+    name = file.read_text().partition(":")[0]
+    file.unlink()
+    with pytest.raises(ConfigurationError, match=f"broker admin keys forget {name}"):
+        asyncio.run(_hold_a_secret(tmp_path))
+    assert run(tmp_path, "keys", "forget", name) == (0, {"forgotten": 1})
+    asyncio.run(_hold_a_secret(tmp_path))
+    assert file.exists()
+    environment = {"BROKER__DATA_DIRECTORY": str(tmp_path), "BROKER_CONFIG": ""}
+    found = CliRunner().invoke(app, ["admin", "keys", "forget", "other"], env=environment)
+    assert found.exit_code != 0
+    assert "Nothing was ever sealed here with a key other" in found.output
+
+
+async def _hold_a_secret(directory: Path) -> None:
+    async with broker(directory) as made:
+        body = request()
+        body["data"][0]["location"] = "http://ada:pw@127.0.0.1:1/series.dat"
+        await made.ask(await made.caller("alice"), body)

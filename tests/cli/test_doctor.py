@@ -13,7 +13,9 @@ import asyncpg
 import pytest
 
 from execution_broker.cli.exits import Exit
+from tests.harness.broker import replica
 from tests.harness.command import Broker, runner
+from tests.harness.keys import KEYS
 from tests.harness.packages import Packages
 from tests.harness.postgres import PostgresServer
 
@@ -46,6 +48,7 @@ def test_a_machine_that_never_ran_a_broker_is_ready_for_one(run: Broker, data: P
     assert code == Exit.DONE, found
     assert {name for name, (state, _, _) in found.items() if state == "fail"} == set()
     assert found["database"][1] == "not there yet: the first start makes it"
+    assert found["sealing keys"][1] == "not there yet: the first start makes one"
     assert "jupyter-notebook" in found["platform local"][1]
     assert not data.exists()
 
@@ -111,6 +114,26 @@ def test_every_secret_file_that_others_may_read(
     file.chmod(0o600)
     code, found = doctor(run, "--config", str(settings))
     assert (code, found["permissions"][0]) == (Exit.DONE, "ok"), found
+
+
+def test_keys_that_others_may_read_or_that_are_lost(run: Broker, data: Path) -> None:
+    asyncio.run(_start(data))
+    file = data / "sealing-keys"
+    assert doctor(run)[1]["sealing keys"][1].startswith(f"one in {file}, ")
+    file.chmod(0o640)
+    assert f"chmod 600 {file}" in doctor(run)[1]["permissions"][2]
+    file.rename(data / "backup")
+    code, found = doctor(run)
+    assert code == Exit.FAILED
+    state, what, remedy = found["sealing keys"]
+    assert (state, " is missing, and this database" in what) == ("fail", True)
+    assert f"Put it back into {file} from a backup." in remedy
+    assert not file.exists()
+
+
+async def _start(data: Path) -> None:
+    async with replica(data):
+        pass
 
 
 def test_a_configuration_that_others_may_write_or_that_holds_a_password(
@@ -235,7 +258,14 @@ def look_at_server(run: Broker, url: str) -> None:
     """The tests' own server has its tables, and gave up safety for speed: that is noticed."""
     code, found = doctor(run, BROKER__DATABASE__URL=url)
     assert code == Exit.FAILED
-    assert [name for name, (state, _, _) in found.items() if state == "fail"] == ["commits"]
+    bad = [name for name, (state, _, _) in found.items() if state == "fail"]
+    assert bad == ["commits", "sealing keys"]
+    assert "sealing.keys_file of every server and worker" in found["sealing keys"][2]
+    code, found = doctor(run, BROKER__DATABASE__URL=url, BROKER__SEALING__KEYS=KEYS)
+    assert found["sealing keys"][:2] == (
+        "ok",
+        "one given, of-tests seals: keep a copy with the backups of the database",
+    )
     assert found["server"][1].startswith("PostgreSQL ")
     assert "file system" not in found
 

@@ -107,6 +107,7 @@ def test_others_can_neither_change_nor_fetch(tmp_path: Path) -> None:
         ("PLATFORMS__HERE__PLUGIN", "nowhere", "platforms.here"),
         ("DATABASE__URL", "oracle://x", "database.url"),
         ("DATABASE__URL", "postgresql://127.0.0.1:1/none", "database.url"),
+        ("SEALING__KEYS", "a:none", "sealing.keys: the key a is not 32 bytes"),
     ],
 )
 def test_a_bad_configuration_is_refused_with_key_and_remedy(
@@ -118,6 +119,24 @@ def test_a_bad_configuration_is_refused_with_key_and_remedy(
         text = "".join(made.log)
         assert told in text
         assert "Traceback" not in text
+
+
+def test_without_its_key_a_database_is_not_served_and_stays_as_it_is(tmp_path: Path) -> None:
+    with server(tmp_path, SCRIPTED) as made:
+        made.ready()
+        made.stop()
+    file = tmp_path / "sealing-keys"
+    assert file.stat().st_mode & 0o777 == 0o600
+    kept = file.rename(tmp_path / "kept")
+    for command in ("serve", "api", "worker"):
+        with server(tmp_path, SCRIPTED, command) as made:
+            assert made.process.wait(30) == 2
+            made._reader.join(5)
+            assert "is missing, and this database is sealed with it" in "".join(made.log)
+        assert not file.exists()
+    kept.rename(file)
+    with server(tmp_path, SCRIPTED) as made:
+        made.ready()
 
 
 def test_a_session_is_changed_from_the_command_line(tmp_path: Path) -> None:

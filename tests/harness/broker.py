@@ -30,6 +30,7 @@ from execution_broker.storage.sqlite import SqliteDatabase
 from execution_broker.worker.claiming import Pool
 from execution_broker.worker.worker import Worker
 from tests.harness.asking import uuid_of
+from tests.harness.keys import KEYS
 from tests.harness.sqlite import with_tables
 from tests.harness.waiting import until
 
@@ -231,6 +232,8 @@ async def replica(directory: Path, tracer: Any = None, **sections: Any) -> Async
         **sections,
     }
     values["data_directory"] = str(directory)
+    if values["database"]["url"].startswith("postgres"):
+        values.setdefault("sealing", {"keys": KEYS})
     settings = config.load_values(values)
     if settings.database.url == "sqlite":
         with_tables(directory / "broker.sqlite")

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from tests.harness.keys import KEYS
 from tests.harness.secrecy import leaked, plant
 from tests.harness.sqlite import with_tables
 
@@ -106,6 +107,8 @@ def first_server(
         "BROKER__HTTP__LISTEN": "127.0.0.1:0",
         **{f"BROKER__{name}": value for name, value in settings.items()},
     }
+    if settings.get("DATABASE__URL", "").startswith("postgres"):
+        environment.setdefault("BROKER__SEALING__KEYS", KEYS)
     environment["PYTHONPATH"] = str(plugins)
     limit = [] if descriptors is None else ["sh", "-c", _LIMITED, str(descriptors)]
     process = subprocess.Popen(

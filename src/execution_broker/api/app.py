@@ -21,6 +21,7 @@ from execution_broker.api.branches import Branches
 from execution_broker.api.challenges import challenges
 from execution_broker.api.endpoint import paths
 from execution_broker.api.excess import Excess
+from execution_broker.api.limits import Limits
 from execution_broker.api.media import negotiate
 from execution_broker.api.metrics import PATH, MetricsPage
 from execution_broker.api.needs import Services
@@ -32,6 +33,7 @@ from execution_broker.domain.errors import (
     AlreadyExists,
     BodyTooLarge,
     BrokerError,
+    CannotOpen,
     Conflict,
     Forbidden,
     InvalidBody,
@@ -51,6 +53,7 @@ from execution_broker.domain.errors import (
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.measures import Meter, NoMeter
 from execution_broker.domain.spans import NoTracer, Tracer
+from execution_broker.models.secrets import DEFAULT, Hiding
 
 STATUS: Final[Mapping[type[BrokerError], HTTPStatus]] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
@@ -70,6 +73,7 @@ STATUS: Final[Mapping[type[BrokerError], HTTPStatus]] = {
     Conflict: HTTPStatus.CONFLICT,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    CannotOpen: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """Any error that is not here is a fault of ours: 500."""
 
@@ -82,12 +86,14 @@ def create_app(
     metrics: MetricsPage | None = None,
     tracer: Tracer | None = None,
     meter: Meter | None = None,
+    hiding: Hiding = DEFAULT,
     body_seconds: float = 30,
     heartbeat: float = 15,
     new_request_id: Callable[[], str] = lambda: uuid4().hex,
 ) -> Starlette:
     """The API over these services. It owns none of them: whoever made them ends them.
 
+    `hiding` takes the secrets out of what is asked for, before anybody else sees it.
     A body has to arrive within `body_seconds`; streams of events show a sign of life every
     `heartbeat` seconds. `following.leave` ends them before the server stops.
     """
@@ -104,7 +110,8 @@ def create_app(
         )
         return problems.respond(problem, _accept(request), trace.headers(request.scope))
 
-    routes = paths(ROUTES, services, http, body_seconds)
+    limits = Limits(http.body_limit, body_seconds, hiding)
+    routes = paths(ROUTES, services, http, limits)
     if metrics is not None:
         routes.append(Route(PATH, metrics))
     meter = meter or NoMeter()
@@ -128,6 +135,7 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.document = written
     app.state.public_url = http.public_url
+    app.state.hiding = hiding
     app.state.waiting = Waiting(http.waits, http.waits_per_identity, heartbeat, excess, meter)
     app.state.discovery_urls = services.identities.discovery_urls
     return app
@@ -139,7 +147,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     if isinstance(error, AlreadyExists) and error.account is not None:
         chosen = negotiate(_accept(request))
         return Response(chosen.format.write(error.account), status, None, chosen.media_type)
-    problem = problems.of_error(error, status)
+    problem = problems.of_error(error, status, request.app.state.hiding)
     response = problems.respond(problem, _accept(request), _headers(error))
     if isinstance(error, Unauthenticated):
         for challenge in challenges(error, request.app.state.discovery_urls):
@@ -161,7 +169,7 @@ async def _answer_status(request: Request, error: Exception) -> Response:
     """What the router says: 404, 405 and the like."""
     assert isinstance(error, HTTPException)
     detail = "There is nothing here." if error.status_code == HTTPStatus.NOT_FOUND else error.detail
-    problem = problems.of_status(error.status_code, detail)
+    problem = problems.of_status(error.status_code, request.app.state.hiding.text(detail))
     return problems.respond(problem, _accept(request), error.headers)
 
 

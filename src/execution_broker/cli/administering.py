@@ -19,7 +19,10 @@ _SESSION: Final = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 Session = Annotated[UUID, typer.Argument(metavar="SESSION", help="Its uuid.")]
 Mend = Annotated[bool, typer.Option("--mend", help="Destroy and release what is found.")]
 
+KeyName = Annotated[str, typer.Argument(metavar="NAME", help="What stands before its colon.")]
+
 administration: Final = typer.Typer(help="Look after a running broker.", no_args_is_help=True)
+keys: Final = typer.Typer(help="The keys that secrets are sealed with.", no_args_is_help=True)
 
 
 def add_commands(app: typer.Typer, panel: str) -> None:
@@ -35,6 +38,8 @@ def add_commands(app: typer.Typer, panel: str) -> None:
         "broker admin orphans",
         "broker admin orphans --mend",
     )
+    teach(keys, panel, "forget", forget, "broker admin keys forget 2027-01-15")
+    administration.add_typer(keys, name="keys")
     app.add_typer(administration, name="admin", rich_help_panel=panel)
 
 
@@ -113,6 +118,25 @@ def orphans(config: ConfigFile = None, mend: Mend = False, json: Json = False) -
             where.out.print(f"{len(found) or 'No'} orphans {left}.")
         if found:
             raise typer.Exit(Exit.FAILED)
+
+
+def forget(name: KeyName, config: ConfigFile = None, json: Json = False) -> None:
+    """Give up what is sealed with a key that is lost for good, so that the broker starts without.
+
+    Stop all servers and workers first. Sessions that still need a secret of theirs will fail, and
+    ways into running ones are shown to nobody any more. Nothing else is lost.
+    """
+    with guarded(json) as where:
+        from execution_broker.cli.requests import BadRequest
+        from execution_broker.factory import operating
+
+        number = asyncio.run(operating.forget_key(load_settings(config), name))
+        if number is None:
+            raise BadRequest(f"Nothing was ever sealed here with a key {name}.", "Check its name.")
+        if json:
+            where.write_json({"forgotten": number})
+        else:
+            where.out.print(f"{number} sealed values are given up, and the key is not asked for.")
 
 
 def _sentence(finding: "Finding") -> str:

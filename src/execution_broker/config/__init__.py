@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from execution_broker.config.checking import check_http, check_kinds, check_worker
+from execution_broker.config.checking import (
+    check_http,
+    check_kinds,
+    check_sealing,
+    check_worker,
+)
 from execution_broker.config.converting import Collector, convert
 from execution_broker.config.plugins import platform, plugin_sections, serving, site
 from execution_broker.config.reading import default_directory, overlay, read_file, read_secrets
@@ -21,6 +26,7 @@ from execution_broker.config.sections import (
     Issuer,
     Log,
     Negotiation,
+    Sealing,
     Traces,
     Uploads,
     Worker,
@@ -35,6 +41,7 @@ __all__ = [
     "Issuer",
     "Log",
     "Negotiation",
+    "Sealing",
     "Settings",
     "Traces",
     "Uploads",
@@ -65,6 +72,7 @@ def load_values(values: dict[str, Any]) -> Settings:
     parsed = whole or _what_can_be_read(values)
     faults.of(check_http, parsed.http)
     faults.of(check_worker, parsed.worker)
+    faults.of(check_sealing, parsed.sealing)
     for name, part in parsed.platforms.items():
         faults.of(platform, name, part)
         faults.of(site, name, part)
@@ -86,6 +94,7 @@ def load_values(values: dict[str, Any]) -> Settings:
         cache=parsed.cache,
         staging=parsed.staging,
         uploads=parsed.uploads,
+        sealing=parsed.sealing,
         log=parsed.log,
         platforms={name: platform(name, part) for name, part in parsed.platforms.items()},
         sites={name: site(name, part) for name, part in parsed.platforms.items()},

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 
-from execution_broker.config.sections import Http, Pool, Worker
+from execution_broker.config.sections import Http, Pool, Sealing, Worker
 from execution_broker.domain.errors import ConfigurationError
 from execution_broker.domain.plan import StepKind
+from execution_broker.sealing import read_keys
 
 
 def check_http(section: Http) -> None:
@@ -31,6 +32,19 @@ def check_worker(section: Worker) -> None:
         )
     check_kinds("worker.kinds", section.kinds)
     _check_pools(section.pools)
+
+
+def check_sealing(section: Sealing) -> None:
+    """ConfigurationError for keys that are none."""
+    if section.keys is None:
+        return
+    try:
+        read_keys(section.keys)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"sealing.keys: {error}.",
+            'Make one with: echo "NAME:$(openssl rand -base64 32)"',
+        ) from None
 
 
 def check_kinds(place: str, words: Sequence[str]) -> None:

@@ -4,12 +4,16 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from execution_broker.models.secrets import PARAMETERS
+
 _ISSUER_URL: Final = (
     r"^(https://[^/@?#\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^?#\s]*)?$"
 )
 """https; plain http on this machine alone: keys that anybody could swap prove nothing."""
 
 _COLLECTOR_URL: Final = r"^https?://[^/@?#\s]+(/[^@?#\s]*)?$"
+
+_EXAMPLE_KEY: Final = "2027-01-15:YW4gZXhhbXBsZTogbWFrZSBhIGtleSB5b3Vyc2VsZiE="
 
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"
@@ -190,6 +194,19 @@ class Uploads(Section, frozen=True):
     keep: Positive = 86400
 
 
+class Sealing(Section, frozen=True):
+    """`keys`: what secrets in the database are sealed with, as `NAME:KEY` for each, between white
+    space; a KEY is 32 random bytes in base64. The newest stands last, and seals; all open. Without
+    it they are read from the file `sealing-keys` beside the SQLite file, which the first start
+    makes; with PostgreSQL they have to be given, the same to every process.
+
+    `parameters` of URLs whose values are secret, as patterns (`*` is anything, `[-_]` one of
+    these); case does not matter. What is given replaces the list."""
+
+    keys: Annotated[str, msgspec.Meta(examples=[_EXAMPLE_KEY])] | None = None
+    parameters: tuple[str, ...] = PARAMETERS
+
+
 class Log(Section, frozen=True):
     """`level` is the least that is written: `DEBUG`, `INFO`, `WARNING` or `ERROR`. `format` is
     `text` for people or `json` for machines."""
@@ -247,6 +264,7 @@ class File(Section, frozen=True):
     cache: Cache = Cache()
     staging: Staging = Staging()
     uploads: Uploads = Uploads()
+    sealing: Sealing = Sealing()
     log: Log = Log()
     plugins: Plugins = Plugins()
     platforms: dict[str, dict[str, Any]] = msgspec.field(

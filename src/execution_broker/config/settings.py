@@ -14,6 +14,7 @@ from execution_broker.config.sections import (
     Log,
     Metrics,
     Negotiation,
+    Sealing,
     Staging,
     Traces,
     Upkeep,
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cache: Cache
     staging: Staging
     uploads: Uploads
+    sealing: Sealing
     log: Log
     platforms: dict[str, tuple[str, Any]]
     sites: dict[str, SiteRules]

@@ -166,6 +166,11 @@ class Unavailable(BrokerError):
         self.retry_after = retry_after
 
 
+class CannotOpen(Unavailable):
+    """Something is sealed with a key that is not here, or was tampered with. Nothing is lost: with
+    the key it can be opened."""
+
+
 class IllegalTransition(BrokerError):
     """A phase was to follow another that it may not follow: a fault of ours, never written."""
 

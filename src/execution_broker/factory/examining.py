@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from execution_broker.config import Settings
 from execution_broker.domain.capability import Capability
+from execution_broker.factory.keys import check, given_keys, known_keys
 from execution_broker.factory.parts import (
     close_transfers,
     directory_of,
@@ -48,6 +49,22 @@ async def capacity(settings: Settings) -> tuple[list[Late], tuple[PlatformStatus
         return await database.read(health.late), await status.platforms()
     finally:
         await database.close()
+
+
+async def sealing_keys(settings: Settings) -> tuple[str, ...]:
+    """The names of the keys that secrets are sealed with, the newest last; none where the first
+    start is still to make one. Changes nothing. ConfigurationError where one is missing."""
+    known: dict[str, str] = {}
+    if (await database_state(settings)).is_current:
+        database = (await opening.opener(settings.database.url, settings.data_directory))()
+        try:
+            known = await database.read(known_keys)
+        finally:
+            await database.close()
+    given = given_keys(settings)
+    if given or known:
+        check(given, known, settings)
+    return tuple(given)
 
 
 async def platform_report(settings: Settings, name: str) -> Capability:

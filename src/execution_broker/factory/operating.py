@@ -10,6 +10,7 @@ from uuid import UUID
 
 from execution_broker import factory
 from execution_broker.config import Settings
+from execution_broker.factory import keys
 from execution_broker.steps import orphans as reconciling
 from execution_broker.steps.orphans import Orphan
 from execution_broker.storage import steps
@@ -28,6 +29,13 @@ async def replay(settings: Settings, session: UUID) -> Replayed:
     """Derive a session from its event log, and compare. Changes nothing."""
     async with _opened(settings) as database:
         return await database.read(lambda connection: replaying.replay(connection, session))
+
+
+async def forget_key(settings: Settings, name: str) -> int | None:
+    """Give up what is sealed with a key that is lost; how many values those were. None where
+    nothing knows this key. Servers and workers are to be stopped."""
+    async with _opened(settings) as database:
+        return await database.write(partial(keys.forget, name=name))
 
 
 async def orphans(settings: Settings) -> list[Orphan]:

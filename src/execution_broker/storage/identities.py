@@ -114,6 +114,16 @@ async def setting(connection: Connection, name: str, value: str) -> str:
     return str(row["value"])
 
 
+async def settings_like(connection: Glance, start: str) -> dict[str, str]:
+    """The settings of this instance whose names begin so."""
+    rows = await connection.rows("settings_like", pattern=f"{start}%")
+    return {row["name"]: row["value"] for row in rows}
+
+
+async def remove_setting(connection: Connection, name: str) -> None:
+    await connection.execute("remove_setting", name=name)
+
+
 def _stored(row: Row | None) -> StoredAccount | None:
     if row is None:
         return None

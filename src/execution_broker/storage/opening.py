@@ -42,7 +42,7 @@ async def opener(
     are made or upgraded first; PostgreSQL's are left to the operator. ConfigurationError names
     what is wrong, and never a password.
     """
-    path = _path(url, data_directory)
+    path = file_of(url, data_directory)
     now = await state(url, data_directory)
     if path is not None:
         if not now.is_current:
@@ -60,7 +60,7 @@ async def opener(
 
 async def state(url: str, data_directory: Path) -> State:
     """Where the tables of the database are. Changes nothing."""
-    path = _path(url, data_directory)
+    path = file_of(url, data_directory)
     if path is not None:
         with _file_errors(path):
             return State(await asyncio.to_thread(revision.of_sqlite, path), revision.HEAD)
@@ -77,7 +77,7 @@ async def state(url: str, data_directory: Path) -> State:
 
 async def health(url: str, data_directory: Path) -> SqliteHealth | PostgresHealth | None:
     """How the database is beside its tables; None where its file is not there yet."""
-    path = _path(url, data_directory)
+    path = file_of(url, data_directory)
     if path is not None:
         if not path.exists():
             return None
@@ -89,7 +89,7 @@ async def health(url: str, data_directory: Path) -> SqliteHealth | PostgresHealt
 
 async def upgrade(url: str, data_directory: Path) -> None:
     """Make or upgrade the tables. Repeatable; of SQLite a backup is kept beside the file."""
-    path = _path(url, data_directory)
+    path = file_of(url, data_directory)
     if path is not None:
         from execution_broker.storage.migrate import upgrade_sqlite
 
@@ -103,7 +103,7 @@ async def upgrade(url: str, data_directory: Path) -> None:
 
 async def drift(url: str, data_directory: Path) -> list[str]:
     """How the tables differ from what this version expects, in words; nothing if all is well."""
-    path = _path(url, data_directory)
+    path = file_of(url, data_directory)
     if path is not None:
         from execution_broker.storage.migrate import drift_of_sqlite
 
@@ -116,7 +116,7 @@ async def drift(url: str, data_directory: Path) -> list[str]:
     return [" ".join(str(part) for part in difference) for difference in found]
 
 
-def _path(url: str, data_directory: Path) -> Path | None:
+def file_of(url: str, data_directory: Path) -> Path | None:
     """The file of a SQLite address; None for a server."""
     plain = url.partition("?")[0]
     if plain == "sqlite":

@@ -98,6 +98,15 @@ offerset = Table(
     Index(None, "identity_id", "id"),
 )
 
+secret = Table(
+    "secret",
+    metadata,
+    of("offerset", primary=True),
+    Column("component", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""Sealed, as are `connectors` of sessions."""
+
 session = Table(
     "session",
     metadata,

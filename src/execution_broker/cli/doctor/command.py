@@ -55,13 +55,25 @@ def examine(file: Path | None) -> "list[Finding]":
         ok("configuration", f"{file or 'no file: the defaults hold'}"),
         *plugins(),
         *machine.space(directory),
-        *machine.permissions(directory, file, settings.database.url, settings.secret_files),
+        *machine.permissions(directory, file, settings.database.url, _secret_files(settings)),
         machine.files(settings.http),
     ]
     if os.geteuid() == 0:
         words = "this is root, and what the local platform runs would be, too"
         findings.append(warn("user", words, "Give the broker a user of its own."))
     return findings + asyncio.run(_asked(settings))
+
+
+def _secret_files(settings: "Settings") -> list[Path]:
+    """Those that a configuration names, and the keys beside the database."""
+    from execution_broker.domain.errors import ConfigurationError
+    from execution_broker.factory.keys import keys_file
+
+    try:
+        keys = keys_file(settings)
+    except ConfigurationError:
+        keys = None  # what is wrong with the address of the database is a finding of its own
+    return [*settings.secret_files, *([] if keys is None else [keys])]
 
 
 async def _asked(settings: "Settings") -> "list[Finding]":

@@ -10,6 +10,7 @@ from execution_broker.cli.doctor.machine import file_system, is_network
 from execution_broker.config import Settings
 from execution_broker.domain.errors import BrokerError
 from execution_broker.factory import examining
+from execution_broker.factory.keys import keys_file
 from execution_broker.storage.health import PostgresHealth, Queue, SqliteHealth
 
 _OLDEST_SERVER: Final = 150000
@@ -27,12 +28,27 @@ async def database(settings: Settings) -> list[Finding]:
     except BrokerError as error:
         return [fail("database", error.sentence, error.remedy)]
     if health is None:
-        return [ok("database", "not there yet: the first start makes it")]
+        found = ok("database", "not there yet: the first start makes it")
+        return [found, await _sealing(settings)]
     findings = [_revision(state.revision, state.needed), *_health(health)]
+    findings.append(await _sealing(settings))
     if state.is_current:
         queue = await examining.database_queue(settings)
         findings += [_clock(queue), *_workers(queue), *await capacity(settings)]
     return findings
+
+
+async def _sealing(settings: Settings) -> Finding:
+    try:
+        names = await examining.sealing_keys(settings)
+    except BrokerError as error:
+        return fail("sealing keys", error.sentence, error.remedy)
+    if not names:
+        return ok("sealing keys", "not there yet: the first start makes one")
+    where = "given" if settings.sealing.keys is not None else f"in {keys_file(settings)}"
+    number = "one" if len(names) == 1 else str(len(names))
+    words = f"{number} {where}, {names[-1]} seals: keep a copy with the backups of the database"
+    return ok("sealing keys", words)
 
 
 def _revision(found: str | None, needed: str) -> Finding:

@@ -42,5 +42,11 @@ ORDER BY id {for_update};
 -- setting: A value of this instance.
 SELECT value FROM setting WHERE name = :name;
 
+-- settings_like: Values of this instance whose names begin so.
+SELECT name, value FROM setting WHERE name LIKE :pattern ORDER BY name;
+
+-- remove_setting: Take a value from this instance.
+DELETE FROM setting WHERE name = :name;
+
 -- add_setting: Give this instance a value, once.
 INSERT INTO setting (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING;
