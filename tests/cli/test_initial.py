@@ -171,3 +171,23 @@ def test_questions_on_a_terminal(tmp_path: Path, notebook: Path) -> None:
     assert plain["schedule"]["requested"] == {"start": "../PT24H", "duration": "PT1H"}
     assert [one["location"] for one in plain["data"]] == ["https://example.org/a.fits"]
     assert plain["executable"]["requirements"] == ["lmfit", "scikit-learn"]
+
+
+@pytest.mark.parametrize(
+    ("location", "private"),
+    [
+        ("https://example.org/fit.ipynb?version=1", False),
+        ("https://ada:pw@example.org/fit.ipynb", True),
+        ("https://example.org/fit.ipynb?X-Amz-Signature=pw", True),
+    ],
+)
+def test_a_file_with_a_secret_is_for_its_user_alone(
+    run: Broker,
+    tmp_path: Path,
+    location: str,
+    private: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    target = tmp_path / "request.yaml"
+    assert run("init", location, "--output", str(target)).code == Exit.DONE
+    assert location in target.read_text()
+    assert (target.stat().st_mode & 0o077 == 0) == private

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from execution_broker.cli.redacting import HIDDEN, RedactingFormatter, redact, redact_text
+from execution_broker.cli.redacting import HIDDEN, RedactingFormatter, Redaction
 
+REDACTION = Redaction()
 KEPT = "4f1c5a9e"
 
 
@@ -23,10 +24,11 @@ KEPT = "4f1c5a9e"
         "{'password': 'lovelace', 'n': 1}",
         'client_secret="lovelace"',
         "postgresql://broker:lovelace@db/broker",
+        "the first line\nhttps://example.org/x?sig=lovelace",
     ],
 )
 def test_secrets_are_hidden(text: str) -> None:
-    shown = redact_text(f"{KEPT} {text} {KEPT}")
+    shown = REDACTION.text(f"{KEPT} {text} {KEPT}")
     assert HIDDEN in shown
     assert shown.startswith(KEPT)
     assert shown.endswith(KEPT)
@@ -45,11 +47,11 @@ def test_secrets_are_hidden(text: str) -> None:
     ],
 )
 def test_other_text_stays(text: str) -> None:
-    assert redact_text(text) == text
+    assert REDACTION.text(text) == text
 
 
 def test_values_are_hidden_by_their_keys_wherever_they_are() -> None:
-    line = redact(
+    line = REDACTION(
         None,
         "info",
         {
@@ -72,6 +74,12 @@ def test_tracebacks_of_libraries_are_redacted_too() -> None:
         int(place)
     except ValueError:
         record = logging.LogRecord("x", logging.ERROR, "f", 1, "it failed", (), sys.exc_info())
-    shown = RedactingFormatter("%(message)s").format(record)
+    shown = RedactingFormatter("%(message)s", REDACTION).format(record)
     assert "ValueError" in shown
     assert "lovelace" not in shown
+
+
+def test_what_a_site_says_is_secret_is_hidden() -> None:
+    text = "https://example.org/x?code=lovelace"
+    assert REDACTION.text(text) == text
+    assert "lovelace" not in Redaction(["code"]).text(text)

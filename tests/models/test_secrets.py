@@ -180,3 +180,10 @@ def test_what_is_not_where_it_was_is_left_as_it_is() -> None:
     assert restored(notebook, gone) == notebook
     found = restored(SimpleData(location="a"), [Secret(("location",), "b")])
     assert found == SimpleData(location="b")
+
+
+def test_a_mark_may_stand_for_what_is_gone() -> None:
+    marked = Hiding(mark="(hidden)")
+    shown = "https://(hidden)@host/x?token=(hidden)&sig="
+    assert marked.text("https://a:b@host/x?token=1&sig=") == shown
+    assert marked.text(shown) == shown

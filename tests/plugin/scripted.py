@@ -6,7 +6,8 @@ and a log of every creation and removal. `parameters` of the notebook may have `
 should, `"slow"` is asked again once, `"later"` after a moment, `"large"` tells
 of 4 MiB, `"hang"` never returns, `"drip"` neither, 190 of 100 000 bytes later, `"never"` is asked
 again for ever, `"hang-once"` returns the second time, `"deaf"` heeds no cancellation and ends when
-its mark is removed; `{"run": "fail" | "forever"}`.
+its mark is removed; `"stage"` puts what is asked for in its world, `"tell"` fails and tells all
+that it was asked, `"shout"` raises all of it; `{"run": "fail" | "forever"}`.
 `{"prepare_compute": "connect"}` opens a connector, `{"collect": "fault"}` finds a fault.
 """
 
@@ -25,8 +26,9 @@ from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, STORAGE
 from execution_broker.domain.capability import Capability, ExecutableSupport, Limits, Price, Timings
 from execution_broker.domain.errors import Permanent, Transient
 from execution_broker.models import kinds
-from execution_broker.models.executable import JupyterNotebook
+from execution_broker.models.executable import Checks, JupyterNotebook
 from execution_broker.models.execution import Connector
+from execution_broker.ports.data import Access, Present, Source, Staged
 from execution_broker.ports.platform import (
     Collected,
     Done,
@@ -64,6 +66,7 @@ class ScriptedPlatform:
         self.config = config
         self.instance = context.instance
         self.results = context.results
+        self.kinds = context.data_kinds
         self.world = context.directory / "world"
         self.world.mkdir(exist_ok=True)
         self.log = context.directory / "log"
@@ -194,6 +197,13 @@ class ScriptedPlatform:
                 return NotYet(seconds=0.6)
             case "never":
                 return NotYet()
+            case "stage":
+                staged = await self._stage(order, place.with_name(f"{place.name}-content"))
+                return Done(handle=str(place), messages=staged.messages)
+            case "shout":
+                raise ValueError(f"cannot do {order}") from OSError(str(order.component))
+            case "tell":
+                raise Permanent(messages.PLATFORM_FAILED(what=call, reason=str(order)))
             case "large":
                 order.progress(4 << 20, 4 << 20, "bytes")
             case "drip":
@@ -201,8 +211,23 @@ class ScriptedPlatform:
                 await asyncio.Event().wait()
         return Done(handle=str(place))
 
+    async def _stage(self, order: Order, target: Path) -> Staged:
+        match order.component:
+            case JupyterNotebook(location=location, checks=checks):
+                source = Source(location or "", "notebook", checks or Checks())
+            case component:
+                source = await self.kinds[str(component.__struct_config__.tag)].locate(component)
+        return await order.stage.put(
+            source,
+            target,
+            present=Present.REPLACE,
+            access=Access.READ_WRITE,
+            progress=order.progress,
+        )
+
     async def _remove(self, order: Order, call: str) -> Outcome:
         await self._follow(order, call)
+        self._place(order).with_name(f"{self._place(order).name}-content").unlink(missing_ok=True)
         place = self._place(order)
         if place.exists():
             self._note("remove", order)

@@ -24,8 +24,9 @@ from execution_broker.storage.records import Progress
 from execution_broker.storage.sessions import save_progress
 from tests.harness.asking import request, uuid_of
 from tests.harness.broker import ENDS, Broker, broker, working
+from tests.harness.keys import ring
 
-VIEWING = Viewing("http://broker.example", public=True)
+VIEWING = Viewing("http://broker.example", public=True, ring=ring())
 
 
 async def shown(services: Services, uuid: str, caller: Caller | None) -> Any:

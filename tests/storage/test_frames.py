@@ -58,4 +58,5 @@ def _row(id_: int, length: int) -> dict[str, Any]:
         "asked": None,
         "created_at": _NOW,
         "expires_at": _NOW,
+        "has_secrets": False,
     }

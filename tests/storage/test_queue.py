@@ -179,11 +179,11 @@ async def test_a_unique_step_exists_once_and_can_be_revived(database: Any) -> No
     assert known[:2] == (StepPhase.COMPLETED, {"n": 1})
 
     async def revive(connection: Connection) -> None:
-        await steps.revive(connection, "probe:x", await connection.clock())
+        await steps.revive(connection, "probe:x", {"location": "y"}, await connection.clock())
 
     await database.write(revive)
     (again,) = await claim(database, uuid4())
-    assert again.id == leased.id
+    assert (again.id, again.payload) == (leased.id, {"location": "y"})
     await database.write(revive)
     assert await claim(database, uuid4()) == [], "somebody has it"
 
@@ -198,7 +198,7 @@ async def test_a_step_that_is_revived_has_never_failed(database: Any) -> None:
         await steps.put_back(connection, lost, await connection.clock(), failures=2, delays=0)
 
     async def revive(connection: Connection) -> None:
-        await steps.revive(connection, "probe:x", await connection.clock())
+        await steps.revive(connection, "probe:x", {}, await connection.clock())
 
     await database.write(put_back)
     (failing,) = await claim(database, uuid4())

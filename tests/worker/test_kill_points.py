@@ -188,7 +188,7 @@ async def _add_probe(made: Broker) -> None:
             connection,
             uuid=uuid4(),
             kind=StepKind.PROBE,
-            key=question.key(),
+            key="probe:nothing",
             platform=None,
             payload=msgspec.to_builtins(question),
             due=now,

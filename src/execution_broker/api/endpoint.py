@@ -27,11 +27,8 @@ _OF_SOMEBODY: Final = ((b"cache-control", b"no-store"), _VARY)
 _SAID: Final = frozenset(name for name, _ in _OF_ANYBODY)
 
 
-def paths(
-    table: Iterable[Route], services: Services, http: Http, body_seconds: float
-) -> list[Path]:
+def paths(table: Iterable[Route], services: Services, http: Http, limits: Limits) -> list[Path]:
     """What Starlette routes to. Every call of every route goes through its access rule."""
-    limits = Limits(http.body_limit, body_seconds)
     by_path: dict[str, dict[str, Route]] = {}
     for route in table:
         by_path.setdefault(route.path, {})[route.method] = route

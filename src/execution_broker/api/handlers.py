@@ -69,7 +69,7 @@ async def execute_directly(call: Call) -> Response:
 
 
 async def update_session(call: Call) -> Response:
-    update = read_update(await call.body(Update))
+    update = read_update(await call.body(Update), call.limits.hiding)
     if isinstance(update, tuple):
         raise InvalidBody(update)
     expected = conditions.expected(call.request.headers)
@@ -169,7 +169,7 @@ def read_document(format_: Format) -> Handler:
 async def _reading(call: Call) -> tuple[Reading, Once | None]:
     """What is requested, and the key that it may be repeated under."""
     values = await call.body(ExecutionRequest)
-    reading = read_request(values)
+    reading = read_request(values, call.limits.hiding)
     if reading.faults:
         raise InvalidBody(reading.faults)
     return reading, conditions.once(call.request.headers, call.request.scope["path"], values)

@@ -27,4 +27,5 @@ def _next(call: Call, cursor: UUID | None) -> str | None:
     if cursor is None:
         return None
     url = call.request.url.include_query_params(cursor=str(cursor))
-    return call.location(f"{call.route_path}?{url.query}")
+    query = call.limits.hiding.text(f"?{url.query}")
+    return call.location(f"{call.route_path}{query}")

@@ -11,20 +11,25 @@ from starlette.responses import Response
 
 from execution_broker.api.media import negotiate_problem, written_only
 from execution_broker.domain.errors import BrokerError, InvalidBody
-from execution_broker.models.extensions import Problem
+from execution_broker.models.extensions import Fault, Problem
+from execution_broker.models.secrets import DEFAULT, Hiding
 
 TYPE: Final = "urn:execution-broker:problem:"
 
 
-def of_error(error: BrokerError, status: int) -> Problem:
-    """The problem that an error of ours is: its code makes the type, and its title."""
+def of_error(error: BrokerError, status: int, hiding: Hiding = DEFAULT) -> Problem:
+    """The problem that an error of ours is: its code makes the type, and its title. It may quote
+    what was sent, but no secret of it."""
+    faults = error.faults if isinstance(error, InvalidBody) else ()
     return Problem(
         type=TYPE + error.code,
         title=error.code.replace("-", " ").capitalize(),
         status=status,
-        detail=error.sentence,
-        remedy=error.remedy or None,
-        faults=error.faults if isinstance(error, InvalidBody) else (),
+        detail=hiding.text(error.sentence),
+        remedy=hiding.text(error.remedy) or None,
+        faults=tuple(
+            Fault(place=hiding.text(one.place), fault=hiding.text(one.fault)) for one in faults
+        ),
     )
 
 

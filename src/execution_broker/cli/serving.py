@@ -29,6 +29,7 @@ from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.spans import Tracer
 from execution_broker.factory.tracing import make_tracer
 from execution_broker.metering import PrometheusMeter
+from execution_broker.models.secrets import Hiding
 from execution_broker.ports import registry
 from execution_broker.services.booking.calendars import Calendars
 from execution_broker.services.metrics import MetricsService
@@ -71,7 +72,7 @@ def serve_worker(settings: Settings, metrics_port: int | None = None) -> None:
 
 def _run(settings: Settings, body: Callable[["_Program"], Coroutine[Any, Any, None]]) -> None:
     give_back_large_blocks()
-    logs.configure(settings.log)
+    logs.configure(settings.log, settings.sealing.parameters)
     _warn_of_plugins()
 
     async def run() -> None:
@@ -196,6 +197,7 @@ class _Program:
             metrics=page,
             tracer=self._tracer,
             meter=self._meter,
+            hiding=Hiding(settings.sealing.parameters),
         )
         spare_what_is_loaded()
         try:

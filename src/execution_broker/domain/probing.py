@@ -1,7 +1,6 @@
 """What a request may need to have looked up before it can be answered (N2)."""
 
-import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,6 +10,7 @@ from execution_broker.domain.demand import EXECUTABLE, NOTEBOOK, Demand, Lookup,
 from execution_broker.domain.simulation import is_marked
 from execution_broker.models.executable import JupyterNotebook
 from execution_broker.models.resources import Data
+from execution_broker.models.secrets import Secret, restored
 
 _FRESH: Final = timedelta(seconds=60)
 _FRESH_FAULT: Final = timedelta(seconds=5)
@@ -20,28 +20,31 @@ notebook, where a fault may be."""
 
 class Question(msgspec.Struct, frozen=True):
     """What to look up: a data resource, or (for a notebook) a bare location. `is_read`: not how
-    large it is, but what it tells of itself."""
+    large it is, but what it tells of itself. Those who have the same question, secrets included,
+    share one probe."""
 
     resource: Data | None = None
     location: str | None = None
     is_read: bool = False
 
-    def key(self) -> str:
-        """The same for the same question, so that equal requests share one probe."""
-        return "probe:" + hashlib.sha256(msgspec.json.encode(self)).hexdigest()
-
 
 def questions(
-    demand: Demand, located: Collection[str], *, reads_notebooks: bool = False
+    demand: Demand,
+    located: Collection[str],
+    secrets: Mapping[str, tuple[Secret, ...]] | None = None,
+    *,
+    reads_notebooks: bool = False,
 ) -> dict[str, Question]:
     """What nobody has told, by component key: the sizes of what has to be staged.
 
     `located`: the URIs of the kinds of data that a plugin here can locate; nothing can be found
-    out about others. `reads_notebooks`: where one could run, it matters what is in it. Of a request
-    that is to be simulated nothing has to be staged.
+    out about others. With `secrets`, by component key, a question has those that its source wants.
+    `reads_notebooks`: where one could run, it matters what is in it. Of a request that is to be
+    simulated nothing has to be staged.
     """
     asked: dict[str, Question] = {}
-    executable = demand.executable
+    secrets = secrets or {}
+    executable = restored(demand.executable, secrets.get(EXECUTABLE, ()))
     if is_marked(executable):
         return asked
     if isinstance(executable, JupyterNotebook) and EXECUTABLE not in demand.unlocated:
@@ -54,7 +57,8 @@ def questions(
         if not is_known or data_key(index) in demand.unlocated:
             continue
         if checks is None or checks.size is None:
-            asked[data_key(index)] = Question(resource=_bare(part.resource))
+            key = data_key(index)
+            asked[key] = Question(resource=restored(_bare(part.resource), secrets.get(key, ())))
     return asked
 
 

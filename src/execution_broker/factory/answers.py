@@ -56,17 +56,18 @@ def make_services(
     negotiation = settings.negotiation
     uploads = UploadsService(database, _allowance(settings.uploads), uuid4)
     located = frozenset(settings.serving["data_kinds"])
-    probes = Probes(database, located, negotiation.probe_wait, uuid4, uploads)
+    probes = Probes(database, located, negotiation.probe_wait, uuid4, uploads, instance.ring)
     stale = timedelta(seconds=3 * settings.upkeep.report)
     calendars = Calendars()
     negotiator = Negotiator(
         database, calendars, probes, _rules(negotiation), _defaults(negotiation), stale
     )
     desk = Desk(database, calendars)
-    answering = Answering(desk, negotiator, random_uuids, negotiation.budget, tracer)
+    answering = Answering(desk, negotiator, random_uuids, instance.ring, negotiation.budget, tracer)
     rooms = Rooms(database, calendars)
     rate = RequestRate(negotiation.requests_per_minute, time.monotonic)
-    viewing = Viewing(settings.http.public_url or base_url, settings.http.public_reading)
+    public_url = settings.http.public_url or base_url
+    viewing = Viewing(public_url, settings.http.public_reading, instance.ring)
     kept = KeptAnswers(_KEPT_BYTES)
     offersets = ReadOfferSets(database, rooms, viewing)
     sessions = ReadSessions(database, rooms, viewing)

@@ -12,9 +12,11 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.factory.opening import Instance
 from execution_broker.factory.outside import Outside, make_outside
 from execution_broker.factory.pools import PoolPlan, plan_pools
+from execution_broker.models.secrets import Hiding
 from execution_broker.ports.platform import Platform
 from execution_broker.steps.base import Handler, World
 from execution_broker.steps.handlers import handlers
+from execution_broker.steps.secrets import Opening
 from execution_broker.steps.sources import Pace
 from execution_broker.steps.staging import Staging
 from execution_broker.storage import steps
@@ -46,8 +48,9 @@ async def make_work(database: Database, settings: Settings, instance: Instance) 
     outside = await make_outside(database, settings, instance)
     limit = settings.cache.size << 20
     pace = Pace(settings.staging.least_rate, settings.staging.rate_window)
+    hiding = Hiding(settings.sealing.parameters)
     cache = settings.data_directory / "cache"
-    stage = Staging(outside.transfers, cache, limit=limit, pace=pace)
+    stage = Staging(outside.transfers, cache, limit=limit, pace=pace, hiding=hiding)
     names = dict(zip(outside.platforms, settings.platforms, strict=True))
     sites = {key: settings.sites[name] for key, name in names.items()}
     world = World(
@@ -58,6 +61,7 @@ async def make_work(database: Database, settings: Settings, instance: Instance) 
         instance=instance.uuid,
         retention=settings.retention,
         executable_size=settings.staging.executable_size,
+        opening=Opening(instance.ring, hiding),
     )
     table = handlers(world, _intervals(settings), outside.data_kinds, outside.transfers)
     await database.write(partial(_add_upkeep, names))

@@ -18,6 +18,7 @@ from execution_broker.models.faults import MOST, faults
 from execution_broker.models.ignored import Ignored, find_ignored
 from execution_broker.models.resources import Compute, Data, Storage, Volume
 from execution_broker.models.schedule import RequestedSchedule
+from execution_broker.models.secrets import DEFAULT, Hiding, Secret
 from execution_broker.models.update import Update
 
 T = TypeVar("T")
@@ -33,20 +34,24 @@ class UnknownKind(Wire, frozen=True):
 
 class Reading(Wire, frozen=True):
     """A request as far as it could be read. With `faults` it is broken and must be refused.
-    `ignored`: what of it has no effect."""
+    `ignored`: what of it has no effect. `secrets`: what was taken out of it, by component key;
+    nothing else here has a secret."""
 
     request: ExecutionRequest
     unknown: tuple[UnknownKind, ...] = ()
     faults: tuple[Fault, ...] = ()
     ignored: Ignored = Ignored()
+    secrets: dict[str, tuple[Secret, ...]] = {}
 
 
-def read_request(body: object) -> Reading:
+def read_request(body: object, hiding: Hiding = DEFAULT) -> Reading:
     """Read a whole request. Never raises: faults and unknown kinds are collected."""
+    hidden = hiding.hide(body)
+    body = hidden.values
     ignored = find_ignored(body)
     whole = _whole(body)
     if whole is not None:
-        return Reading(request=whole, ignored=ignored)
+        return Reading(request=whole, ignored=ignored, secrets=hidden.secrets)
     reader = _Reader()
     request = reader.request(body)
     return Reading(
@@ -54,13 +59,14 @@ def read_request(body: object) -> Reading:
         unknown=tuple(reader.unknown),
         faults=tuple(reader.faults),
         ignored=ignored,
+        secrets=hidden.secrets,
     )
 
 
-def read_update(body: object) -> Update | tuple[Fault, ...]:
-    """Read an update, or say what is wrong with it."""
+def read_update(body: object, hiding: Hiding = DEFAULT) -> Update | tuple[Fault, ...]:
+    """Read an update, or say what is wrong with it. What is secret in it is left out."""
     reader = _Reader()
-    update = reader.component(body, "$", Update)
+    update = reader.component(hiding.hide(body).values, "$", Update)
     for unknown in reader.unknown:
         known = ", ".join(unknown.known)
         reader.faults.append(

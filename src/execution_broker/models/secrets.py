@@ -58,16 +58,16 @@ _FREE: Final = frozenset({"meta", "costs", "metrics", "phase", "schedule"})
 
 _SCHEME: Final = r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//"
 _WHOLE: Final = re.compile(rf"\s*{_SCHEME}")
-_WITHIN: Final = re.compile(rf"({_SCHEME})([^\s\"'<>`]*)")
+_WORD: Final = re.compile(r"[^\s\"'<>`]+")
 _BARE: Final = re.compile(r"[^\s/@:]+:[^\s/@]+@(?!sha\d+:)(?=[A-Za-z0-9.-]+[:/])")
 """`user:password@host/...` where no scheme is needed; the digest of an image is none."""
-_AUTHORITY: Final = re.compile(r"([^/?#]*)(.*)", re.DOTALL)
+_AUTHORITY: Final = re.compile(r"//([^/?#]*)")
 _PORT: Final = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?")
 _NAME: Final = r"([^=&;#?/\s]{1,200})="
 _IN_PATH: Final = re.compile(rf"([/;]){_NAME}([^/;]*)")
 _IN_QUERY: Final = re.compile(rf"([?&#;]){_NAME}((?:[^&#;]|;(?![\w.~-]+=))*)")
-_IN_TEXT: Final = re.compile(rf"([?&](?:amp;)?){_NAME}([^&#\s\"'<>]*)")
-_TURNS: Final = 3
+_IN_TEXT: Final = re.compile(rf"([?&](?:amp;)?){_NAME}([^&#]*)")
+_DEPTH: Final = 3
 """So often a value may be escaped that has a URL of its own."""
 
 Path = tuple[str | int, ...]
@@ -91,22 +91,23 @@ class Hidden(NamedTuple):
 
 
 class Hiding:
-    """What counts as a secret. `parameters` are patterns (`*` is anything) of parameter names."""
+    """What counts as a secret. `parameters` are patterns (`*` is anything) of parameter names.
+    `mark`: what stands for a secret afterwards."""
 
-    def __init__(self, parameters: Iterable[str] = PARAMETERS) -> None:
+    def __init__(self, parameters: Iterable[str] = PARAMETERS, mark: str = "") -> None:
         patterns = "|".join(translate(one.lower()) for one in parameters) or r"(?!)"
         self._named = re.compile(patterns)
+        self._mark = mark
+        self._user = mark and f"{mark}@"
 
     def text(self, text: str) -> str:
-        """The text, whatever it is, without the secrets of URLs in it. Idempotent."""
-        if "//" not in text and "=" not in text and "@" not in text:
-            return text
-        if start := _WHOLE.match(text):
-            return start[0] + self._behind_slashes(text[start.end() :])
-        if start := _BARE.match(text):
-            text = text[start.end() :]
-        text = _WITHIN.sub(lambda found: found[1] + self._behind_slashes(found[2]), text)
-        return self._emptied(_IN_TEXT, text)
+        """The text, whatever it is, without the secrets of URLs in it. What begins as a URL is one
+        to its end, spaces included. Idempotent, and takes time in proportion to the length."""
+        return self._text(text, _DEPTH)
+
+    def prose(self, text: str) -> str:
+        """Sentences without the secrets of URLs in them, which end at a space."""
+        return _WORD.sub(lambda word: self._word(word[0], _DEPTH), text)
 
     def is_secret(self, text: str) -> bool:
         return self.text(text) != text
@@ -132,44 +133,62 @@ class Hiding:
             return [self._plain(part, (*path, index), found) for index, part in enumerate(value)]
         return value
 
-    def _behind_slashes(self, rest: str) -> str:
-        """What follows the `//` of a URL. Nothing of it where a password may be anywhere in it: its
-        user or password has an unescaped delimiter."""
-        parts = _AUTHORITY.fullmatch(rest)
-        assert parts is not None, "the pattern matches every text"
-        authority, tail = parts[1], parts[2]
-        if "@" in tail and "@" not in authority and not _PORT.fullmatch(authority):
-            return "..."
-        host = authority.rpartition("@")[2]
-        end = re.search(r"[?#]", tail)
-        path, query = (tail[: end.start()], tail[end.start() :]) if end else (tail, "")
-        path = self._emptied(_IN_PATH, path)
-        query = self._emptied(_IN_QUERY, query)
-        within = partial(_WITHIN.sub, lambda found: found[1] + self._behind_slashes(found[2]))
-        return host + within(path) + within(query)
+    def _text(self, text: str, depth: int) -> str:
+        if "@" not in text and "=" not in text:
+            return text
+        if _WHOLE.match(text):
+            return self._word(text, depth)
+        if start := _BARE.match(text):
+            text = self._user + text[start.end() :]
+        return _WORD.sub(lambda word: self._word(word[0], depth), text)
 
-    def _emptied(self, pattern: re.Pattern[str], text: str) -> str:
-        return pattern.sub(self._without_value, text)
+    def _word(self, word: str, depth: int) -> str:
+        """One URL, or something else that has no spaces."""
+        if "@" in word:
+            word = self._without_users(word)
+        if "=" not in word:
+            return word
+        empty = partial(self._without_value, depth=depth)
+        if "//" not in word:
+            return _IN_TEXT.sub(empty, word)
+        end = re.search(r"[?#]", word)
+        path, query = (word[: end.start()], word[end.start() :]) if end else (word, "")
+        return _IN_PATH.sub(empty, path) + _IN_QUERY.sub(empty, query)
 
-    def _without_value(self, found: re.Match[str]) -> str:
+    def _without_users(self, word: str) -> str:
+        """Without the user and password of any URL in it. Where a password has an unescaped
+        delimiter it may be anywhere behind it: then nothing of that is left."""
+        kept, done, last = [], 0, word.rindex("@")
+        for found in _AUTHORITY.finditer(word):
+            _, at, host = found[1].rpartition("@")
+            if at:
+                kept += [word[done : found.start()], "//", self._user, host]
+                done = found.end()
+            elif found.end() <= last and not _PORT.fullmatch(host):
+                return "".join([*kept, word[done : found.start()], "//..."])
+        return "".join([*kept, word[done:]])
+
+    def _without_value(self, found: re.Match[str], depth: int) -> str:
         lead, name, value = found[1], found[2], found[3]
-        is_secret = self._named.fullmatch(unquote(name).lower()) or self._has_url(value)
-        return f"{lead}{name}=" if is_secret else found[0]
+        is_secret = self._named.fullmatch(unquote(name).lower()) or self._has_url(value, depth)
+        return f"{lead}{name}={self._mark}" if is_secret and value else found[0]
 
-    def _has_url(self, value: str) -> bool:
-        """Whether a value is, or has, a URL with a secret."""
-        for _ in range(_TURNS):
-            decoded = unquote(value)
-            if decoded == value:
-                return False
-            value = decoded
-            if self.is_secret(value):
-                return True
-        return False
+    def _has_url(self, value: str, depth: int) -> bool:
+        """Whether an escaped value is, or has, a URL with a secret."""
+        decoded = unquote(value)
+        if depth == 0 or decoded == value:
+            return False
+        return self._text(decoded, depth - 1) != decoded or self._has_url(decoded, depth - 1)
+
+
+DEFAULT: Final = Hiding()
 
 
 def restored(component: T, secrets: Iterable[Secret]) -> T:
     """The component with its secrets. What is not where it was is left as it is."""
+    secrets = tuple(secrets)
+    if not secrets:
+        return component
     values = msgspec.json.decode(msgspec.json.encode(component))
     for secret in secrets:
         *way, last = secret.path

@@ -81,7 +81,7 @@ class Negotiator:
         if demand is None:
             return Negotiated(No((*faults, *warnings)), None, {}, seen.now)
         reads = any(_reads_notebooks(one) for one in seen.platforms)
-        lookups = await self._probes.look_up(caller, demand, reads_notebooks=reads)
+        lookups = await self._probes.look_up(caller, demand, reading.secrets, reads_notebooks=reads)
         if lookups:
             seen = await self._glance.look()
         platforms = {one.name: one for one in seen.platforms}

@@ -47,13 +47,13 @@ class OffersService:
         the first time.
         """
         self._rate.take(caller.key)
-        repeating = Repeating(self._database, caller.key, once)
+        repeating = Repeating(self._database, self._viewing.ring, caller.key, once)
         outcome = await repeating.known()
         if outcome is None:
             stored = await self._answering.answer(caller, reading, repeating.key)
             if isinstance(stored, Stored):
-                base = self._viewing.base_url
-                return view_offerset(stored.offerset, stored.offers, caller, stored.now, base)
+                viewing = self._viewing
+                return view_offerset(stored.offerset, stored.offers, caller, stored.now, viewing)
             outcome = stored
         assert isinstance(outcome, UUID), "an answer is always stored"
         return await self.read(outcome, caller)
@@ -73,4 +73,4 @@ class OffersService:
             raise Forbidden(f"The offer set {uuid} is not yours.", "Sign in as its owner.")
         if may_see_all(seen.offerset.identity, caller):
             await self._rooms.measure(seen.offers, seen.now)
-        return view_offerset(seen.offerset, seen.offers, caller, seen.now, self._viewing.base_url)
+        return view_offerset(seen.offerset, seen.offers, caller, seen.now, self._viewing)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -11,9 +12,11 @@ from execution_broker.domain.demand import EXECUTABLE, Demand, Lookup
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.probing import Question, is_fresh, questions
+from execution_broker.sealing import KeyRing
 from execution_broker.services.uploads import UploadsService
 from execution_broker.storage import steps
 from execution_broker.storage.database import Connection, Database
+from execution_broker.transitions.sealed import Secrets, question_key, seal_question
 
 _LOOK = 0.02
 
@@ -29,31 +32,49 @@ class Probes:
         wait: float,
         new_uuid: Callable[[], UUID],
         uploads: UploadsService,
+        ring: KeyRing,
     ) -> None:
         """`located`: the URIs of the kinds of data that a plugin here can locate; no other is
-        asked for. `wait`: the most seconds that an answer waits for what is asked."""
+        asked for. `wait`: the most seconds that an answer waits for what is asked. `ring`: what
+        secrets of sources are sealed with until they have been looked at."""
         self._database = database
         self._located = located
         self._wait = wait
         self._new_uuid = new_uuid
         self._uploads = uploads
+        self._ring = ring
 
     async def look_up(
-        self, caller: Caller, demand: Demand, *, reads_notebooks: bool
+        self,
+        caller: Caller,
+        demand: Demand,
+        secrets: Mapping[str, Secrets],
+        *,
+        reads_notebooks: bool,
     ) -> dict[str, Lookup]:
-        """What could be found out in time, by component key."""
+        """What could be found out in time, by component key. `secrets`: those of the request."""
         known = await self._uploads.look_up(caller, demand)
         theirs = known.get(EXECUTABLE)
         reads_notebooks = reads_notebooks and (theirs is None or theirs.fault is None)
-        unknown = questions(demand, self._located, reads_notebooks=reads_notebooks)
-        asked = {key: one for key, one in unknown.items() if key not in known}
+        plain = questions(demand, self._located, reads_notebooks=reads_notebooks)
+        whole = questions(demand, self._located, secrets, reads_notebooks=reads_notebooks)
+        asked = {
+            key: self._asked(question, is_secret=question != plain[key])
+            for key, question in whole.items()
+            if key not in known
+        }
         return known | await self._probe(asked) if asked else known
 
     async def keep(self, demand: Demand, until: datetime) -> None:
         """Keep what only the broker has until a session that starts by then has read it."""
         await self._uploads.keep(demand, until)
 
-    async def _probe(self, asked: Mapping[str, Question]) -> dict[str, Lookup]:
+    def _asked(self, question: Question, *, is_secret: bool) -> "_Asked":
+        sealed = seal_question(self._ring, question) if is_secret else None
+        payload = msgspec.to_builtins(question) if sealed is None else sealed
+        return _Asked(question_key(self._ring, question), payload)
+
+    async def _probe(self, asked: Mapping[str, "_Asked"]) -> dict[str, Lookup]:
         await self._database.write(lambda connection: self._ask(connection, asked))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._wait
@@ -63,30 +84,36 @@ class Probes:
                 return found
             await asyncio.sleep(_LOOK)
 
-    async def _ask(self, connection: Connection, asked: Mapping[str, Question]) -> None:
+    async def _ask(self, connection: Connection, asked: Mapping[str, "_Asked"]) -> None:
         now = await connection.clock()
-        for question in asked.values():
-            key = question.key()
+        for key, payload in asked.values():
             await steps.add_unique(
                 connection,
                 uuid=self._new_uuid(),
                 kind=StepKind.PROBE,
                 key=key,
                 platform=None,
-                payload=msgspec.to_builtins(question),
+                payload=payload,
                 due=now,
                 now=now,
             )
             known = await steps.result_of(connection, key)
             if known is not None and _believed(known, now) is None:
-                await steps.revive(connection, key, now)
+                await steps.revive(connection, key, payload, now)
 
 
-async def _answers(connection: Connection, asked: Mapping[str, Question]) -> dict[str, Lookup]:
+class _Asked(NamedTuple):
+    """The key and the payload of the step that looks."""
+
+    key: str
+    payload: Mapping[str, Any]
+
+
+async def _answers(connection: Connection, asked: Mapping[str, _Asked]) -> dict[str, Lookup]:
     now = await connection.clock()
     found: dict[str, Lookup] = {}
-    for key, question in asked.items():
-        known = await steps.result_of(connection, question.key())
+    for key, one in asked.items():
+        known = await steps.result_of(connection, one.key)
         believed = None if known is None else _believed(known, now)
         if believed is not None:
             found[key] = believed

@@ -100,11 +100,11 @@ class SessionsService:
         With `once`, a repetition gets the answer of the first time.
         """
         self._rate.take(caller.key)
-        repeating = Repeating(self._database, caller.key, once)
+        repeating = Repeating(self._database, self._viewing.ring, caller.key, once)
         found = await repeating.known() or await self._direct(caller, reading, repeating)
         if isinstance(found, Stored):
             (session,) = found.offers
-            return view_session(session, caller, found.now, self._viewing.base_url).session
+            return view_session(session, caller, found.now, self._viewing).session
         if isinstance(found, ExecutionSession):
             return found
         return (await self.read(found, caller)).session
@@ -133,7 +133,7 @@ class SessionsService:
             raise _not_yours(uuid)
         if may_see_all(seen.session.identity, caller):
             await self._rooms.measure([seen.session], seen.now)
-        return view_session(seen.session, caller, seen.now, self._viewing.base_url)
+        return view_session(seen.session, caller, seen.now, self._viewing)
 
     async def update(
         self, uuid: UUID, caller: Caller, update: Update, expected: Collection[str] = ()
@@ -162,7 +162,7 @@ class SessionsService:
                 decided = await self._desk.do(
                     Change(located, guard, update, self._answering.budget)
                 )
-        return view_session(decided.session, caller, decided.now, self._viewing.base_url)
+        return view_session(decided.session, caller, decided.now, self._viewing)
 
     async def results(self, uuid: UUID, caller: Caller) -> ResultList:
         """The kept outputs, in the order of their paths, and whether these are all."""
@@ -217,7 +217,7 @@ class SessionsService:
         """PreconditionFailed if what the caller decided upon is not so any more."""
         if not expected:
             return
-        view = view_session(session, caller, now, self._viewing.base_url)
+        view = view_session(session, caller, now, self._viewing)
         if basis(view.etag) not in map(basis, expected):
             raise PreconditionFailed(
                 f"The session {session.uuid} has changed: it is {view.session.phase} now.",

@@ -30,7 +30,9 @@ from execution_broker.models.message import (
     StringOption,
 )
 from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.sealing import KeyRing
 from execution_broker.storage.records import LockedOffer, StoredOfferSet, StoredSession
+from execution_broker.transitions.sealed import open_connectors
 
 L = TypeVar("L", bound=LifecycleComponent)
 
@@ -39,10 +41,12 @@ _CANCEL: Final = (EnumOption(path="phase", values=("CANCELLED",)),)
 
 
 class Viewing(NamedTuple):
-    """How things are shown: where this service is, and whether anybody may read."""
+    """How things are shown: where this service is, whether anybody may read, and the keys to what
+    is sealed."""
 
     base_url: str
     public: bool
+    ring: KeyRing
 
 
 class Audience(StrEnum):
@@ -75,23 +79,23 @@ class OffersView(NamedTuple):
 
 
 def view_session(
-    stored: StoredSession, reader: Caller | None, now: datetime, base_url: str
+    stored: StoredSession, reader: Caller | None, now: datetime, viewing: Viewing
 ) -> View:
     """A session for this reader."""
-    return view_for(stored, audience(stored.identity, reader), now, base_url)
+    return view_for(stored, audience(stored.identity, reader), now, viewing)
 
 
-def view_for(stored: StoredSession, reader: Audience, now: datetime, base_url: str) -> View:
+def view_for(stored: StoredSession, reader: Audience, now: datetime, viewing: Viewing) -> View:
     """A session for those readers, with its tag."""
     phase = phase_now(stored, now)
     derived = 1 if phase is not stored.phase else 0
     progress = sum(c.progress.done for c in stored.components.values() if c.progress)
     rest = f"{stored.events + derived}-{progress}-{reader}"
-    return View(_shown(stored, reader, now, base_url), f"{_basis(stored, phase)}.{rest}")
+    return View(_shown(stored, reader, now, viewing), f"{_basis(stored, phase)}.{rest}")
 
 
 def _shown(
-    stored: StoredSession, reader: Audience, now: datetime, base_url: str
+    stored: StoredSession, reader: Audience, now: datetime, viewing: Viewing
 ) -> ExecutionSession:
     """A session for those readers. What could let somebody in is for the owner alone."""
     phase = phase_now(stored, now)
@@ -102,7 +106,7 @@ def _shown(
     executable = document.executable if owns else _public(document.executable)
     return msgspec.structs.replace(
         document,
-        meta=_metadata(stored, phase, base_url, options(stored, now) if owns else ()),
+        meta=_metadata(stored, phase, viewing.base_url, options(stored, now) if owns else ()),
         phase=phase,
         expires=stored.expires if phase is SessionPhase.OFFERED else None,
         executable=executable and _living(stored, executable, EXECUTABLE),
@@ -111,7 +115,7 @@ def _shown(
             _living(stored, part, storage_key(i)) for i, part in enumerate(document.storage)
         ),
         data=tuple(_living(stored, part, data_key(i)) for i, part in enumerate(document.data)),
-        connectors=tuple(stored.connectors) if owns else (),
+        connectors=open_connectors(viewing.ring, stored) if owns else (),
     )
 
 
@@ -125,12 +129,12 @@ def view_offerset(
     offers: list[StoredSession],
     reader: Caller | None,
     now: datetime,
-    base_url: str,
+    viewing: Viewing,
 ) -> OfferSetResponse:
     """An answer for this reader, with its offers as they are now."""
     sees = audience(stored.identity, reader)
-    shown = [_shown(offer, sees, now, base_url) for offer in offers]
-    return _with_offers(stored, shown, base_url)
+    shown = [_shown(offer, sees, now, viewing) for offer in offers]
+    return _with_offers(stored, shown, viewing.base_url)
 
 
 def view_offers_for(
@@ -138,11 +142,11 @@ def view_offers_for(
     offers: list[StoredSession],
     reader: Audience,
     now: datetime,
-    base_url: str,
+    viewing: Viewing,
 ) -> OffersView:
     """An answer for those readers, with its offers as they are now, and its tag."""
-    views = [view_for(offer, reader, now, base_url) for offer in offers]
-    shown = _with_offers(stored, [view.session for view in views], base_url)
+    views = [view_for(offer, reader, now, viewing) for offer in offers]
+    shown = _with_offers(stored, [view.session for view in views], viewing.base_url)
     return OffersView(shown, _digest([view.etag for view in views]))
 
 

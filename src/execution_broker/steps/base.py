@@ -15,6 +15,7 @@ from execution_broker.domain.capability import SiteRules
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.plan import StepKind
 from execution_broker.ports.platform import Platform
+from execution_broker.steps.secrets import Opening
 from execution_broker.steps.staging import Staging
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Database
@@ -87,7 +88,8 @@ class Handler(Protocol):
 
 class World(msgspec.Struct, frozen=True):
     """What handlers are made with. Platforms, and what their operator says of them, by their key
-    in the database. `executable_size`: MiB that the file of an executable may have."""
+    in the database. `executable_size`: MiB that the file of an executable may have. `opening`: what
+    opens the secrets of sessions."""
 
     database: Database
     platforms: Mapping[int, Platform]
@@ -96,6 +98,7 @@ class World(msgspec.Struct, frozen=True):
     instance: UUID
     retention: timedelta
     executable_size: int
+    opening: Opening
 
 
 def asked_again(hint: float | None, delays: int) -> timedelta:

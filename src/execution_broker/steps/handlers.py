@@ -22,7 +22,7 @@ def handlers(
 ) -> Mapping[StepKind, Handler]:
     """One handler for each kind of step. `intervals` in seconds, for each kind of upkeep."""
     every: list[Handler] = [
-        Probe(data_kinds, transfers, world.stage.pace),
+        Probe(data_kinds, transfers, world.stage.pace, world.opening),
         Begin(),
         *(Prepare(kind, world) for kind in sorted(PREPARES)),
         Start(world),

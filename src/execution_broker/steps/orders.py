@@ -18,6 +18,7 @@ from execution_broker.steps.base import World
 from execution_broker.steps.learning import Begun, begun
 from execution_broker.steps.progress import ProgressKeeper
 from execution_broker.steps.rooms import Room, room_of_executable, room_of_storage, storage_of
+from execution_broker.steps.secrets import Sealed, load_secrets
 from execution_broker.storage import outside
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import LeasedStep, StoredSession
@@ -29,7 +30,7 @@ _LISTENING = frozenset({StepKind.WATCH, StepKind.COLLECT})
 
 class Loaded(msgspec.Struct, frozen=True):
     """A session as it was, and what to ask of its platform. `seen`: known bytes of streams.
-    `left`: how long until it must be over."""
+    `left`: how long until it must be over. `sealed`: the secrets that the order lacks."""
 
     session: StoredSession
     order: Order
@@ -38,6 +39,7 @@ class Loaded(msgspec.Struct, frozen=True):
     seen: dict[str, int]
     begun: Begun
     left: timedelta
+    sealed: Sealed | None
 
 
 async def session_of(connection: Batch, step: LeasedStep) -> StoredSession:
@@ -78,6 +80,7 @@ async def load_order(
         seen=seen,
         begun=await begun(connection, step, session, now),
         left=max((order.ends or now) - now, timedelta()),
+        sealed=await load_secrets(connection, session, step.kind, key),
     )
 
 

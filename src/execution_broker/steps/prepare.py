@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 
 from execution_broker.domain.errors import OutsideError, Underway
 from execution_broker.domain.plan import StepKind
@@ -21,11 +22,13 @@ from execution_broker.steps.base import (
 from execution_broker.steps.lateness import has_missed, in_time
 from execution_broker.steps.learning import learn
 from execution_broker.steps.orders import Loaded, load_order, session_of
+from execution_broker.steps.secrets import with_secrets
 from execution_broker.storage import outside
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import LeasedStep, StoredSession
 from execution_broker.transitions.ending import fail
 from execution_broker.transitions.living import enter_component, say
+from execution_broker.transitions.sealed import seal_connectors
 
 Call = Callable[[Platform, Order], Awaitable[Outcome]]
 
@@ -65,7 +68,9 @@ class Prepare:
     async def act(self, loaded: Loaded) -> Outcome:
         async with loaded.progress.storing():
             try:
-                return await in_time(loaded, self._call(loaded.platform, loaded.order))
+                call = partial(self._call, loaded.platform)
+                calling = with_secrets(self._world.opening, loaded.order, loaded.sealed, call)
+                return await in_time(loaded, calling)
             except Underway as error:
                 return _Underway((error.message,), error.retry_after)
 
@@ -93,7 +98,7 @@ class Prepare:
                 wait = asked_again(result.seconds, step.delays)
             due = now + wait
             return PutBack(due, loaded.begun.payload())
-        take(session, result, key, now)
+        take(self._world, session, result, key, now)
         await outside.made(connection, session.id, key, result.handle, now)
         if session.ended is None:
             session.components[key].progress = None
@@ -119,14 +124,15 @@ async def fail_session(
     return Failed()
 
 
-def take(session: StoredSession, done: Done, key: str, now: datetime) -> None:
+def take(world: World, session: StoredSession, done: Done, key: str, now: datetime) -> None:
     """Keep what a platform gave back."""
     if done.handle is not None:
         session.components[key].handle = done.handle
     if done.facts is not None:
         session.facts = dict(done.facts)
     if done.connectors is not None:
-        session.connectors = list(done.connectors)
+        ring = world.opening.ring
+        session.connectors = seal_connectors(ring, session.uuid, done.connectors)
     for message in done.messages:
         say(session, message, now, key)
 

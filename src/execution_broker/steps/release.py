@@ -92,7 +92,7 @@ class Release(ReleaseStep):
             connection.save(session, now)
             due = now + asked_again(result.seconds, step.delays)
             return PutBack(due, loaded.begun.payload())
-        take(session, result, key, now)
+        take(self._world, session, result, key, now)
         if session.components[key].phase is ComponentPhase.RELEASING:
             enter_component(session, key, ComponentPhase.COMPLETED, now)
         connection.end_bookings(session.platform, session.id, key)

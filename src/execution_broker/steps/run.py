@@ -23,6 +23,7 @@ from execution_broker.steps.base import (
 from execution_broker.steps.lateness import has_missed, in_time, latest_end
 from execution_broker.steps.orders import Loaded, load_order, session_of
 from execution_broker.steps.prepare import fail_session, say_new, take
+from execution_broker.steps.secrets import with_secrets
 from execution_broker.storage import outside, steps
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import LeasedStep, StoredSession
@@ -56,7 +57,9 @@ class Start:
         return await load_order(connection, self._world, step, session, now)
 
     async def act(self, loaded: Loaded) -> Outcome:
-        return await in_time(loaded, loaded.platform.start(loaded.order))
+        start = loaded.platform.start
+        starting = with_secrets(self._world.opening, loaded.order, loaded.sealed, start)
+        return await in_time(loaded, starting)
 
     async def apply(
         self,
@@ -74,7 +77,7 @@ class Start:
             say_new(session, result, now, key)
             connection.save(session, now)
             return PutBack(now + asked_again(result.seconds, step.delays))
-        take(session, result, key, now)
+        take(self._world, session, result, key, now)
         if session.ended is None:
             _begin_running(session, now)
             if session.is_promise_broken:

@@ -13,7 +13,7 @@ from execution_broker.domain import messages
 from execution_broker.domain.errors import Underway
 from execution_broker.domain.iso8601 import write_duration
 from execution_broker.models.message import Message
-from execution_broker.models.secrets import Hiding
+from execution_broker.models.secrets import DEFAULT, Hiding
 from execution_broker.ports.data import Access, Present, Progress, Source, Stage, Staged, Transfer
 from execution_broker.steps import files
 from execution_broker.steps.cache import ContentCache
@@ -33,7 +33,6 @@ _LISTED: Final = 10_000
 _SPARE: Final = 8
 """Trimming leaves room for more, as nothing is cached that there is no room for: an eighth."""
 _PACE: Final = Pace()
-_HIDING: Final = Hiding()
 
 
 class Staging:
@@ -51,7 +50,7 @@ class Staging:
         reserve: int = _RESERVE,
         limit: int = _LIMIT,
         pace: Pace = _PACE,
-        hiding: Hiding = _HIDING,
+        hiding: Hiding = DEFAULT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`transfers` by URL scheme. `limit`: bytes that may be cached. `pace`: what is asked of a

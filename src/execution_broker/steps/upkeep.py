@@ -13,7 +13,7 @@ from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.timing import taught
 from execution_broker.steps.base import Applied, PutBack, World
-from execution_broker.storage import bookings, offersets, remains, timings
+from execution_broker.storage import bookings, offersets, remains, secrets, timings
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
 from execution_broker.transitions.expiring import expire
@@ -46,7 +46,8 @@ class Upkeep:
 
 
 class Sweep(Upkeep):
-    """Stores EXPIRED for offers whose time is over, exactly as readers have seen it since."""
+    """Stores EXPIRED for offers whose time is over, exactly as readers have seen it since, and
+    deletes the secrets that no session is still to start with."""
 
     kind = StepKind.SWEEP
 
@@ -60,6 +61,7 @@ class Sweep(Upkeep):
     ) -> Applied:
         expired = await offersets.expired(connection, now, _BATCH)
         await expire(connection, expired, now)
+        await secrets.forget_needless(connection)
         return PutBack(now if len(expired) == _BATCH else now + self.interval)
 
 

@@ -30,6 +30,7 @@ class Frame(NamedTuple):
     document: ExecutionSession
     created: datetime
     expires: datetime
+    has_secrets: bool
 
 
 class Kept(NamedTuple):
@@ -105,6 +106,7 @@ def _frame(row: Row) -> Frame:
         document_of(row),
         row["created_at"],
         row["expires_at"],
+        bool(row["has_secrets"]),
     )
 
 

@@ -24,6 +24,10 @@ IN_PARTS = 2
 an answer have in common with the answer, and with each what it has of its own."""
 
 
+Connectors = str | list[Connector]
+"""Sealed (`transitions.sealed`); a list if there are none, or were stored by an older version."""
+
+
 class Progress(msgspec.Struct, frozen=True):
     done: int
     total: int | None
@@ -97,6 +101,7 @@ class StoredSession(LockedOffer, kw_only=True):
     `room`: how much it could have instead (`domain.growing`), where that was found out; it is
     never written.
     `name` and `description`: what its owner calls it since, None while that is as it was offered.
+    `has_secrets`: whether something sealed belongs to its answer, where a step reads it.
     `is_folded`: what it was born with, its components and first events, has no rows of its own,
     and `components` is empty (`transitions.folding`).
     """
@@ -109,13 +114,14 @@ class StoredSession(LockedOffer, kw_only=True):
     name: str | None = None
     description: str | None = None
     facts: dict[str, Any] = {}
-    connectors: list[Connector] = []
+    connectors: Connectors = []
     created: datetime
     started: datetime | None = None
     ends: datetime | None = None
     is_promise_broken: bool = False
     trace: str | None = None
     is_folded: bool = False
+    has_secrets: bool = False
     room: Mapping[str, int] = {}
 
     def platform_capability(self) -> Capability | None:
@@ -129,7 +135,8 @@ class StoredSession(LockedOffer, kw_only=True):
 
 class NewOfferSet(msgspec.Struct, frozen=True, kw_only=True):
     """An answer on its way to its row. `plans` by platform key, encoded. `asked`: what the
-    documents of its offers have in common, encoded; None if each is stored as a whole."""
+    documents of its offers have in common, encoded; None if each is stored as a whole. `secrets`:
+    what was taken out of them, sealed, by component key."""
 
     uuid: UUID
     identity: int
@@ -138,6 +145,7 @@ class NewOfferSet(msgspec.Struct, frozen=True, kw_only=True):
     asked: str | None = None
     now: datetime
     expires: datetime | None
+    secrets: Mapping[str, str] = {}
 
 
 @lru_cache(maxsize=64)

@@ -6,8 +6,9 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from execution_broker.domain.offer import Terms
-from execution_broker.models.execution import Connector
 from execution_broker.models.message import Message
 from execution_broker.models.phases import SessionPhase
 from execution_broker.storage import events, sights
@@ -16,6 +17,7 @@ from execution_broker.storage.documents import decode, encode
 from execution_broker.storage.records import (
     IN_PARTS,
     WHOLE,
+    Connectors,
     Located,
     LockedOffer,
     Origin,
@@ -258,7 +260,7 @@ def living(row: Row) -> dict[str, Any]:
         "name": row["name"],
         "description": row["description"],
         "facts": decode(row["facts"], dict),
-        "connectors": decode(row["connectors"], list[Connector]),
+        "connectors": _connectors(row["connectors"]),
         "messages": decode(row["messages"], list[Message]),
         "modified": row["modified_at"],
         "accepted": row["accepted_at"],
@@ -268,6 +270,11 @@ def living(row: Row) -> dict[str, Any]:
         "released": row["released_at"],
         "is_promise_broken": bool(row["is_promise_broken"]),
     }
+
+
+def _connectors(text: str) -> Connectors:
+    found: Connectors = msgspec.json.decode(text, type=Connectors)
+    return found
 
 
 def _new_components(changed: Sequence[StoredSession]) -> Part:

@@ -227,6 +227,11 @@ async def poke(connection: Connection) -> int:
     return number
 
 
+async def empty(connection: Connection, step: LeasedStep) -> None:
+    """Forget the payload of a step, which ends with this transaction."""
+    await connection.execute("empty_step", id=step.id)
+
+
 async def set_due(connection: Connection, session: int, kind: StepKind, due: datetime) -> None:
     await connection.execute("set_due", session=session, key=kind.word, due=due)
 
@@ -246,9 +251,11 @@ async def result_of(connection: Connection, key: str) -> Ended | None:
     return Ended(StepPhase(row["phase"]), decode(row["result"], object), row["ended_at"])
 
 
-async def revive(connection: Connection, key: str, now: datetime) -> None:
+async def revive(
+    connection: Connection, key: str, payload: Mapping[str, Any], now: datetime
+) -> None:
     """Let a unique step that has ended run once more."""
-    await connection.execute("revive", key=key, now=now)
+    await connection.execute("revive", key=key, payload=encode(payload), now=now)
     connection.ring()
 
 

@@ -220,9 +220,14 @@ def _refuse_to_overwrite(file: Path, *, force: bool) -> None:
 
 
 def _write(file: Path, text: str) -> None:
+    """For this user alone, where a URL in it has a password or a token."""
     from execution_broker.cli.requests import BadRequest
+    from execution_broker.models.secrets import DEFAULT
 
     try:
+        if DEFAULT.prose(text) != text:
+            file.touch(mode=0o600)
+            file.chmod(0o600)
         file.write_text(text, "utf-8")
     except OSError as error:
         raise BadRequest(

@@ -8,6 +8,7 @@ from execution_broker.domain.offer import No
 from execution_broker.domain.spans import Tracer
 from execution_broker.models.message import Message
 from execution_broker.models.reading import Reading
+from execution_broker.sealing import KeyRing
 from execution_broker.services.booking.composing import Composer, Stored
 from execution_broker.services.booking.desk import Desk
 from execution_broker.services.booking.errands import Asked, Direct, Hold
@@ -30,12 +31,14 @@ class Answering:
         desk: Desk,
         negotiator: Negotiator,
         new_uuids: Callable[[int], Sequence[str]],
+        ring: KeyRing,
         budget: Mapping[str, int],
         tracer: Tracer,
     ) -> None:
         self._desk = desk
         self._negotiator = negotiator
         self._new_uuids = new_uuids
+        self._ring = ring
         self.budget = budget
         self._tracer = tracer
 
@@ -66,7 +69,7 @@ class Answering:
     ) -> Stored | Outcome:
         """With the locks of what was proposed; with those of all platforms if that is gone; and
         found out anew if there is no room any more, as that is told with what there is room for."""
-        composer = Composer(caller, self._new_uuids)
+        composer = Composer(caller, self._new_uuids, self._ring, reading.secrets)
         trace = self._tracer.current()
 
         async def settle(platforms: frozenset[int], turn: int) -> Stored | Outcome | None:

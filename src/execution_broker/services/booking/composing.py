@@ -1,6 +1,6 @@
 """Makes the rows of an answer from what was negotiated; nothing is stored here."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from execution_broker.models.component import Metadata
 from execution_broker.models.execution import OfferSetResponse
 from execution_broker.models.message import Message
 from execution_broker.models.phases import SessionPhase
+from execution_broker.sealing import KeyRing
 from execution_broker.services.negotiating import Negotiated
 from execution_broker.storage.documents import encode
 from execution_broker.storage.records import (
@@ -28,6 +29,7 @@ from execution_broker.storage.records import (
     StoredOfferSet,
     StoredSession,
 )
+from execution_broker.transitions.sealed import Secrets, seal_secrets
 
 
 class Stored(NamedTuple):
@@ -55,11 +57,20 @@ class Draft(NamedTuple):
 
 
 class Composer:
-    """Makes what belongs to one caller. `new_uuids` makes so many random UUIDs."""
+    """Makes what belongs to one caller. `new_uuids` makes so many random UUIDs. `secrets`: those
+    of the request, which are sealed with the keys of the ring."""
 
-    def __init__(self, caller: Caller, new_uuids: Callable[[int], Sequence[str]]) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        new_uuids: Callable[[int], Sequence[str]],
+        ring: KeyRing,
+        secrets: Mapping[str, Secrets],
+    ) -> None:
         self._caller = caller
         self._new_uuids = new_uuids
+        self._ring = ring
+        self._secrets = secrets
 
     def yes(self, found: Negotiated, yes: Yes, offers: tuple[Offer, ...]) -> Draft:
         """An answer with some of the offers of a verdict, and their sessions."""
@@ -72,6 +83,8 @@ class Composer:
         answer = self._answer(
             document, found.now, plans=plans, asked=encode(asked), expires=expires
         )
+        hidden = seal_secrets(self._ring, answer.uuid, self._secrets)
+        answer = msgspec.structs.replace(answer, secrets=hidden)
         composition, number = Composition(asked), 1 + len(component_keys(found.demand))
         drawn = iter(self._new_uuids(number * len(offers)))
         bids = [bid_of(offer, islice(drawn, number)) for offer in offers]

@@ -17,7 +17,7 @@ from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.reserving import needs
 from execution_broker.services.booking.rooms import room_of
-from execution_broker.storage import bookings, offersets, sessions, steps
+from execution_broker.storage import bookings, offersets, secrets, sessions, steps
 from execution_broker.storage.bookings import Decision, NewBooking, Owner
 from execution_broker.storage.database import Connection, Measured
 from execution_broker.storage.records import (
@@ -204,6 +204,8 @@ class Scene:
         for answered, id_ in zip(answers, ids, strict=True):
             for session in answered.sessions:
                 session.offerset = id_
+        hidden = zip(ids, (one.offerset.secrets for one in answers), strict=True)
+        await secrets.add(connection, list(hidden))
         await sessions.add(connection, [one for a in answers for one in a.sessions])
         ended = [one for part in parts for one in part.ended]
         taken = [pair for part in parts for pair in part.taken]

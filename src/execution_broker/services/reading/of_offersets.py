@@ -20,7 +20,7 @@ class ReadOfferSets:
     def __init__(self, database: Database, rooms: Rooms, viewing: Viewing) -> None:
         self._database = database
         self._rooms = rooms
-        self._base_url = viewing.base_url
+        self._viewing = viewing
 
     async def sights(self, uuids: Sequence[UUID]) -> Mapping[UUID, Sight]:
         return await self._database.look(partial(sights.of_offersets, uuids=uuids))
@@ -35,7 +35,7 @@ class ReadOfferSets:
 
     def _answer(self, key: Key, seen: Seen) -> Answer:
         shown, etag = view_offers_for(
-            seen.offerset, seen.offers, key.audience, seen.now, self._base_url
+            seen.offerset, seen.offers, key.audience, seen.now, self._viewing
         )
         return Answer(
             stamp=seen.sight.stamp,

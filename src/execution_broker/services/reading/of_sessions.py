@@ -22,7 +22,7 @@ class ReadSessions:
     def __init__(self, database: Database, rooms: Rooms, viewing: Viewing) -> None:
         self._database = database
         self._rooms = rooms
-        self._base_url = viewing.base_url
+        self._viewing = viewing
 
     async def sights(self, uuids: Sequence[UUID]) -> Mapping[UUID, Sight]:
         return await self._database.look(partial(sights.of_sessions, uuids=uuids))
@@ -36,7 +36,7 @@ class ReadSessions:
         return {key: self._answer(key, found[key.uuid]) for key in keys if key.uuid in found}
 
     def _answer(self, key: Key, seen: Seen) -> Answer:
-        view = view_for(seen.session, key.audience, seen.now, self._base_url)
+        view = view_for(seen.session, key.audience, seen.now, self._viewing)
         return Answer(
             stamp=seen.sight.stamp,
             surroundings=seen.sight.surroundings,

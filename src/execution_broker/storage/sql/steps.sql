@@ -70,6 +70,9 @@ SET phase = 'READY', due_at = :due, free_at = :due, failures = :failures, delays
     lapses = CASE WHEN :failures = 0 THEN 0 ELSE lapses END
 WHERE id = :id;
 
+-- empty_step: Forget the payload of a step.
+UPDATE step SET payload = '{}' WHERE id = :id;
+
 -- set_due: When a step of a session is due. One that is leased looks for itself.
 UPDATE step SET due_at = :due, free_at = :due
 WHERE session_id = :session AND key = :key AND phase IN ('DORMANT', 'WAITING', 'READY');
@@ -84,8 +87,8 @@ SELECT id, phase, result, ended_at FROM step WHERE unique_key = :key;
 
 -- revive: Let a unique step that has ended run once more.
 UPDATE step
-SET phase = 'READY', due_at = :now, free_at = :now, result = NULL, ended_at = NULL, failures = 0,
-    lapses = 0
+SET phase = 'READY', due_at = :now, free_at = :now, payload = :payload, result = NULL,
+    ended_at = NULL, failures = 0, lapses = 0
 WHERE unique_key = :key AND phase IN ('COMPLETED', 'FAILED', 'CANCELLED');
 
 -- forget_steps: Delete some steps without a session that ended long ago.
