@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from msgspec import json
 
 from execution_broker.domain.identity import Role
 from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.transitions.replaying import replay
 from tests.harness.asking import request
 from tests.harness.broker import Broker, broker, working
 from tests.harness.waiting import until
@@ -58,6 +60,19 @@ async def test_failures_end_as_they_should_and_leave_nothing(
         removed = [key for what, _, key in made_and_removed if what == "remove"]
         assert sorted(created) == sorted(removed)
         assert len(set(created)) == len(created)
+
+
+@pytest.mark.parametrize("call", ["prepare_data", "start", "collect", "release_storage"])
+async def test_why_it_is_tried_again_is_told_and_replayed(tmp_path: Path, call: str) -> None:
+    async with broker(tmp_path) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(script={call: "transient"}))
+        session = await made.ended(alice, uuid)
+        said = json.encode(session).decode()
+        told = f"{call.replace('_', '-')} is tried again after failure 1 of 5: "
+        assert said.count(told) == 1
+        replayed = await made.database.read(lambda c: replay(c, UUID(uuid)))
+        assert replayed.differences == ()
 
 
 @pytest.mark.parametrize("call", ["prepare_data", "start", "watch"])

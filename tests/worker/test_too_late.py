@@ -117,19 +117,17 @@ async def has_failed(made: Broker, uuid: str) -> bool:
 
 
 async def killed_in(made: Broker, kind: StepKind) -> None:
-    """Carry what comes before a step of this kind, and lease that for an hour."""
-    before = [one for one in StepKind if one is not kind and one is not StepKind.END]
-
-    async def leased() -> bool:
-        return bool(await made.database.write(lambda c: claim(c, made, kind)))
-
-    processor = uuid4()
+    """Lease a step of this kind for an hour, and carry all that does not wait for it."""
+    others = [one for one in StepKind if one not in (kind, StepKind.END)]
+    processor, is_leased = uuid4(), False
     carrier = Carrier(made.database, made.work.handlers, made.settings.worker, processor)
     for _ in range(20):
-        if await leased():
-            return
-        for step in await made.database.write(lambda c: claim(c, made, *before, by=processor)):
+        is_leased |= bool(await made.database.write(lambda c: claim(c, made, kind)))
+        leased = await made.database.write(lambda c: claim(c, made, *others, by=processor))
+        for step in leased:
             await carrier.carry(step)
+        if is_leased and not leased:
+            return
     raise AssertionError(f"no step of the kind {kind.word} came up")
 
 

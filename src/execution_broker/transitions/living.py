@@ -41,11 +41,13 @@ def enter_live_components(session: StoredSession, phase: ComponentPhase, now: da
 def say(
     session: LockedOffer, message: Message, now: datetime, component: str | None = None
 ) -> None:
-    """Add a message to the session, or to one of its components."""
+    """Add a message to one of its components, or else to the session: what is about something that
+    is none (its outputs) is about the session."""
     timed = msgspec.structs.replace(message, time=now)
     target = session.components.get(component) if component else None
     (target or session).messages.append(timed)
-    _record(session, MESSAGE, component, {"message": msgspec.to_builtins(timed)}, now)
+    place = None if target is None else component
+    _record(session, MESSAGE, place, {"message": msgspec.to_builtins(timed)}, now)
 
 
 def note_schedule(session: LockedOffer, now: datetime) -> None:

@@ -63,16 +63,18 @@ class Shelf:
 
 
 class Endless(Shelf):
-    """Sends for as long as anybody reads, and says that it is small."""
+    """Sends for as long as anybody reads, and says that it is small. A test that nobody stops fails
+    before it has filled the disk."""
 
     async def look(self, source: Source) -> Looked:
         return Looked(10)
 
     async def read(self, source: Source) -> AsyncIterator[bytes]:
         try:
-            while True:
+            while self.sent < 1 << 28:
                 self.sent += 1 << 20
                 yield bytes(1 << 20)
+            raise AssertionError("nobody has stopped it")
         finally:
             self.closed += 1
 
