@@ -57,7 +57,7 @@ async def test_each_error_is_a_problem(
 
 def test_every_error_of_a_caller_has_a_status() -> None:
     ours = {
-        *(errors.ConfigurationError, errors.IllegalTransition),
+        *(errors.ConfigurationError, errors.ConfigurationFaults, errors.IllegalTransition),
         *(errors.OutsideError, errors.Permanent, errors.Transient, errors.Underway),
     }
     assert set(_below(errors.BrokerError)) - ours == set(STATUS) == set(ERRORS)
