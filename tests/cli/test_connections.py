@@ -8,6 +8,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 import pytest
+import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from execution_broker.cli.connections.bounds import Bounds
@@ -139,6 +140,19 @@ async def test_a_crowd_that_is_turned_away_does_not_stay(world: World) -> None:
         told = [await _all_of(reader) for reader, _ in crowd]
     assert {text[:12] for text in told} == {b"HTTP/1.1 503", b""}
     assert 0 < sum(1 for text in told if text) <= 16
+
+
+def test_the_loop_that_serves_tells_everybody_why_however_many_there_were() -> None:
+    """uvloop's transports are none of asyncio's classes."""
+
+    async def turn_away() -> None:
+        async with serving(Http()) as world:
+            await world.busy(*ADDRESSES)
+            for _ in range(40):
+                answer = await world.get("127.0.0.99")
+                assert (answer.status_code, problem_of(answer)) == (503, "unavailable")
+
+    uvloop.run(turn_away())
 
 
 async def test_the_one_that_was_idle_for_longest_is_closed(world: World) -> None:

@@ -1,6 +1,7 @@
 """Clients that take connections and do nothing with them keep nobody else from being answered."""
 
 import asyncio
+import base64
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.harness.secrecy import plant
 from tests.harness.serving import Server, server
 from tests.harness.waiting import until
 
@@ -78,6 +80,25 @@ async def test_silent_connections_keep_nobody_out(
     told = [json.loads(line) for line in broker.log[written:] if '"too-many"' in line]
     assert {(line["what"], line["bound"]) for line in told} == {("connection", bound)}
     assert len(told) < 10, "not a line for each of them"
+
+
+async def test_bodies_that_do_not_come_keep_nobody_out(broker: Server, connect: Connect) -> None:
+    """Of somebody who is known, from many addresses: each holds its connection for half a minute.
+    Whoever is not let in reads why, however many there were before."""
+    password = (broker.directory / "admin-password").read_text().strip()
+    known = base64.b64encode(f"admin:{plant(password)}".encode()).decode()
+    head = (
+        "POST /requests HTTP/1.1\r\nHost: broker.test\r\nContent-Type: application/json\r\n"
+        f"Authorization: Basic {known}\r\nContent-Length: 99\r\n\r\n{{"
+    ).encode()
+    loop = asyncio.get_running_loop()
+    for number in range(2 * DESCRIPTORS):
+        one = await connect(f"127.1.1.{number % 40 + 1}")
+        await loop.sock_sendall(one, head)
+        if number % 50 == 0:
+            await all_is_well(broker, OTHER)
+    await all_is_well(broker, OTHER)
+    assert not [line for line in broker.log if "Traceback" in line]
 
 
 async def test_heads_that_come_slowly_are_not_waited_for(broker: Server, connect: Connect) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Protocol
@@ -68,17 +69,24 @@ class Call:
         """A reference without scheme and host, so that a client keeps those that it uses."""
         return f"{self.request.scope.get('root_path', '')}{path}"
 
+    def place(self) -> AbstractContextManager[None]:
+        """A place among those who keep a connection busy while nothing happens on it."""
+        place: AbstractContextManager[None] = self.request.app.state.waiting.place(self.source)
+        return place
+
     async def body(self, type_: Any) -> object:
         """The plain values of the body, which is expected to be of a wire type.
 
         UnsupportedMedia before a byte of it is read, BodyTooLarge as soon as it is, MalformedBody
-        if it is not what its Content-Type says; 408 if it takes too long to arrive.
+        if it is not what its Content-Type says; 408 if it takes too long to arrive; Unavailable or
+        TooMany if too many others have not arrived yet.
         """
         headers = self.request.headers
         format_ = body_format(headers.get("content-type"), headers.get("content-encoding"))
         try:
             async with asyncio.timeout(self.limits.seconds):
-                data = await self._receive()
+                with self.place():
+                    data = await self._receive()
         except TimeoutError:
             raise HTTPException(
                 HTTPStatus.REQUEST_TIMEOUT,

@@ -64,13 +64,14 @@ async def _pieces(call: Call, size: int) -> AsyncIterator[bytes]:
     """The body as it comes. 408 when it stops coming, or comes too slowly."""
     try:
         async with asyncio.timeout(call.limits.seconds + size / _SLOWEST):
-            body = call.request.stream()
-            while True:
-                async with asyncio.timeout(call.limits.seconds):
-                    piece = await anext(body, None)
-                if piece is None:
-                    return
-                yield piece
+            with call.place():
+                body = call.request.stream()
+                while True:
+                    async with asyncio.timeout(call.limits.seconds):
+                        piece = await anext(body, None)
+                    if piece is None:
+                        return
+                    yield piece
     except TimeoutError:
         raise HTTPException(
             HTTPStatus.REQUEST_TIMEOUT, "The upload came too slowly.", {"Connection": "close"}

@@ -1,4 +1,5 @@
-"""Who waits here for a change: so many at a time, and nobody once the server is to stop."""
+"""Who keeps a connection busy and us idle: who waits for a change, and who is still to send a body.
+So many at a time, and nobody waits once the server is to stop."""
 
 import asyncio
 from collections import Counter
@@ -33,13 +34,13 @@ class Waiting:
         if self.count >= self._most:
             self._excess.refuse("wait", "all", self._most)
             raise Unavailable(
-                f"Already {self._most} wait for a change here.",
-                "Try again in a few seconds, or ask without waiting.",
+                f"Already {self._most} wait for a change here, or are still sending a request.",
+                "Try again in a few seconds, and ask without waiting.",
             )
         if self._sources[source] >= self._most_each:
             self._excess.refuse("wait", "identity", self._most_each)
             raise TooMany(
-                f"Already {self._most_each} of your requests wait for a change.",
+                f"Already {self._most_each} of your requests wait here, or are not all here.",
                 "End one of them, or ask without waiting.",
                 retry_after=5,
             )

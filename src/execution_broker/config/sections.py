@@ -36,10 +36,10 @@ class Http(Section, frozen=True):
     `connections`: the most at a time, as far as the limit of open files allows (`broker doctor`
     tells), and `connections_per_address`, to which a trusted proxy is not held; behind one it is
     the most requests at a time of one forwarded address. Where there are as many, the one that has
-    kept nobody busy for longest is closed for a new one. `waits`: how many may wait for a change or
-    follow events at a time, and `waits_per_identity`. Seconds: within `header_timeout` the head of
-    a request arrives, for `idle_timeout` a connection is kept for the next one, and within
-    `send_timeout` a client takes something of what it is sent."""
+    kept nobody busy for longest is closed for a new one. `waits`: how many may wait for a change,
+    follow events or be sending a body at a time, and `waits_per_identity`. Seconds: within
+    `header_timeout` the head of a request arrives, for `idle_timeout` a connection is kept for the
+    next one, and within `send_timeout` a client takes something of what it is sent."""
 
     listen: str = "127.0.0.1:8080"
     public_url: str | None = None

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from execution_broker.formats import JSON
 from execution_broker.models.extensions import Problem
@@ -44,10 +44,10 @@ class Refused(asyncio.Protocol):
         self._ended = ended
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(self._refusal.written())
-        transport.write_eof()
-        asyncio.get_running_loop().call_later(_LINGER, transport.abort)
+        told = cast("asyncio.Transport", transport)  # that of uvloop is one, and is no subclass
+        asyncio.get_running_loop().call_later(_LINGER, told.abort)
+        told.write(self._refusal.written())
+        told.write_eof()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._ended()
