@@ -47,10 +47,10 @@ async def test_every_session_ends_once_whoever_dies_or_sleeps(
         _until(lambda: all(_phase(clients[0], one) == "RUNNING" for one in uuids))
         workers[0].stop(signal.SIGKILL)
         os.kill(workers[1].process.pid, signal.SIGSTOP)
-        _until(lambda: all(_phase(clients[1], one) == "COMPLETED" for one in uuids))
+        _until(lambda: all(_phase(clients[1], one) == "FAILED" for one in uuids))
         os.kill(workers[1].process.pid, signal.SIGCONT)
         for client in clients:
-            assert {_phase(client, one) for one in uuids} == {"COMPLETED"}
+            assert {_phase(client, one) for one in uuids} == {"FAILED"}, "cut off at their end"
         assert workers[1].stop() == 0
         assert workers[2].stop() == 0
     assert _made(tmp_path) == SESSIONS * 9
