@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, STORAGE, Booking
 from execution_broker.domain.calendar import Calendar, envelope
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.reserving import bookings, fix, needs
+from execution_broker.domain.reserving import STILL, booked_until, bookings, fix, needs
 from tests.domain import builders
 from tests.domain.builders import EXAMPLES
 
@@ -82,3 +82,17 @@ def test_whatever_sibling_is_accepted_whenever_its_booking_was_held(
             for name, amount in kept.amounts.items():
                 for second in range(kept.start, kept.end):
                     assert held.peak(name, second, second + 1) >= amount
+
+
+@EXAMPLES
+@given(end=st.integers(0, 100), lateness=st.integers(-100, 20_000))
+def test_what_is_late_counts_as_long_again_for_a_minute_at_least_and_an_hour_at_most(
+    end: int, lateness: int
+) -> None:
+    now = end + lateness
+    until = booked_until(end, now)
+    if lateness < 0:
+        assert until == end
+    else:
+        assert until - now == min(max(lateness, 60), 3600)
+        assert (now + until) // 2 - now >= STILL, "it is looked at again by then"

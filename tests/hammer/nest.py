@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from tests.hammer.striking import FAILED, SECTIONS, Kind, strike
-from tests.harness.broker import USED, replica
+from tests.harness.broker import USED, broker
 
 _LOOK_EVERY: Final = 0.2
 
@@ -40,7 +40,8 @@ class Order(msgspec.Struct):
 
 class Report(msgspec.Struct):
     """`done` and `refused` by kind, as `Kind` has it; `operations` are both. `unanswered`: the
-    database was too busy. `failures`: processes that ended though nobody killed them."""
+    database was too busy. `failures`: processes that ended though nobody killed them. `late`:
+    bookings that were not released when that was planned to be over."""
 
     operations: int
     done: dict[str, int]
@@ -49,6 +50,7 @@ class Report(msgspec.Struct):
     kills: int
     seconds: float
     failures: int
+    late: int = 0
 
 
 def main(order: Order) -> Report:
@@ -82,7 +84,7 @@ async def _load(order: Order) -> None:
     """Open a broker once, so that all it is made of is there before the first fork: processes that
     take the place of the dead strike at once."""
     USED.url = order.url
-    async with replica(Path(order.directory), **SECTIONS):
+    async with broker(Path(order.directory), **SECTIONS):
         pass
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
@@ -12,39 +12,45 @@ from uuid import UUID
 
 import msgspec
 
-from execution_broker.domain import messages
 from execution_broker.domain.amounts import CORES
 from execution_broker.domain.errors import Conflict, Unavailable
 from execution_broker.domain.identity import Caller
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
 from execution_broker.models.update import DeltaUpdate
-from execution_broker.steps.orphans import end_bookings
 from execution_broker.steps.upkeep import store_report
-from execution_broker.storage import bookings, offersets, sessions
+from execution_broker.storage import bookings, offersets
 from execution_broker.storage.database import Connection
 from execution_broker.storage.sessions import locate
-from execution_broker.transitions import ending
 from execution_broker.transitions.expiring import expire
+from tests.hammer.ending import Ends
 from tests.hammer.others import Others
 from tests.harness.asking import request, uuid_of
-from tests.harness.broker import USED, Replica, replica
+from tests.harness.broker import USED, Replica, broker, working
+from tests.harness.upkeep import BEFORE_START, serving
 
 PLATFORMS: Final = {
-    name: {"plugin": "scripted", "cores": 8, "memory": 32, "storage": 60, "price": 1.0}
+    name: {
+        "plugin": "scripted",
+        "cores": 8,
+        "memory": 32,
+        "storage": 60,
+        "price": 1.0,
+        "timings": {},  # the usual ones: sessions take some time to come and to go
+    }
     for name in ("here", "there")
 }
 SECTIONS: Final = {
     "platforms": PLATFORMS,
     "negotiation": {"offers": 2, "hold": 8, "least_hold": 2, "requests_per_minute": 10**6},
-    "upkeep": {"report": 36000},
+    "worker": serving(BEFORE_START),
 }
 USERS: Final = tuple(f"user{number}" for number in range(4))
 _AT_ONCE: Final = 24
 """Callers in one process: those who wait share a transaction, as they do in a broker."""
 
 _KNOWN: Final = 10
-_LENGTHS: Final = ("PT5M", "PT15M", "PT40M")
+_LENGTHS: Final = ("PT5S", "PT10S", "PT5M", "PT30M")
 _FOREIGN: Final = 0.3
 """How often one reaches for what another process has."""
 
@@ -78,58 +84,19 @@ FAILED: Final = b"!"
 
 
 async def strike(directory: Path, url: str, seed: int, skew: float, counter: Path) -> None:
-    """Work until killed, with a clock that is wrong by `skew` seconds. What is done adds a byte to
-    the file `counter`; see `Kind`."""
+    """Work until killed, with a clock that is wrong by `skew` seconds, and with a worker that does
+    the upkeep and prepares sessions. What is done adds a byte to the file `counter`; see `Kind`."""
     USED.url = url
-    async with replica(directory, **SECTIONS) as made:
+    async with broker(directory, **SECTIONS) as made, working(made):
         made.shift(timedelta(seconds=skew))
         descriptor = os.open(counter, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         users = {name: await made.caller(name) for name in USERS}
-        others, ends = Others(made), _Ends(made)
+        others, ends = Others(made), Ends(made)
         strikers = (
             _Striker(made, Random(f"{seed}/{n}"), users, others, ends).go(descriptor)
             for n in range(_AT_ONCE)
         )
         await asyncio.gather(*strikers)
-
-
-async def end(connection: Connection, uuids: Iterable[UUID]) -> set[UUID]:
-    """Cancel sessions that were accepted, if they live, and release them, if they are not; those
-    that were released now."""
-    located = [one for uuid in uuids if (one := await locate(connection, uuid))]
-    await sessions.lock(connection, {one.id for one in located})
-    found = [await sessions.by_id(connection, id_) for id_ in sorted({one.id for one in located})]
-    open_ = [one for one in found if one and one.accepted is not None and one.released is None]
-    now = (await bookings.decide(connection, {one.platform for one in open_})).now
-    for session in open_:
-        if session.ended is None:
-            await ending.cancel(connection, session, messages.CANCELLED_BY(who="the hammer"), now)
-        await end_bookings(connection, session)
-        ending.finish(session, now)
-        await sessions.save(connection, session, now)
-    return {one.uuid for one in open_}
-
-
-class _Ends:
-    """Ends sessions early, as their steps would; those who wait share a transaction."""
-
-    def __init__(self, made: Replica) -> None:
-        self._made = made
-        self._waiting: list[UUID] = []
-        self._next: asyncio.Task[set[UUID]] | None = None
-        self._free = asyncio.Lock()
-
-    async def end(self, uuid: UUID) -> bool:
-        """Whether it was released now."""
-        self._waiting.append(uuid)
-        if self._next is None:
-            self._next = asyncio.create_task(self._end())
-        return uuid in await self._next
-
-    async def _end(self) -> set[UUID]:
-        async with self._free:
-            uuids, self._waiting, self._next = self._waiting, [], None
-            return await self._made.database.write(lambda connection: end(connection, uuids))
 
 
 class _Striker:
@@ -139,7 +106,7 @@ class _Striker:
         random: Random,
         users: dict[str, Caller],
         others: Others,
-        ends: _Ends,
+        ends: Ends,
     ) -> None:
         self._made = made
         self._random = random

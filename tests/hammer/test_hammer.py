@@ -13,8 +13,9 @@ import pytest
 from execution_broker.storage import auditing, offersets
 from execution_broker.storage.database import Connection
 from execution_broker.transitions.expiring import expire
+from tests.hammer.ending import end
 from tests.hammer.nest import Order, Report
-from tests.hammer.striking import SECTIONS, end
+from tests.hammer.striking import SECTIONS
 from tests.harness.broker import USED, Broker, broker
 from tests.harness.databases import on_database
 
@@ -34,6 +35,7 @@ async def test_a_hundred_thousand_operations(tmp_path: Path) -> None:
     report = await under_fire(tmp_path, processes=8, operations=100_000, kill_every=4, longest=7200)
     assert report.operations >= 100_000
     assert report.kills >= 10
+    assert report.late >= 10
 
 
 async def under_fire(
@@ -54,6 +56,7 @@ async def under_fire(
     report = await asyncio.to_thread(_fire, order)
     async with broker(directory, **SECTIONS) as made:
         found = await auditing.audit(made.database)
+        report.late = await _late(made)
         print(f"\n{report} {found.bookings} bookings, {found.decisions} decisions")  # noqa: T201 - the figures of a long run
         assert found.findings == ()
         await _end_all(made)
@@ -80,6 +83,19 @@ def _fire(order: Order) -> Report:
     report = msgspec.json.decode(done.stdout.splitlines()[-1], type=Report)
     assert report.failures == 0, done.stderr
     return report
+
+
+async def _late(made: Broker) -> int:
+    """How many bookings were not released when that was planned to be over: by the time of the last
+    decision, as clocks were wrong."""
+    ((last,),) = await made.rows("SELECT max(decided_at) FROM platform")
+    booked = await made.rows(
+        "SELECT end_second, ended_at FROM booking"
+        " WHERE session_id IS NOT NULL AND component <> 'outputs'"
+    )
+    return sum(
+        end < made.instant(last if ended is None else ended).timestamp() for end, ended in booked
+    )
 
 
 async def _end_all(made: Broker) -> None:

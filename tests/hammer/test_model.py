@@ -1,15 +1,12 @@
-"""Booking against a naive model that knows only what clients were told.
+"""Booking against a model that knows only what clients were told.
 
-The model keeps every offer as its answer described it, and says of each whether it may still be
-accepted, and how much of a platform all that was promised needs at any instant. It never looks
-into the database.
+Sessions follow each other closely, some are late to go, and upkeep goes on.
 """
 
 import asyncio
 import tempfile
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -35,61 +32,26 @@ from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import DeltaUpdate
 from execution_broker.steps.upkeep import store_report
-from execution_broker.storage import auditing, offersets
+from execution_broker.storage import auditing
 from execution_broker.storage.database import Connection
-from execution_broker.transitions.expiring import expire
-from tests.hammer.striking import end
+from tests.hammer.ending import end
+from tests.hammer.model import RELEASE, Model, Offer
 from tests.harness.asking import request, starts, uuid_of
 from tests.harness.broker import USED, Broker, broker
 from tests.harness.databases import DATABASES, SERVERS
 from tests.harness.postgres import PostgresServer
+from tests.harness.upkeep import BEFORE_START, keep_up, serving
 
 T = TypeVar("T")
 
 CAPACITY = 4
+PREPARE = timedelta(seconds=5)
+"""For which compute is booked before a session, as usual."""
+STILL = timedelta(seconds=30)
+"""What is late counts at least for that long."""
 _CLOSE = timedelta(seconds=10)
-_LENGTHS = {"PT10M": 600, "PT1H": 3600}
-
-
-@dataclass
-class Offer:
-    """What a client knows of one offer. `answer` is that of its set."""
-
-    uuid: str
-    answer: int
-    start: datetime
-    latest: datetime
-    seconds: int
-    cores: int
-    expires: datetime
-    phase: SessionPhase = SessionPhase.OFFERED
-
-    def needs(self, instant: datetime) -> int:
-        last = self.latest + timedelta(seconds=self.seconds)
-        return self.cores if self.start <= instant < last else 0
-
-    def is_open(self, now: datetime) -> bool:
-        return self.phase is SessionPhase.OFFERED and now < self.expires
-
-    def was_accepted(self) -> bool:
-        """Only what was accepted is ever ended early. To accept it again is no conflict."""
-        return self.phase in (SessionPhase.ACCEPTED, SessionPhase.CANCELLED)
-
-
-@dataclass
-class Model:
-    offers: list[Offer] = field(default_factory=list)
-    was_cut: bool = False
-
-    def accepted(self) -> list[Offer]:
-        return [offer for offer in self.offers if offer.phase is SessionPhase.ACCEPTED]
-
-    def used(self, instant: datetime, now: datetime) -> int:
-        held: dict[int, int] = {}
-        for offer in self.offers:
-            if offer.is_open(now):
-                held[offer.answer] = max(held.get(offer.answer, 0), offer.needs(instant))
-        return sum(o.needs(instant) for o in self.accepted()) + sum(held.values())
+_LENGTHS = {"PT1M": 60, "PT10M": 600, "PT1H": 3600}
+_FAR = timedelta(days=7)
 
 
 class Booking(RuleBasedStateMachine):
@@ -105,31 +67,48 @@ class Booking(RuleBasedStateMachine):
         self.directory = tempfile.TemporaryDirectory()
         self.model = Model()
         self.answers = 0
-        platforms = {"here": {"plugin": "scripted", "cores": CAPACITY}}
-        directory = Path(self.directory.name)
-        self.made: Broker = self.run(
-            self.stack.enter_async_context(broker(directory, platforms=platforms))
-        )
+        platforms = {"here": {"plugin": "scripted", "cores": CAPACITY, "timings": {}}}
+        made = broker(Path(self.directory.name), platforms=platforms, worker=serving(BEFORE_START))
+        self.made: Broker = self.run(self.stack.enter_async_context(made))
         self.alice = self.run(self.made.caller("alice"))
 
     @rule(cores=st.integers(1, 3), length=st.sampled_from(sorted(_LENGTHS)))
     def make(self, cores: int, length: str) -> None:
-        answer = self.run(self.made.ask(self.alice, request(cores=cores, duration=length)))
+        self._make(request(cores=cores, duration=length))
+
+    @precondition(lambda self: self.model.accepted())
+    @rule(data=st.data(), length=st.sampled_from(sorted(_LENGTHS)))
+    def make_one_that_follows(self, data: st.DataObject, length: str) -> None:
+        """On all cores, as soon as another one has gone."""
+        other = data.draw(st.sampled_from(self.model.accepted()))
+        start = max(other.ends + RELEASE + PREPARE, self.now())
+        window = f"{start.replace(microsecond=0).isoformat()}/PT6M"
+        self._make(request(cores=CAPACITY, duration=length, start=window))
+
+    def _make(self, body: dict[str, Any]) -> None:
+        """What is offered has room, also beside what is late."""
+        now, late = self.now(), self.model.late(self.now())
+        answer = self.run(self.made.ask(self.alice, body))
         self.answers += 1
         for session in answer.offers:
-            assert session.expires is not None
-            start, latest = _starts(session)
-            self.model.offers.append(
-                Offer(
-                    uuid_of(session),
-                    self.answers,
-                    start,
-                    latest,
-                    _LENGTHS[length],
-                    cores,
-                    session.expires,
-                )
-            )
+            offer = self._offered(session, body)
+            self.model.offers.append(offer)
+            if not self.model.was_cut:
+                late_then = late if offer.start < now + STILL else 0
+                assert self.model.used(offer.start, now) + late_then <= CAPACITY
+
+    def _offered(self, session: ExecutionSession, body: dict[str, Any]) -> Offer:
+        assert session.expires is not None
+        start, latest = _starts(session)
+        return Offer(
+            uuid_of(session),
+            self.answers,
+            start,
+            latest,
+            _LENGTHS[body["schedule"]["requested"]["duration"]],
+            body["compute"]["cores"]["min"],
+            session.expires,
+        )
 
     @precondition(lambda self: self.model.offers)
     @rule(data=st.data())
@@ -189,19 +168,28 @@ class Booking(RuleBasedStateMachine):
         self.run(self.made.database.write(store))
         self.model.was_cut |= cores < CAPACITY
 
-    @rule(seconds=st.sampled_from([20, 200, 400]))
+    @rule(seconds=st.sampled_from([20, 80, 200, 400]))
     def wait(self, seconds: int) -> None:
+        """Upkeep goes on: offers expire, and the platform reports what it had at first."""
         self.made.shift(timedelta(seconds=seconds))
-        if not self.model.was_cut:
-            self.run(self.made.report())
+        self.run(keep_up(self.made, BEFORE_START))
+
+    @precondition(lambda self: self.model.accepted())
+    @rule(data=st.data(), more=st.sampled_from([0, 11, 90]))
+    def go_on_until_one_should_go(self, data: st.DataObject, more: int) -> None:
+        """Until the end of its time, or until it is late; and let upkeep run."""
+        offer = data.draw(st.sampled_from(self.model.accepted()))
+        self.made.shift(max(timedelta(), offer.ends + timedelta(seconds=more) - self.now()))
+        self.run(keep_up(self.made, BEFORE_START))
 
     @rule()
-    def sweep(self) -> None:
-        async def work(connection: Connection) -> None:
-            now = await connection.clock()
-            await expire(connection, await offersets.expired(connection, now, 100), now)
-
-        self.run(self.made.database.write(work))
+    def ask_for_a_time_that_nobody_needs(self) -> None:
+        """Whatever is late, due or cut."""
+        start = (self.now() + _FAR).replace(microsecond=0)
+        answer = self.run(self.made.ask(self.alice, request(start=f"{start.isoformat()}/PT1H")))
+        assert answer.result == "YES"
+        for session in answer.offers:
+            self.run(self.made.set_phase(self.alice, uuid_of(session), "REJECTED"))
 
     @invariant()
     def nothing_is_promised_twice(self) -> None:

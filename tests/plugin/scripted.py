@@ -56,6 +56,7 @@ class ScriptedConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_f
     longest: int | None = None
     further: dict[str, int] = {}
     changeable: tuple[str, ...] = ("duration", "cores", "memory")
+    timings: Timings | None = None
 
 
 class ScriptedPlatform:
@@ -94,7 +95,8 @@ class ScriptedPlatform:
             data=frozenset({kinds.SIMPLE_DATA}),
             schemes=frozenset({"http", "https", "file", "upload"}),
             limits=Limits(duration=config.longest),
-            timings=Timings(
+            timings=config.timings
+            or Timings(
                 storage=0, executable_here=0, compute=config.prepare, release=1, throughput=1 << 40
             ),
             prices=(Price(type=kinds.COST_MONETARY, per_core_hour=config.price),),

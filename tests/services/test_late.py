@@ -16,10 +16,11 @@ from execution_broker.services.booking.calendars import Calendars
 from execution_broker.services.booking.desk import Desk
 from execution_broker.services.booking.scene import Scene
 from execution_broker.storage import auditing, sessions
-from tests.hammer.striking import end
+from tests.hammer.ending import end
 from tests.harness.asking import first_start, request, uuid_of
 from tests.harness.broker import Broker, broker, working
 from tests.harness.locking import locked, somebody_waits
+from tests.harness.upkeep import has_kept_up, keep_up
 from tests.harness.waiting import until
 from tests.services.test_desk import Look
 
@@ -42,7 +43,7 @@ async def test_a_healthy_platform_with_sessions_back_to_back_takes_requests(
             await until(lambda: _is(made, first, SessionPhase.RUNNING))
         await _shift_to(made, await _end_of(made, first) - timedelta(seconds=10))
         async with working(made):
-            await until(lambda: _has_kept_up(made))
+            await until(lambda: has_kept_up(made))
             await made.report()
             tomorrow = await made.now() + timedelta(days=1)
             assert (await made.ask(alice, _from(tomorrow))).result == "YES"
@@ -78,8 +79,7 @@ async def test_a_late_one_and_one_that_is_due_leave_other_times_open(tmp_path: P
     async with _scarce(tmp_path) as made:
         alice = await made.caller("alice")
         late = await _a_late_one(made, alice, another="PT30M")
-        async with working(made):
-            await until(lambda: _has_kept_up(made))
+        await keep_up(made)
         await made.report()
         now = await made.now()
         within = await made.ask(alice, _from(now, minutes=5))
@@ -96,7 +96,9 @@ async def test_who_waits_for_the_lock_sees_who_is_late_once_it_has_it(tmp_path: 
     not once it is released, however late that was told."""
     async with _scarce(tmp_path) as made, _scarce(tmp_path) as ahead:
         alice = await made.caller("alice")
-        uuid = await made.run(alice, request(duration="PT10M"))
+        uuid = await made.run(alice, request(duration="PT10M", script={"run": "forever"}))
+        async with working(made):
+            await until(lambda: _is(made, uuid, SessionPhase.RUNNING))
         await _shift_to(made, await _booked_until(made, uuid) - timedelta(minutes=1))
         await made.report()
         ahead.shift(made.opened[0].shift + timedelta(minutes=2) - ahead.opened[0].shift)
@@ -104,7 +106,8 @@ async def test_who_waits_for_the_lock_sees_who_is_late_once_it_has_it(tmp_path: 
         async with locked(ahead, key) as decided:
             waiting = asyncio.ensure_future(made.ask(alice, request(duration="PT10M")))
             await somebody_waits(made)
-        assert first_start(await waiting) > decided + timedelta(seconds=30)
+        first = first_start(await waiting)
+        assert decided + timedelta(seconds=30) < first < decided + timedelta(seconds=90)
         await _give_back(made, alice, await waiting)
 
         looking = Desk(made.database, Calendars())
@@ -210,16 +213,6 @@ async def _booked_until(made: Broker, uuid: str) -> datetime:
 
 async def _is(made: Broker, uuid: str, phase: SessionPhase) -> bool:
     return (await made.session(None, uuid)).phase is phase
-
-
-async def _has_kept_up(made: Broker) -> bool:
-    """Whether all upkeep that was due has been done."""
-    now = await made.now()
-    rows = await made.rows(
-        "SELECT count(*) FROM step WHERE session_id IS NULL AND (phase <> 'READY' OR free_at <= ?)",
-        int(now.timestamp() * 1e6) if made.is_embedded() else now,
-    )
-    return rows == [(0,)]
 
 
 async def _give_back(made: Broker, alice: Caller, answer: OfferSetResponse) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 from execution_broker.domain.amounts import Stretch
 from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.reserving import needs
+from execution_broker.domain.reserving import end_ahead, needs
 
 DURATION: Final = "duration"
 
@@ -47,5 +47,7 @@ def longest(
 
 
 def _ahead(booked: Iterable[Stretch], first: int) -> list[Stretch]:
-    """What of this is still to come: from the second `first` on."""
-    return [one._replace(start=max(one.start, first)) for one in booked if one.end > first]
+    """What is booked instead of this from the second `first` on, as `reserving.ahead` does it."""
+    return [
+        one._replace(start=max(one.start, first), end=end_ahead(one.end, first)) for one in booked
+    ]

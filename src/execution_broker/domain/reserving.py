@@ -9,9 +9,11 @@ from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, STORAGE, Boo
 from execution_broker.domain.demand import COMPUTE, storage_key
 from execution_broker.domain.offer import Terms
 
-_LEAST_LATE: Final = 60
+STILL: Final = 30
+"""Seconds for which what is late counts at least after any decision."""
+_LEAST_LATE: Final = 2 * STILL
 _MOST_LATE: Final = 3600
-"""Seconds."""
+"""Seconds for which it counts after a look at it; the next look is when half of that is over."""
 
 
 def bookings(terms: Terms) -> list[Booking]:
@@ -72,12 +74,17 @@ def needs(terms: Terms) -> list[Stretch]:
 
 
 def ahead(booked: Iterable[Booking], first: int) -> list[Booking]:
-    """What of these bookings is still to come: from the second `first` on."""
+    """What is booked instead of these from the second `first` on. What should be over by then is
+    still there: it is booked for as long as it counts anyway, and late again after that."""
     return [
-        msgspec.structs.replace(one, start=max(one.start, first))
+        msgspec.structs.replace(one, start=max(one.start, first), end=end_ahead(one.end, first))
         for one in booked
-        if one.end > first
     ]
+
+
+def end_ahead(end: int, first: int) -> int:
+    """Until when something is booked anew from `first` on that was to end at `end`."""
+    return end if end > first else first + STILL
 
 
 def booked_until(end: int, second: int) -> int:

@@ -99,6 +99,11 @@ class Calendars:
             for booking in out:
                 cached.calendar.add(booking)
 
+    def late(self, platforms: Iterable[int]) -> Mapping[int, Mapping[int, Booking]]:
+        """What counts beyond their ends of bookings that are late, by platform and by the keys of
+        these bookings. The caller has `turn`."""
+        return {platform: self._cached[platform].late for platform in platforms}
+
     def leave(self, changes: Mapping[int, Iterable[Stretch]]) -> None:
         """What was decided stays in the calendars until they are taken again. What is read then
         mostly tells the same, and only the difference is worked in: all is taken back, if the
@@ -148,7 +153,7 @@ class _Cached:
         self.version = platform.version
         self.calendar = Calendar(platform.capacity, (one.booking for one in live.values()))
         self._bookings: dict[int, Booking] = {}
-        self._late: dict[int, Booking] = {}
+        self.late: dict[int, Booking] = {}
         self._expiries: list[tuple[datetime, int]] = []
         self._ends: list[tuple[int, int]] = []
         for one in live.values():
@@ -193,7 +198,7 @@ class _Cached:
         """Those of these bookings that count."""
         found = list(ids)
         return [
-            known[id_] for known in (self._bookings, self._late) for id_ in found if id_ in known
+            known[id_] for known in (self._bookings, self.late) for id_ in found if id_ in known
         ]
 
     def advance(self, now: datetime) -> None:
@@ -217,11 +222,11 @@ class _Cached:
         booking = self._bookings.get(id_)
         if booking is None:
             return
-        before = self._late.get(id_)
+        before = self.late.get(id_)
         if before is not None:
             self.calendar.remove(before)
         until = booked_until(booking.end, second)
-        self._late[id_] = late = msgspec.structs.replace(booking, start=booking.end, end=until)
+        self.late[id_] = late = msgspec.structs.replace(booking, start=booking.end, end=until)
         self.calendar.add(late)
         heapq.heappush(self._ends, ((second + until) // 2, id_))
 
@@ -236,7 +241,7 @@ class _Cached:
 
     def _taken_out(self, id_: int) -> list[Booking]:
         """All that counts of a booking, which is not known any more from now on."""
-        known = [self._bookings.pop(id_, None), self._late.pop(id_, None)]
+        known = [self._bookings.pop(id_, None), self.late.pop(id_, None)]
         return [booking for booking in known if booking is not None]
 
     def _forget(self, second: int) -> None:
@@ -245,6 +250,6 @@ class _Cached:
             return
         self._forgotten = second
         for id_, booking in list(self._bookings.items()):
-            if booking.end <= second and id_ not in self._late:
+            if booking.end <= second and id_ not in self.late:
                 self._drop(id_)
         self.calendar.forget_before(second)

@@ -216,7 +216,8 @@ class Desk:
         with self._calendars.turn:
             calendars = self._calendars.take(news, now)
             decision = locked.decision._replace(now=self._calendars.latest(now))
-            scene = Scene(decision, calendars, locked.offers, locked.booked, held_by)
+            late = self._calendars.late(platforms)
+            scene = Scene(decision, calendars, late, locked.offers, locked.booked, held_by)
             try:
                 outcomes = [_decide(errand, scene, locked.keys) for errand in errands]
             finally:

@@ -60,12 +60,14 @@ class Part(msgspec.Struct):
 
 
 class Scene:
-    """`now` is the time of every decision made in it (B5)."""
+    """`now` is the time of every decision made in it (B5). `late`: what counts beyond their ends of
+    bookings that are late, by platform and key."""
 
     def __init__(
         self,
         decision: Decision,
         calendars: Mapping[int, Calendar],
+        late: Mapping[int, Mapping[int, Booking]],
         offers: Sequence[LockedOffer],
         booked: Iterable[StoredBooking],
         held_by: dict[int, dict[str, int]],
@@ -75,6 +77,7 @@ class Scene:
         self._decision = decision
         self.calendars = calendars
         self.held_by = held_by
+        self._late = late
         self._offers = offers
         self._booked = list(booked)
         self._parts: list[Part] = []
@@ -235,10 +238,11 @@ class Scene:
         one that is about to be stored."""
         ended = {one.id for one in self._part.ended}
         found = [
-            Booking({one.name: one.amount}, one.start, one.end)
+            booking
             for one in self._booked
             if one.offerset == session.offerset and one.platform == session.platform
             if one.id not in ended and one.counts_at(self.now)
+            for booking in self._counted(one)
         ]
         for owner, taken in self._part.taken:
             if owner.offerset == session.offerset and taken.platform == session.platform:
@@ -257,8 +261,14 @@ class Scene:
         self._part.ended += ended
         for one in ended:
             if one.counts_at(self.now):
-                booking = Booking({one.name: one.amount}, one.start, one.end)
-                self._change(one.platform, booking, is_end=True)
+                for booking in self._counted(one):
+                    self._change(one.platform, booking, is_end=True)
+
+    def _counted(self, one: StoredBooking) -> list[Booking]:
+        """What the calendar has of a booking: beyond its end, too, if it is late."""
+        booking = Booking({one.name: one.amount}, one.start, one.end)
+        late = self._late[one.platform].get(one.id)
+        return [booking] if late is None else [booking, late]
 
     def _change(self, platform: int, booking: Booking, *, is_end: bool) -> None:
         self._changes.append((platform, booking, is_end))
