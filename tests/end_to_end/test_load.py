@@ -15,7 +15,7 @@ from tests.harness.serving import Server, server
 
 SETTINGS = {
     "PLATFORMS__SIMULATED__TAKES": "everything",
-    "PLATFORMS__SIMULATED__RUN": "4",
+    "PLATFORMS__SIMULATED__RUN": "2",
     "PLATFORMS__SIMULATED__CAPACITY": "{cores = 2000, memory = 2000, storage = 2000}",
     "PLATFORMS__SIMULATED__TIMINGS__STORAGE": "0",
     "PLATFORMS__SIMULATED__TIMINGS__COMPUTE": "0",
