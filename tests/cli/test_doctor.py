@@ -9,11 +9,11 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from execution_broker.cli.exits import Exit
 from tests.harness.broker import replica
+from tests.harness.clocks import set_clock
 from tests.harness.command import Broker, runner
 from tests.harness.keys import KEYS
 from tests.harness.packages import Packages
@@ -282,22 +282,6 @@ async def test_clocks_that_differ(run: Broker, postgres: PostgresServer) -> None
         assert "-300." in found["clock"][1] or "-299." in found["clock"][1]
     finally:
         await postgres.drop(url)
-
-
-async def set_clock(url: str, wrong: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute("CREATE SCHEMA IF NOT EXISTS wrong")
-        await connection.execute(
-            "CREATE OR REPLACE FUNCTION wrong.clock_timestamp() RETURNS timestamptz"
-            f" LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '{wrong}' $$"
-        )
-        name = await connection.fetchval("SELECT current_database()")
-        await connection.execute(
-            f'ALTER DATABASE "{name}" SET search_path = wrong, pg_catalog, public'
-        )
-    finally:
-        await connection.close()
 
 
 def test_a_disk_without_room(run: Broker) -> None:

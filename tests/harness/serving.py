@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from tests.harness.clocks import of_machine
 from tests.harness.keys import KEYS
 from tests.harness.secrecy import leaked, plant
 from tests.harness.sqlite import with_tables
@@ -79,14 +80,16 @@ def server(
     command: str = "serve",
     plugins: Path = _PLUGINS,
     descriptors: int | None = None,
+    clock: str | None = None,
 ) -> Iterator[Server]:
     """A server that finds its tables made, which spares each of them a second of migrations.
 
     `settings` are BROKER__ variables without their prefix. Killed at the end if still there.
-    What is in `plugins` is installed. `descriptors`: so many files may it have open."""
+    What is in `plugins` is installed. `descriptors`: so many files may it have open. `clock`: how
+    wrong that of its machine is, as faketime has it (`+300s`)."""
     if "DATABASE__URL" not in settings:
         with_tables(directory / "broker.sqlite")
-    with first_server(directory, settings, command, plugins, descriptors) as made:
+    with first_server(directory, settings, command, plugins, descriptors, clock) as made:
         yield made
 
 
@@ -97,6 +100,7 @@ def first_server(
     command: str = "serve",
     plugins: Path = _PLUGINS,
     descriptors: int | None = None,
+    clock: str | None = None,
 ) -> Iterator[Server]:
     """The same, but what it finds is what the test has made: nothing, at a first start."""
     environment = {
@@ -110,6 +114,8 @@ def first_server(
     if settings.get("DATABASE__URL", "").startswith("postgres"):
         environment.setdefault("BROKER__SEALING__KEYS", KEYS)
     environment["PYTHONPATH"] = str(plugins)
+    if clock is not None:
+        environment |= of_machine(clock)
     limit = [] if descriptors is None else ["sh", "-c", _LIMITED, str(descriptors)]
     process = subprocess.Popen(
         [*limit, sys.executable, "-m", "execution_broker.cli", *command.split()],

@@ -37,7 +37,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     `name` is the external name: derived from the step, the same at every repetition.
     `handles`: what earlier steps made, by component key (`storage/0`, `compute`, ...).
     `facts`: what the platform chose to remember of this session.
-    `ends` is when the session must be over, known once it has started.
+    `ends` is when the session must be over, known once it has started. `now` is when this is asked,
+    by the same clock, that of the broker's database: those of the machines that ask may differ.
     """
 
     session: UUID
@@ -49,6 +50,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     handles: Mapping[str, str]
     facts: Mapping[str, Any]
     outputs: int
+    now: datetime
     ends: datetime | None
     stage: Stage
     progress: Progress

@@ -66,6 +66,7 @@ async def load_order(
         handles={k: c.handle for k, c in session.components.items() if c.handle is not None},
         facts=dict(session.facts),
         outputs=session.terms.outputs,
+        now=now,
         ends=session.ends or _planned_end(session),
         stage=world.stage.within(_room(world, key, document, session)),
         progress=progress,

@@ -58,11 +58,12 @@ class Course:
         owner: str = "an.owner@example.org",
     ) -> None:
         """Data goes to the one storage there is, of `storage` GiB. Volumes name it `storage`, and
-        data by its name."""
+        data by its name. `later`: how far the broker's clock is ahead of this machine's."""
         self.session = uuid4()
         self.owner = owner
         self.document = _document(executable, data, volumes, storage)
         self.ends: datetime | None = datetime.now(UTC) + timedelta(hours=1)
+        self.later = timedelta()
         self.handles: dict[str, str] = {}
         self.facts: Mapping[str, Any] = {}
         self.connectors: tuple[Connector, ...] = ()
@@ -86,6 +87,7 @@ class Course:
             handles=dict(self.handles),
             facts=self.facts,
             outputs=OUTPUTS,
+            now=datetime.now(UTC) + self.later,
             ends=self.ends,
             stage=self._stage,
             progress=lambda *now: self.progress.append(now),

@@ -173,11 +173,11 @@ async def test_it_is_stopped_in_every_way(session: Supervised, how: str) -> None
 
 async def test_it_ends_at_its_deadline_also_when_that_is_moved(session: Supervised) -> None:
     now = datetime.now(UTC)
-    supervision.set_deadline(session.control, now + timedelta(hours=1))
+    supervision.set_deadline(session.control, now + timedelta(hours=1), now)
     await session.start("/bin/sh", "-c", f"trap '' INT TERM; {ENDLESS}")
     await session.until_printed()
     assert supervision.state(session.control) is State.RUNNING
-    supervision.set_deadline(session.control, now)
+    supervision.set_deadline(session.control, now, now)
     ended = await session.until_ended()
     assert (ended.reason, ended.status) == (Reason.DEADLINE, 137)
     await until(lambda: session.running() == 0)

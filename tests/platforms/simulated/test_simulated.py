@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import uuid4
 
 import msgspec
@@ -79,6 +80,19 @@ async def test_the_same_session_takes_the_same_time_everywhere(
     other_seed = Course(lambda: simulated(delays=delays, seed=7), stage, container())
     other_seed.session = uuid4()
     assert isinstance(await outcome(other_seed, "prepare_compute", COMPUTE), NotYet)
+
+
+async def test_time_is_the_brokers_and_not_that_of_a_machine(simulated: Make, stage: Stage) -> None:
+    """The broker's clock goes on while that of this machine hardly moves."""
+    course = Course(lambda: simulated(delays={"prepare_compute": 100}), stage, container())
+    course.later = timedelta(minutes=-5)
+    assert isinstance(await outcome(course, "prepare_compute", COMPUTE), NotYet)
+    course.later += timedelta(seconds=90)
+    told = await outcome(course, "prepare_compute", COMPUTE)
+    assert isinstance(told, NotYet)
+    assert 0 < (told.seconds or 0) <= 10
+    course.later += timedelta(seconds=10)
+    assert isinstance(await outcome(course, "prepare_compute", COMPUTE), Done)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final, assert_never
 from urllib.parse import quote
@@ -190,7 +191,8 @@ async def _command(
 async def _serve(site: Site, order: Order, paths: SessionPaths) -> Outcome:
     """NotYet until the server answers; Permanent when it never will."""
     control = paths.control
-    await site.in_thread("The start", lambda: supervision.set_deadline(control, order.ends))
+    set_deadline = partial(supervision.set_deadline, control, order.ends, order.now)
+    await site.in_thread("The start", set_deadline)
     with disk_errors("The start"):
         await supervision.start(control, site.marks(order.session))
     state = await site.in_thread("Watching", lambda: supervision.state(control))

@@ -32,7 +32,7 @@ async def start(site: Site, order: Order) -> Outcome:
     def tell() -> None:
         if not control.spec.exists():
             raise Permanent(messages.LOST(hint="What was prepared for it is gone."))
-        supervision.set_deadline(control, order.ends)
+        supervision.set_deadline(control, order.ends, order.now)
 
     await site.in_thread("The start", tell)
     with disk_errors("The start"):
@@ -48,7 +48,7 @@ async def watch(site: Site, order: Order, seen: Mapping[str, int]) -> Observatio
     def look() -> Observation:
         state = supervision.state(paths.control)
         if state is State.RUNNING:
-            supervision.set_deadline(paths.control, order.ends)
+            supervision.set_deadline(paths.control, order.ends, order.now)
             _tell_progress(order, paths)
         streams = supervision.new_output(paths.control, seen)
         return msgspec.structs.replace(_observe(state, order, paths), streams=streams)

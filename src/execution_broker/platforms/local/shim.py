@@ -76,6 +76,7 @@ class Shim:
         self._status: int | None = None
         self._asked = False
         self._ends: float | None = None
+        self._until: float | None = None
         self._exceeded: Exceeded | None = None
         self._metered = 0.0
         self._group: Group | None = None
@@ -180,8 +181,8 @@ class Shim:
             return "stopped"
         told = read_json(self._control.deadline)
         if told is not None:
-            self._ends = told["ends"]
-        if self._ends is not None and time.time() >= self._ends + self._spec.get("overtime", 0):
+            self._ends, self._until = told["ends"], told["until"]
+        if self._until is not None and time.time() >= self._until + self._spec.get("overtime", 0):
             return "deadline"
         return self._uses_too_much()
 

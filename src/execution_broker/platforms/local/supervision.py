@@ -58,6 +58,20 @@ class Exit(msgspec.Struct, frozen=True):
     processes: int = 0
 
 
+class Deadline(msgspec.Struct, frozen=True):
+    """When the time of a session is over, in seconds since 1970: as the broker says (`ends`), and
+    by the clock of this machine (`until`). Both None: it has no end yet."""
+
+    ends: float | None = None
+    until: float | None = None
+
+    def is_like(self, other: "Deadline") -> bool:
+        """Whether nothing is new in the other: a second of this machine's clock is nothing."""
+        if self.until is None or other.until is None:
+            return self == other
+        return self.ends == other.ends and abs(self.until - other.until) < 1
+
+
 class State(Enum):
     """What can be seen of a session that has not ended. GONE: the shim is, and left no word."""
 
@@ -99,12 +113,15 @@ async def start(control: Control, marks: Mapping[str, str]) -> None:
         raise Transient(messages.PLATFORM_FAILED(what="The start", reason=reason))
 
 
-def set_deadline(control: Control, ends: datetime | None) -> None:
+def set_deadline(control: Control, ends: datetime | None, now: datetime) -> None:
     """Tell the shim when its time is over; it looks twice a second, and once more before it stops
-    anything."""
-    wanted = {"ends": None if ends is None else ends.timestamp()}
-    if read_json(control.deadline) != wanted:
-        write_json(control.deadline, wanted)
+    anything. `now` is by the clock of `ends`, from which this machine's may differ."""
+    told = Deadline()
+    if ends is not None:
+        told = Deadline(ends.timestamp(), time.time() + (ends - now).total_seconds())
+    known = _read(control.deadline, Deadline)
+    if known is None or not known.is_like(told):
+        write_json(control.deadline, msgspec.to_builtins(told))
 
 
 def state(control: Control) -> State | Exit:

@@ -3,7 +3,6 @@
 import asyncio
 import math
 import shutil
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
@@ -63,7 +62,8 @@ _DATA: Final = (
 
 
 class SimulatedPlatform:
-    """Runs nothing, and says of everything what its configuration makes of it."""
+    """Runs nothing, and says of everything what its configuration makes of it. Its time is the
+    broker's, which is the same for all who take part in a world."""
 
     Config: ClassVar[type[msgspec.Struct]] = SimulatedConfig
 
@@ -127,14 +127,14 @@ class SimulatedPlatform:
         await self._answer("start", order)
         if not self._world.has(order.session, COMPUTE):
             raise Permanent(messages.LOST(hint="What was prepared for it is gone."))
-        now = time.time()
+        now = order.now.timestamp()
         begins = now + self._dice(order.session, "start").seconds(self._config.delays.start)
         run = self._world.start(order.session, self._planned(order, begins))
         return Done() if run.started <= now else NotYet(seconds=run.started - now)
 
     async def watch(self, order: Order, seen: Mapping[str, int]) -> Observation:
         await self._answer("watch", order)
-        run, now = self._world.run(order.session), time.time()
+        run, now = self._world.run(order.session), order.now.timestamp()
         if run is None or run.is_lost:
             return Observation(life=Life.LOST)
         if run.ends is None or now < run.ends:
@@ -156,7 +156,7 @@ class SimulatedPlatform:
         if self._config.results:
             directory = self._results / str(order.session)
             kept = await asyncio.to_thread(keep, directory, self._config.results, order.outputs)
-        is_over = run.ends is not None and run.ends <= time.time()
+        is_over = run.ends is not None and run.ends <= order.now.timestamp()
         text = _begun(order) + (_ended(run) if is_over else "")
         return msgspec.structs.replace(kept, streams=_new(text, seen))
 
@@ -199,7 +199,7 @@ class SimulatedPlatform:
         await self._answer(operation, order)
         if delay is None:
             delay = getattr(self._config.delays, operation)
-        now = time.time()
+        now = order.now.timestamp()
         takes = self._dice(order.session, operation, order.key).seconds(delay) + more
         ready = self._world.make(order.session, order.key, order.name, now + takes)
         return Done(handle=order.name) if ready <= now else NotYet(seconds=ready - now)
@@ -208,7 +208,7 @@ class SimulatedPlatform:
         await self._answer(operation, order)
         delay: Delay = getattr(self._config.delays, operation)
         takes = self._dice(order.session, operation, order.key).seconds(delay)
-        left = self._world.remove(order.session, order.key, time.time(), takes)
+        left = self._world.remove(order.session, order.key, order.now.timestamp(), takes)
         return NotYet(seconds=left) if left > 0 else Done()
 
     async def _answer(self, operation: str, order: Order | None = None) -> None:

@@ -54,7 +54,7 @@ class Creation(NamedTuple):
 
 
 class World:
-    """One place in the world: `label` says whose it is. Instants in epoch seconds.
+    """One place in the world: `label` says whose it is. Instants in epoch seconds, by one clock.
 
     Every method is one short transaction; none waits for anything but another one.
     """
