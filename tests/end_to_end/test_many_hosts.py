@@ -163,8 +163,9 @@ async def test_a_database_server_that_is_restarted_interrupts_and_ends_nothing(
             assert [answer.status_code for answer in answers] == [503] * 3
             assert all(int(answer.headers["retry-after"]) > 0 for answer in answers)
             _until(lambda: any(_misses_it(line) for line in worker.log))
-        uuids = [running, preparing, _accepted(client, request())]
+        uuids = [preparing, _accepted(client, request())]
         _until(lambda: all(_phase(client, one) == "COMPLETED" for one in uuids))
+        _until(lambda: _phase(client, running) == "FAILED")  # at its end, not before
         assert worker.stop() == 0
     assert _made(tmp_path) == 3 * 9
 
