@@ -1,11 +1,11 @@
 """One call of one route: what a handler is given, and how it answers."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 import anyio.to_thread
@@ -20,6 +20,8 @@ from execution_broker.api.media import Representation, body_format
 from execution_broker.api.needs import Services, Shown
 from execution_broker.domain.errors import BodyTooLarge
 from execution_broker.domain.identity import Caller
+
+T = TypeVar("T")
 
 _LARGE: Final = 1 << 16
 
@@ -81,6 +83,10 @@ class Call:
         if it is not what its Content-Type says; 408 if it takes too long to arrive; Unavailable or
         TooMany if too many others have not arrived yet.
         """
+        return await self.understood(type_, lambda values: values)
+
+    async def understood(self, type_: Any, understand: Callable[[object], T]) -> T:
+        """What its reader makes of the body: of a large one beside all that else is answered."""
         headers = self.request.headers
         format_ = body_format(headers.get("content-type"), headers.get("content-encoding"))
         try:
@@ -93,9 +99,11 @@ class Call:
                 f"The body did not arrive within {self.limits.seconds:g} seconds.",
                 {"Connection": "close"},
             ) from None
-        if len(data) > _LARGE:
-            return await anyio.to_thread.run_sync(format_.read, data, type_)
-        return format_.read(data, type_)
+
+        def work() -> T:
+            return understand(format_.read(data, type_))
+
+        return await anyio.to_thread.run_sync(work) if len(data) > _LARGE else work()
 
     def answer(
         self,

@@ -168,11 +168,15 @@ def read_document(format_: Format) -> Handler:
 
 async def _reading(call: Call) -> tuple[Reading, Once | None]:
     """What is requested, and the key that it may be repeated under."""
-    values = await call.body(ExecutionRequest)
-    reading = read_request(values, call.limits.hiding)
-    if reading.faults:
-        raise InvalidBody(reading.faults)
-    return reading, conditions.once(call.request.headers, call.request.scope["path"], values)
+    headers, path = call.request.headers, call.request.scope["path"]
+
+    def understand(values: object) -> tuple[Reading, Once | None]:
+        reading = read_request(values, call.limits.hiding)
+        if reading.faults:
+            raise InvalidBody(reading.faults)
+        return reading, conditions.once(headers, path, values)
+
+    return await call.understood(ExecutionRequest, understand)
 
 
 def _see_other(call: Call, collection: str, body: Component) -> Response:

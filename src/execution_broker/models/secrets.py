@@ -114,6 +114,8 @@ class Hiding:
 
     def hide(self, values: Any) -> Hidden:
         """Of the plain values of a request. Not kept is what was in a name or a description."""
+        if not _may_have_secrets(values):
+            return Hidden(values, {})
         found: dict[str, list[Secret]] = {}
         plain = self._plain(values, (), found)
         return Hidden(plain, {key: tuple(secrets) for key, secrets in found.items()})
@@ -134,7 +136,7 @@ class Hiding:
         return value
 
     def _text(self, text: str, depth: int) -> str:
-        if "@" not in text and "=" not in text:
+        if not _may_have_secrets(text):
             return text
         if _WHOLE.match(text):
             return self._word(text, depth)
@@ -198,6 +200,15 @@ def restored(component: T, secrets: Iterable[Secret]) -> T:
         if isinstance(_at(inside, last), str):
             inside[last] = secret.text
     return msgspec.convert(values, type(component))
+
+
+def _may_have_secrets(value: Any) -> bool:
+    """False where no text has what a user, or a parameter, in a URL has."""
+    if isinstance(value, str):
+        return "@" in value or "=" in value
+    if isinstance(value, dict):
+        return any(map(_may_have_secrets, value)) or any(map(_may_have_secrets, value.values()))
+    return isinstance(value, list | tuple) and any(map(_may_have_secrets, value))
 
 
 def _at(value: Any, step: str | int) -> Any:
