@@ -62,6 +62,12 @@ async def interactive(made: Broker, directory: Path, duration: str) -> tuple[Any
     return alice, uuid, httpx.URL(connector.location or "")
 
 
+def stored(data: Path) -> str:
+    """Every byte of the database, and of the streams in it."""
+    files = data.glob("broker.sqlite*")
+    return "".join(file.read_bytes().decode("latin-1") for file in files)
+
+
 async def answers(address: httpx.URL) -> bool:
     async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
         try:
@@ -79,6 +85,8 @@ async def test_an_interactive_session_is_its_owners_and_closed_at_the_end_of_its
         assert await answers(address)
         for stranger in (None, await made.caller("bob")):
             assert (await made.session(stranger, uuid)).connectors == ()
+        assert len(address.params["token"]) > 30
+        assert address.params["token"] not in stored(tmp_path / "data")
         shorter = soon(await made.session(alice, uuid))
         await made.services.sessions.update(UUID(uuid), alice, shorter)
         session = await made.ended(alice, uuid, 120)
