@@ -61,7 +61,7 @@ def main() -> int:
             served[SERIES] = _with_one_byte_changed(series)
         state = arguments.directory.absolute()
         with (
-            web_server(served) as url,
+            web_server(served, state) as url,
             running_broker(state / "broker", arguments.kernel.absolute(), where.out) as client,
         ):
             text = fill_in((HERE / "request.yaml").read_text("utf-8"), url, series)

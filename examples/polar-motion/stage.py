@@ -56,9 +56,10 @@ def fill_in(template: str, url: str, series: bytes) -> str:
 
 
 @contextmanager
-def web_server(files: Mapping[str, bytes]) -> Iterator[str]:
-    """Serves these files on a free port of this machine; gives its address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, files)) as server:
+def web_server(files: Mapping[str, bytes], state: Path) -> Iterator[str]:
+    """Serves these files on a port of this machine; gives its address. It is that of the last time
+    where it is free: what the broker has cached it gives again to who may read the same place."""
+    with _listening(partial(_Files, files), state / "port") as server:
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
@@ -66,6 +67,16 @@ def web_server(files: Mapping[str, bytes]) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def _listening(handler: "partial[_Files]", kept: Path) -> ThreadingHTTPServer:
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", int(kept.read_text("utf-8"))), handler)
+    except (OSError, ValueError):
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(str(server.server_port), "utf-8")
+        return server
 
 
 @contextmanager
