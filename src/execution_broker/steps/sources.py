@@ -5,6 +5,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -118,8 +119,10 @@ def names_of(source: Source) -> tuple[str, str]:
 
 
 def coding_in(told: Looked, source: Source) -> Coding | None:
-    """How what a source sends is encoded, if it is."""
-    return coding_of(told.coding, names_of(source))
+    """How what a source sends is encoded, if it is. Whether that is the file's own form says the
+    name that it is given here, or where that has no ending, the end of where it is."""
+    name, place = names_of(source)
+    return coding_of(told.coding, (name,) if PurePosixPath(name).suffix else (name, place))
 
 
 def size_of(told: Looked, source: Source) -> int | None:

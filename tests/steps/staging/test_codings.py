@@ -19,6 +19,7 @@ from execution_broker.models.executable import Checks
 from execution_broker.ports.data import Access, Looked, Present, Source, Staged
 from execution_broker.steps.decoding import decoded
 from execution_broker.steps.rooms import Room
+from execution_broker.steps.sources import coding_in
 from tests.steps.staging.desk import CONTENT, OTHER, Desk, Shelf, checks_of, known, sha256
 
 ENCODED = gzip.compress(CONTENT)
@@ -116,6 +117,23 @@ async def test_checks_of_neither_form_name_both(tmp_path: Path) -> None:
         assert sha256(content) in str(caught.value)
     with pytest.raises(Permanent, match=rf"found {len(CONTENT)} \({len(ENCODED)} as it came,"):
         await put(tmp_path / "size", ENCODED, checks=Checks(size=len(CONTENT) + 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "location", "is_own"),
+    [
+        ("plain.csv", "http://example.org/gz/a.csv.gz", False),
+        ("a.csv.gz", "http://example.org/gz?id=7", True),
+        ("night 1", "http://example.org/gz/a.csv.gz", True),
+        ("night 1", "http://example.org/gz/a.csv", False),
+    ],
+)
+def test_the_name_it_is_given_decides_where_it_says_what_the_file_is(
+    name: str, location: str, *, is_own: bool
+) -> None:
+    found = coding_in(Looked(coding="gzip"), Source(location, name))
+    assert found is not None
+    assert found.is_own == is_own
 
 
 @pytest.mark.parametrize("name", ["night.fits.gz", "night.TGZ"])
