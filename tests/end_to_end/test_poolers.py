@@ -48,16 +48,23 @@ def test_one_that_shares_sessions_is_refused_with_what_to_do(
     tmp_path: Path, system_postgres: PostgresServer
 ) -> None:
     with pgbouncer(asyncio.run(system_postgres.new_database()), "transaction") as url:
-        for words in ("serve", "api", "worker", "db status"):
-            ended = command(tmp_path, url)(*words.split())
-            assert ended.code == Exit.USAGE, ended.err
-            assert "pool_mode = session" in ended.err
-            assert "Traceback" not in ended.err
+        for words in ("serve", "api", "worker"):
+            with first_server(tmp_path, {"DATABASE__URL": url}, words) as made:
+                code = made.process.wait(60)
+            _is_told_what_to_do(code, "".join(made.log))
+        ended = command(tmp_path, url)("db", "status")
+        _is_told_what_to_do(ended.code, ended.err)
         told = command(tmp_path, url)("doctor", "--json")
         assert told.code == Exit.FAILED
         found = {one["name"]: one for one in json.loads(told.out)["findings"]}
         assert found["database"]["state"] == "fail"
         assert "pool_mode = session" in found["database"]["remedy"]
+
+
+def _is_told_what_to_do(code: int, told: str) -> None:
+    assert code == Exit.USAGE, told
+    assert "pool_mode = session" in told
+    assert "Traceback" not in told
 
 
 def test_a_role_that_is_no_superuser_in_a_schema_of_its_own(

@@ -1,8 +1,9 @@
-"""The command line, run in this process."""
+"""The command line, run in this process: but for what serves, as that sets up a process's logs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
 from typer.testing import CliRunner
 
 from execution_broker.cli.main import app
@@ -31,7 +32,9 @@ def runner(environment: dict[str, str]) -> Broker:
 
     def run(*arguments: str, stdin: str | None = None, **changes: str | None) -> Ended:
         runner = CliRunner(env={**environment, **changes})
+        logs = structlog.get_config()
         result = runner.invoke(app, list(arguments), input=stdin)
+        assert structlog.get_config() == logs, "a command that sets up logs needs its own process"
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Ended(result.exit_code, result.stdout, result.stderr)

@@ -150,8 +150,16 @@ async def test_output_of_100_mib_is_waited_for(local: Local, staging: Stage, sou
 async def test_output_that_does_not_come_in_time_is_told_in_one_sentence(
     local: Local, staging: Stage, sources: Path
 ) -> None:
-    much = document(cell("1 / 0", "raises-exception"), cell("print('x' * (64 << 20))"))
-    course = Course(lambda: local(output_wait=1), staging, saved(sources / "much.ipynb", much))
+    slow = document(
+        cell("1 / 0", "raises-exception"),
+        cell(
+            "import time\n"
+            "sends = get_ipython().kernel.iopub_thread\n"
+            "sends.schedule(lambda: time.sleep(30))\n"
+            "print('late')"
+        ),
+    )
+    course = Course(lambda: local(output_wait=1), staging, saved(sources / "slow.ipynb", slow))
     await run(course)
     observation = await ended(local(), course)
     assert observation.life is Life.FAILED, observation
