@@ -166,6 +166,7 @@ async def test_a_database_server_that_is_restarted_interrupts_and_ends_nothing(
         uuids = [preparing, _accepted(client, request())]
         _until(lambda: all(_phase(client, one) == "COMPLETED" for one in uuids))
         _until(lambda: _phase(client, running) == "FAILED")  # at its end, not before
+        _until(lambda: _made(tmp_path) == 3 * 9)  # what has failed is released later
         assert worker.stop() == 0
     assert _made(tmp_path) == 3 * 9
 
