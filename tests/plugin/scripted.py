@@ -6,9 +6,12 @@ and a log of every creation and removal. `parameters` of the notebook may have `
 should, `"slow"` is asked again once, `"later"` after a moment, `"large"` tells
 of 4 MiB, `"hang"` never returns, `"drip"` neither, 190 of 100 000 bytes later, `"never"` is asked
 again for ever, `"hang-once"` returns the second time, `"deaf"` heeds no cancellation and ends when
-its mark is removed; `"stage"` puts what is asked for in its world, `"tell"` fails and tells all
-that it was asked, `"shout"` raises all of it; `{"run": "fail" | "forever"}`.
+its mark is removed, `"held"` until then, `"held-once"` likewise; `"stage"` puts what is asked for
+in its world, `"tell"` fails and tells all that it was asked, `"shout"` raises all of it;
+`{"run": "fail" | "forever"}`.
 `{"prepare_compute": "connect"}` opens a connector, `{"collect": "fault"}` finds a fault.
+
+While there is a file `away` beside the log, every call for a session fails as its place is away.
 """
 
 import asyncio
@@ -238,11 +241,15 @@ class ScriptedPlatform:
 
     async def _follow(self, order: Order, call: str) -> str:
         """Do what the script says of this call; what is done once leaves a mark."""
+        self._require_there(call)
         told = str(_script(order).get(call, ""))
         mark = self.log.with_name(f"mark-{order.session}-{order.key.replace('/', '-')}-{call}")
-        if told in ("transient", "slow", "later", "hang-once") and mark.exists():
+        once = told in ("transient", "slow", "later", "hang-once") and mark.exists()
+        if once or mark.with_name(f"{mark.name}-gone-on").exists():
             return ""
         mark.touch()
+        if told in ("held", "held-once"):
+            await self._hold(mark, call, is_once=told == "held-once")
         match told:
             case "transient":
                 raise Transient(messages.STEP_FAILED(step=call, reason="as the script says"))
@@ -256,10 +263,18 @@ class ScriptedPlatform:
                 while mark.exists():
                     with suppress(asyncio.CancelledError):
                         await asyncio.sleep(0.01)
-            case "held":  # until the mark is removed
-                while mark.exists():  # noqa: ASYNC110 - another process may remove it
-                    await asyncio.sleep(0.01)
         return told
+
+    async def _hold(self, mark: Path, call: str, *, is_once: bool) -> None:
+        while mark.exists():  # noqa: ASYNC110, ASYNC240 - another process may remove it
+            await asyncio.sleep(0.01)
+        if is_once:
+            mark.with_name(f"{mark.name}-gone-on").touch()
+        self._require_there(call)
+
+    def _require_there(self, call: str) -> None:
+        if self.log.with_name("away").exists():
+            raise Transient(messages.STEP_FAILED(step=call, reason="the place is away"))
 
     def _place(self, order: Order) -> Path:
         return self.world / str(order.session) / order.key.replace("/", "-")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _SESSION: Final = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 
 Session = Annotated[UUID, typer.Argument(metavar="SESSION", help="Its uuid.")]
+Unreleased = Annotated[
+    UUID | None, typer.Argument(metavar="[SESSION]", help="Its uuid: count it as released.")
+]
 Mend = Annotated[bool, typer.Option("--mend", help="Destroy and release what is found.")]
 
 KeyName = Annotated[str, typer.Argument(metavar="NAME", help="What stands before its colon.")]
@@ -37,6 +40,14 @@ def add_commands(app: typer.Typer, panel: str) -> None:
         orphans,
         "broker admin orphans",
         "broker admin orphans --mend",
+    )
+    teach(
+        administration,
+        panel,
+        "give-up",
+        give_up,
+        "broker admin give-up",
+        f"broker admin give-up {_SESSION}",
     )
     teach(keys, panel, "forget", forget, "broker admin keys forget 2027-01-15")
     administration.add_typer(keys, name="keys")
@@ -118,6 +129,39 @@ def orphans(config: ConfigFile = None, mend: Mend = False, json: Json = False) -
             where.out.print(f"{len(found) or 'No'} orphans {left}.")
         if found:
             raise typer.Exit(Exit.FAILED)
+
+
+def give_up(session: Unreleased = None, config: ConfigFile = None, json: Json = False) -> None:
+    """List sessions that cannot be released, or take one as released by hand.
+
+    A place that is away is asked again for ever, and what it holds stays booked. Only you can know
+    that it will not come back. Its booking ends then, and the session is FAILED or CANCELLED. What
+    a place that does come back still holds of it is destroyed.
+    """
+    with guarded(json) as where:
+        from execution_broker.factory import operating
+
+        settings = load_settings(config)
+        if session is not None:
+            left = asyncio.run(operating.give_up(settings, session))
+            if json:
+                where.write_json({"session": session, "left": left})
+            else:
+                what = ", ".join(left) or "nothing"
+                where.out.print(f"{session} counts as released. What may be left: {what}.")
+            return
+        found = asyncio.run(operating.unreleased(settings))
+        if json:
+            where.write_json({"unreleased": found})
+        else:
+            for one in found:
+                what = ", ".join(one.steps)
+                where.out.print(
+                    f"{one.session} on {one.platform}, ended {one.ended:%Y-%m-%dT%H:%M:%SZ}:"
+                    f" {what} failed {one.failures} times.",
+                    soft_wrap=True,
+                )
+            where.out.print(f"{len(found) or 'No'} sessions cannot be released now.")
 
 
 def forget(name: KeyName, config: ConfigFile = None, json: Json = False) -> None:

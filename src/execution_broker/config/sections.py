@@ -102,11 +102,14 @@ _POOLS: Final = {
 class Worker(Section, frozen=True):
     """Seconds. A step belongs to a worker for `lease`, renewed each `renewal`; another one takes it
     when that has lapsed. `poll`: how often it looks for work though nobody rings. `attempts`:
-    failures in a row until a step is FAILED; `lapses`: lost leases. `act_limit`: what one act of a
-    step may take outside before it is cut off and counts as a failure; `long_act_limit`, where much
-    is moved, installed or removed (`prepare-data`, `prepare-executable`, `collect`,
-    `release-storage`). `drain`: how long what is being
-    done may take when the worker is to stop.
+    failures in a row until a step is FAILED; `lapses`: lost leases. A session does not fail of a
+    place that is away: what prepares and starts it is tried until `grace` after its latest start,
+    too; watching goes on until its end, and of a batch until `grace` after that; outputs are asked
+    for until `collecting` after its end; what is to be released is tried until it is gone.
+    `act_limit`: what one act of a step may take outside before it is cut off and counts as a
+    failure; `long_act_limit`, where much is moved, installed or removed (`prepare-data`,
+    `prepare-executable`, `collect`, `release-storage`). `drain`: how long what is being done may
+    take when the worker is to stop.
 
     `kinds`: all that it serves (none named: every kind). `pools`: kinds of step with places of
     their own, so that nothing waits for them. What no pool takes shares `concurrency` places; of
@@ -118,6 +121,8 @@ class Worker(Section, frozen=True):
     renewal: Positive = 10
     poll: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     attempts: Positive = 5
+    grace: Natural = 600
+    collecting: Natural = 86400
     lapses: Positive = 10
     act_limit: Positive = 300
     long_act_limit: Positive = 86400

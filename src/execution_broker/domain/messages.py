@@ -160,9 +160,7 @@ SIZE_ASSUMED = Template(
 
 STEP_FAILED = Template("step-failed", "ERROR", "{step} failed: {reason}.")
 STEP_GAVE_UP = Template("step-gave-up", "ERROR", "{step} failed {attempts} times, last: {reason}.")
-TRIED_AGAIN = Template(
-    "tried-again", "WARN", "{step} is tried again after failure {failures} of {attempts}: {reason}."
-)
+TRIED_AGAIN = Template("tried-again", "WARN", "{step} failed: {reason}. It is tried again {until}.")
 STEP_LOST = Template(
     "step-lost", "ERROR", "{step} was given up after its workers were lost {lapses} times."
 )
@@ -172,6 +170,11 @@ STARTED_LATE = Template(
 TOO_LATE = Template("too-late", "ERROR", "It had not started by {end}, its promised end: {reason}.")
 TIME_ENDED = Template(
     "time-ended", "WARN", "Stopped at the end of its time, {end}, as nobody had ended it before."
+)
+UNSEEN = Template(
+    "unseen",
+    "WARN",
+    "Its platform had not answered by {until}, {grace} after the end of its time: how far it came is not known.",
 )
 CUT_OFF = Template(
     "cut-off",
@@ -194,6 +197,11 @@ SIBLING_ACCEPTED = Template(
     "sibling-accepted", "INFO", "Another offer of the same set was accepted."
 )
 RELEASE_FAILED = Template("release-failed", "ERROR", "Releasing {component} failed: {reason}.")
+GIVEN_UP = Template(
+    "given-up",
+    "WARN",
+    "An operator took this as released without its platform's answer. What may be left: {components}.",
+)
 ENVIRONMENT_FAILED = Template(
     "environment-failed", "ERROR", "The environment for notebooks cannot be used: {reason}."
 )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Final
 from uuid import uuid4
@@ -62,6 +63,7 @@ async def make_work(database: Database, settings: Settings, instance: Instance) 
         retention=settings.retention,
         executable_size=settings.staging.executable_size,
         opening=Opening(instance.ring, hiding),
+        grace=timedelta(seconds=settings.worker.grace),
     )
     table = handlers(world, _intervals(settings), outside.data_kinds, outside.transfers)
     await database.write(partial(_add_upkeep, names))

@@ -29,6 +29,12 @@ def _gauges(found: gauges.Numbers) -> list[Gauge]:
     where = ("platform", "amount")
     return [
         Gauge("steps", "Steps that can be or are claimed.", ("kind", "phase"), _rows(found.steps)),
+        Gauge(
+            "steps_failing",
+            "Of these, those that have failed and are tried again.",
+            ("kind",),
+            tuple(found.failing.items()),
+        ),
         Gauge("queue_age_seconds", "How long the oldest free step waits.", (), (((), found.age),)),
         Gauge(
             "sessions",

@@ -89,7 +89,8 @@ class Handler(Protocol):
 class World(msgspec.Struct, frozen=True):
     """What handlers are made with. Platforms, and what their operator says of them, by their key
     in the database. `executable_size`: MiB that the file of an executable may have. `opening`: what
-    opens the secrets of sessions."""
+    opens the secrets of sessions. `grace`: how long after its end a batch is still watched whose
+    platform does not answer."""
 
     database: Database
     platforms: Mapping[int, Platform]
@@ -99,6 +100,7 @@ class World(msgspec.Struct, frozen=True):
     retention: timedelta
     executable_size: int
     opening: Opening
+    grace: timedelta
 
 
 def asked_again(hint: float | None, delays: int) -> timedelta:

@@ -27,7 +27,7 @@ def handlers(
         *(Prepare(kind, world) for kind in sorted(PREPARES)),
         Start(world),
         Watch(world),
-        End(),
+        End(world.grace),
         *(Release(kind, world) for kind in sorted(CALLS)),
         Collect(world),
         Finish(),

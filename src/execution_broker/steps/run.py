@@ -128,6 +128,10 @@ class Watch:
                 connection.save(session, now)
                 if session.ends != loaded.order.ends:  # changed meanwhile: the platform is told
                     return PutBack(now)
+                if (
+                    session.ends is not None and now >= session.ends
+                ):  # who ends it may wait for this
+                    await steps.set_due(connection, session.id, StepKind.END, now)
                 return PutBack(now + asked_again(result.seconds, step.delays))
             case Life.SUCCEEDED:
                 for message in result.messages:

@@ -1,5 +1,6 @@
 """How the queue and the platforms are now, in numbers."""
 
+from collections import Counter
 from datetime import datetime
 from typing import NamedTuple
 
@@ -23,9 +24,11 @@ class Booked(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """`steps` by kind and phase (READY, RUNNING); `age`: seconds that the oldest waits."""
+    """`steps` by kind and phase (READY, RUNNING); `failing`: those of them that have failed and are
+    tried again, by kind; `age`: seconds that the oldest waits."""
 
     steps: dict[tuple[str, str], int]
+    failing: dict[tuple[str], int]
     age: float
     sessions: dict[str, int]
     booked: list[Booked]
@@ -33,10 +36,12 @@ class Numbers(NamedTuple):
 
 async def numbers(connection: Connection) -> Numbers:
     now = await connection.clock()
-    steps = {
-        (StepKind(row["kind"]).word, row["phase"]): int(row["number"])
-        for row in await connection.rows("count_claimable")
-    }
+    steps: dict[tuple[str, str], int] = {}
+    failing: Counter[tuple[str]] = Counter()
+    for row in await connection.rows("count_claimable"):
+        word = StepKind(row["kind"]).word
+        steps[word, row["phase"]] = int(row["number"])
+        failing[(word,)] += int(row["failing"])
     oldest = await connection.row("oldest_due")
     since = oldest["free_at"] if oldest else None
     live = [phase.value for phase in SessionPhase if phase not in SESSION_ENDS]
@@ -45,6 +50,7 @@ async def numbers(connection: Connection) -> Numbers:
         sessions[row["phase"]] = int(row["number"])
     return Numbers(
         steps,
+        dict(failing),
         max(0.0, (now - since).total_seconds()) if since else 0.0,
         sessions,
         await _booked(connection, now),

@@ -1,11 +1,38 @@
 """What is asked before something is cleared away: who still wants it, and who left it (S10)."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
+from execution_broker.domain.plan import RELEASES
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.storage.database import Connection, Glance
 from execution_broker.storage.documents import decode
+
+
+class Unreleased(msgspec.Struct, frozen=True):
+    """An ended session whose release has failed and is tried again. `steps`: the words of the
+    kinds that fail; `failures`: how often in a row, at the most."""
+
+    session: UUID
+    platform: str
+    ended: datetime
+    steps: tuple[str, ...]
+    failures: int
+
+
+async def unreleased(connection: Connection) -> list[Unreleased]:
+    """The sessions that hold what cannot be released now, those that ended first at the front."""
+    rows = await connection.rows("unreleased", kinds=list(RELEASES))
+    found: dict[UUID, Unreleased] = {}
+    for row in rows:
+        before = found.get(row["uuid"])
+        words = (*(before.steps if before else ()), row["key"])
+        most = max(row["failures"], before.failures if before else 0)
+        found[row["uuid"]] = Unreleased(row["uuid"], row["name"], row["ended_at"], words, most)
+    return list(found.values())
 
 
 async def owned(connection: Connection, uuids: Iterable[UUID]) -> set[UUID]:

@@ -236,11 +236,22 @@ async def set_due(connection: Connection, session: int, kind: StepKind, due: dat
     await connection.execute("set_due", session=session, key=kind.word, due=due)
 
 
+async def is_failing(connection: Connection, session: int, kind: StepKind) -> bool:
+    """Whether a step of the session has failed and is to be tried again."""
+    return await connection.row("failing_step", session=session, key=kind.word) is not None
+
+
 async def cancel_unclaimed(connection: Connection, session: int, now: datetime) -> None:
     """Cancel every step but the releases that nobody works on."""
     await connection.execute(
         "cancel_unclaimed", sessions=[session], releases=list(RELEASES), now=now
     )
+
+
+async def cancel_all(connection: Connection, session: int, now: datetime) -> None:
+    """Cancel every step of a session that has not ended, whoever works on it: what it leads to is
+    void, as if the lease was lost."""
+    await connection.execute("cancel_all", session=session, now=now)
 
 
 async def result_of(connection: Connection, key: str) -> Ended | None:

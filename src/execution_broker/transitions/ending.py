@@ -6,7 +6,7 @@ from typing import Literal
 from execution_broker.domain.lifecycle import COMPONENT_ENDS, SESSION_ENDS
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
-from execution_broker.storage import steps, waking
+from execution_broker.storage import outside, steps, waking
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import StoredSession
 from execution_broker.transitions.living import enter, enter_component, enter_live_components, say
@@ -55,6 +55,23 @@ def finish(session: StoredSession, now: datetime) -> None:
         enter(session, SessionPhase.COMPLETED, now)
     assert session.phase in SESSION_ENDS
     session.released = now
+
+
+async def give_up(
+    connection: Connection, session: StoredSession, message: Message, now: datetime
+) -> None:
+    """An operator answers for it that nothing is left of an ended session: whatever is still to
+    be released is taken as gone. The caller holds the session's lock, ends its bookings and saves
+    it."""
+    say(session, message, now)
+    await steps.cancel_all(connection, session.id, now)
+    for receipt in await outside.receipts(connection, session.id):
+        if receipt.gone is None:
+            await outside.gone(connection, session.id, receipt.component, now)
+    if session.phase is SessionPhase.RELEASING:
+        enter_live_components(session, ComponentPhase.FAILED, now)
+        enter(session, SessionPhase.FAILED, now)
+    finish(session, now)
 
 
 async def _stop(

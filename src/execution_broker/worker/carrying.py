@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar, assert_never
 from uuid import UUID
 
@@ -31,7 +32,7 @@ from execution_broker.storage.records import LeasedStep, NewEvent
 from execution_broker.transitions.living import STEP_END
 from execution_broker.worker.acting import Acting
 from execution_broker.worker.desk import Desk, Write, Written
-from execution_broker.worker.failing import reason_of, try_again
+from execution_broker.worker.failing import try_again
 from execution_broker.worker.places import Carried, Onward
 from execution_broker.worker.telling import telling_of
 from execution_broker.worker.tracing import Tracing, end, outcome_of
@@ -137,7 +138,7 @@ class Carrier:
         except Exception as error:  # one poisonous step must not stop the others
             _log.exception(LogEvent.STEP_CRASHED)
             told = messages.STEP_FAILED(step=step.kind.word, reason=type(error).__name__)
-            await self._failed(step, Transient(told))
+            await self._failed(step, Transient(told), is_our_fault=True)
         return Outcome.ERROR, None
 
     async def _carry(
@@ -217,19 +218,20 @@ class Carrier:
             await self._conclude(connection, step, loaded, now)
         return loaded
 
-    async def _failed(self, step: LeasedStep, error: OutsideError) -> None:
-        """Put back until the attempts are used up (S4); what is permanent fails at once."""
-        failures = step.failures + 1
+    async def _failed(
+        self, step: LeasedStep, error: OutsideError, *, is_our_fault: bool = False
+    ) -> None:
+        """Put back until the budget of its kind is spent (S4); what is permanent fails at once."""
         if isinstance(error, Permanent):
             await self._give_up(step, error)
-        elif failures >= self._settings.attempts:
-            reason = reason_of(error)
-            told = messages.STEP_GAVE_UP(step=step.kind.word, attempts=failures, reason=reason)
-            await self._give_up(step, Permanent(told))
-        else:
-            _log.info(LogEvent.STEP_FAILED, failures=failures)
-            attempts = self._settings.attempts
-            await self._write(step, lambda c, now: try_again(c, step, error, attempts, now))
+            return
+        _log.info(LogEvent.STEP_FAILED, failures=step.failures + 1)
+        again = partial(
+            try_again, step=step, error=error, settings=self._settings, is_our_fault=is_our_fault
+        )
+        written = await self._write(step, lambda c, now: again(c, now=now))
+        if written is not None and written.result is not None:
+            await self._give_up(step, written.result)
 
     async def _give_up(self, step: LeasedStep, error: OutsideError) -> None:
         handler = self._handlers[step.kind]

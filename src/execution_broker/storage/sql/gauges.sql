@@ -1,5 +1,6 @@
 -- count_claimable: Steps that are READY or RUNNING, by kind.
-SELECT kind, phase, count(*) AS number FROM step
+SELECT kind, phase, count(*) AS number, sum(CASE WHEN failures > 0 THEN 1 ELSE 0 END) AS failing
+FROM step
 WHERE phase IN ('READY', 'RUNNING') GROUP BY kind, phase ORDER BY kind, phase;
 
 -- oldest_due: Since when the step has been free that nobody has claimed for longest.

@@ -165,6 +165,13 @@ SELECT coalesce(o.asked, s.document) AS document
 FROM session AS s JOIN offerset AS o ON o.id = s.offerset_id
 WHERE s.phase IN ('OFFERED', 'ACCEPTED', 'WAITING', 'PREPARING');
 
+-- unreleased: Releasing steps of ended sessions that have failed and are tried again.
+SELECT s.uuid, p.name, s.ended_at, step.key, step.failures
+FROM step JOIN session AS s ON s.id = step.session_id JOIN platform AS p ON p.id = s.platform_id
+WHERE step.phase IN ('READY', 'RUNNING') AND step.failures > 0 AND step.kind {among:kinds}
+  AND s.ended_at IS NOT NULL
+ORDER BY s.ended_at, s.id, step.id;
+
 -- abandoned_sessions: Sessions of a platform whose release failed and left something.
 SELECT s.id FROM session AS s
 WHERE s.platform_id = :platform AND s.ended_at IS NOT NULL AND s.released_at IS NULL

@@ -77,10 +77,18 @@ UPDATE step SET payload = '{}' WHERE id = :id;
 UPDATE step SET due_at = :due, free_at = :due
 WHERE session_id = :session AND key = :key AND phase IN ('DORMANT', 'WAITING', 'READY');
 
+-- failing_step: A step of a session that has failed and is tried again.
+SELECT id FROM step
+WHERE session_id = :session AND key = :key AND phase IN ('READY', 'RUNNING') AND failures > 0;
+
 -- cancel_unclaimed: Cancel what nobody works on.
 UPDATE step SET phase = 'CANCELLED', ended_at = :now
 WHERE session_id {among:sessions} AND phase IN ('DORMANT', 'WAITING', 'READY')
   AND NOT kind {among:releases};
+
+-- cancel_all: Cancel what has not ended, also what somebody works on.
+UPDATE step SET phase = 'CANCELLED', ended_at = :now, processor_uuid = NULL, free_at = NULL
+WHERE session_id = :session AND phase IN ('DORMANT', 'WAITING', 'READY', 'RUNNING');
 
 -- step_result: What became of a step that exists once by its unique key.
 SELECT id, phase, result, ended_at FROM step WHERE unique_key = :key;
