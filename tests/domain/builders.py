@@ -130,13 +130,14 @@ def capability(**parts: Any) -> Capability:
         "volumes": frozenset({kinds.SIMPLE_VOLUME}),
         "data": frozenset({kinds.SIMPLE_DATA, kinds.S3_DATA}),
         "timings": Timings(storage=1, executable_here=5, compute=5, release=10),
+        "alternatives": 1.0,
     }
     return Capability(**standard | parts)
 
 
 def site(name: str = "here", **parts: Any) -> Site:
     reported = capability(**parts)
-    return Site(name=name, capability=reported, calendar=Calendar(reported.capacity))
+    return Site(name=name, capability=reported, calendar=Calendar(reported.bookable))
 
 
 def terms(**parts: Any) -> Terms:

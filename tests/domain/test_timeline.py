@@ -74,6 +74,7 @@ def test_a_timeline_of_many_blocks_is_as_high_as_its_bookings(history: Any, prob
         start = probes.randrange(past, END - 1)
         end = probes.randrange(start + 1, END)
         assert timeline.peak(start, end) == max(heights.at[start:end])
+        assert max(heights.at[past:]) <= timeline.top() <= max(heights.at)
         level = probes.randrange(8)
         assert timeline.last_above(start, end, level) == heights.last_above(start, end, level)
         assert timeline.first_above(start, level) == heights.first_above(start, level)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Final
 
-from execution_broker.domain.amounts import Amounts, Booking, Stretch
+from execution_broker.domain.amounts import Amounts, Booking, Stretch, of_alternatives
 from execution_broker.domain.timeline import Timeline
 
 _when: Final = attrgetter("start", "end")
@@ -22,24 +22,21 @@ class Calendar:
         """`booked`: what is there from the beginning, taken in at once."""
         self.capacity = dict(capacity)
         parts: dict[str, list[tuple[int, int, int]]] = {}
-        for booking in booked:
-            for name, amount in booking.amounts.items():
-                parts.setdefault(name, []).append((booking.start, booking.end, amount))
+        for name, start, end, amount in (one for booking in booked for one in booking.stretches()):
+            parts.setdefault(name, []).append((start, end, amount))
         self._timelines = {name: Timeline(part) for name, part in parts.items()}
 
     def add(self, booking: Booking) -> None:
-        for name, amount in booking.amounts.items():
-            self._timelines.setdefault(name, Timeline()).add(booking.start, booking.end, amount)
+        self._book(booking, 1)
 
     def remove(self, booking: Booking) -> None:
         """Take back a booking that was added with the same amounts and interval."""
-        for name, amount in booking.amounts.items():
-            self._timelines[name].add(booking.start, booking.end, -amount)
+        self._book(booking, -1)
 
     def change(self, stretches: Iterable[Stretch]) -> None:
         """Book stretches; one of a negative amount is taken back."""
         for name, start, end, amount in stretches:
-            self._timelines.setdefault(name, Timeline()).add(start, end, amount)
+            self._timeline(name).add(start, end, amount)
 
     def peak(self, name: str, start: int, end: int) -> int:
         timeline = self._timelines.get(name)
@@ -48,6 +45,11 @@ class Calendar:
     def free(self, name: str, start: int, end: int) -> int:
         """How much is free at every instant of [start, end); negative where too much is booked."""
         return self.capacity.get(name, 0) - self.peak(name, start, end)
+
+    def free_ever(self, name: str) -> int:
+        """How much is free at every instant, of those that nobody forgot."""
+        timeline = self._timelines.get(name)
+        return self.capacity.get(name, 0) - (timeline.top() if timeline else 0)
 
     def free_until(self, name: str, amount: int, start: int) -> int | None:
         """The first instant from `start` on at which less than `amount` is free, if any."""
@@ -116,6 +118,19 @@ class Calendar:
         for timeline in self._timelines.values():
             timeline.forget_before(instant)
 
+    def _book(self, booking: Booking, sign: int) -> None:
+        start, end, since = booking.start, booking.end, booking.shared_from
+        for name, amount in booking.amounts.items():
+            self._timeline(name).add(start, end, sign * amount)
+            if since is not None:
+                self._timeline(of_alternatives(name)).add(since, end, sign * amount)
+
+    def _timeline(self, name: str) -> Timeline:
+        found = self._timelines.get(name)
+        if found is None:
+            found = self._timelines[name] = Timeline()
+        return found
+
 
 def envelope(offers: Iterable[Iterable[Stretch]]) -> list[Booking]:
     """At each instant the most that any one of the offers needs (B2): they exclude each other.
@@ -125,7 +140,7 @@ def envelope(offers: Iterable[Iterable[Stretch]]) -> list[Booking]:
         for one in offer:
             if one.amount and one.start < one.end:
                 by_name.setdefault(one.name, []).append(one)
-    found = [one for parts in by_name.values() for one in _most_of(parts)]
+    found = [one for parts in by_name.values() for one in most(parts)]
     return [Booking({one.name: one.amount}, one.start, one.end) for one in sorted(found, key=_when)]
 
 
@@ -133,8 +148,8 @@ def stretches(bookings: Iterable[Booking]) -> list[Stretch]:
     """What bookings need of each amount: stretches of one amount lie apart."""
     totals: dict[tuple[str, int, int], int] = {}
     for booking in bookings:
-        for name, amount in booking.amounts.items():
-            key = name, booking.start, booking.end
+        for name, start, end, amount in booking.stretches():
+            key = name, start, end
             totals[key] = totals.get(key, 0) + amount
     by_name: dict[str, list[Stretch]] = {}
     for (name, start, end), amount in totals.items():
@@ -160,8 +175,9 @@ def _lie_apart(parts: Sequence[Stretch]) -> bool:
     return all(one.end <= other.start for one, other in itertools.pairwise(parts))
 
 
-def _most_of(parts: Sequence[Stretch]) -> list[Stretch]:
-    """The most at each instant; as offers mostly differ in when they are alone, they are joined."""
+def most(parts: Sequence[Stretch]) -> list[Stretch]:
+    """The most of one amount at each instant, in stretches that lie apart, the earliest first. As
+    offers mostly differ in when they are alone, they are joined."""
     if any(one.amount != parts[0].amount for one in parts):
         return _combined(parts, max)
     found: list[Stretch] = []

@@ -6,12 +6,14 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from execution_broker.domain.amounts import of_alternatives
 from execution_broker.domain.policy import LIMITED, Policy
 from execution_broker.models import kinds
 from execution_broker.models.executable import Mode
 
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
 _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class ExecutableSupport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,6 +88,9 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     per_core: bool = False
 
 
+_DIGITS: Final = 6
+"""What a share comes to is rounded to these before it is cut to whole numbers."""
+
 _CORES: Final = Quality(type=kinds.METRIC_COMPUTE, min=1, max=1, per_core=True)
 
 
@@ -127,7 +132,8 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     end.
     `simulates`: it runs nothing. Such a platform gets the requests that are marked for it
     (`domain.simulation`), or everything.
-    `policy` is the operator's, not the plugin's: the broker adds it.
+    `policy` is the operator's, not the plugin's: the broker adds it. So is `alternatives`: the
+    share of each amount that unanswered alternatives of everybody together may hold at any instant.
     """
 
     capacity: dict[str, int]
@@ -152,6 +158,7 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     changeable: frozenset[str] = frozenset()
     simulates: Literal["nothing", "marked", "everything"] = "nothing"
     policy: Policy = Policy()
+    alternatives: _Share = 0.5
     description: str = ""
 
     @cached_property
@@ -159,6 +166,15 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """The most of each amount that one session can have, were nothing booked; none of what is
         absent."""
         return {name: self._most_of(name, all_of_it) for name, all_of_it in self.capacity.items()}
+
+    @cached_property
+    def bookable(self) -> Mapping[str, int]:
+        """The capacity, and what of it alternatives may hold."""
+        shares = {
+            of_alternatives(name): int(round(amount * self.alternatives, _DIGITS))
+            for name, amount in self.capacity.items()
+        }
+        return {**self.capacity, **shares}
 
     @cached_property
     def quoted(self) -> tuple[Quality, ...]:
@@ -182,10 +198,13 @@ class SiteRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Keys that every platform has beside its own: they go over what its plugin reports.
 
     `policy`: what is allowed. `prices` and `qualities`: the costs and metrics of its offers,
-    instead of the plugin's.
+    instead of the plugin's. `alternatives`: the share of each amount that all offers of answers but
+    their first may hold together at any instant, until they are answered; where that is less than
+    one session needs, only the first is offered.
     """
 
     policy: Policy = Policy()
+    alternatives: _Share = 0.5
     prices: tuple[Price, ...] | None = None
     qualities: tuple[Quality, ...] | None = None
 
@@ -194,6 +213,7 @@ class SiteRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return msgspec.structs.replace(
             reported,
             policy=self.policy,
+            alternatives=self.alternatives,
             prices=reported.prices if self.prices is None else self.prices,
             qualities=reported.qualities if self.qualities is None else self.qualities,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from execution_broker.domain.amounts import Stretch
+from execution_broker.domain.amounts import Stretch, of_alternatives
 from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.offer import Terms
 from execution_broker.domain.reserving import end_ahead, needs
@@ -25,7 +25,32 @@ def room(terms: Terms, calendar: Calendar, first: int | None = None) -> Room:
     """
     whole = needs(terms)
     booked = whole if first is None else _ahead(whole, first)
-    return free_of(booked, calendar) | longest(terms, whole, calendar, first)
+    found = free_of(booked, calendar) | longest(terms, whole, calendar, first)
+    if terms.is_alternative:
+        return least(found, room_of_share(terms, whole, calendar))
+    return found
+
+
+def room_of_share(terms: Terms, whole: Iterable[Stretch], calendar: Calendar) -> dict[str, int]:
+    """The room that its share has for an alternative, which needs this in all."""
+    found: dict[str, int] = {}
+    longer = None
+    for name, start, end, amount in whole:
+        shared = of_alternatives(name)
+        found[name] = calendar.free(shared, start, end)
+        until = calendar.free_until(shared, amount, end) if amount else None
+        if until is not None and (longer is None or until - end < longer):
+            longer = until - end
+    return found if longer is None else {**found, DURATION: terms.duration + longer}
+
+
+def least(one: Room, other: Room) -> dict[str, int]:
+    """What there is room for in both; what is absent has no end."""
+    found = dict(one)
+    for name, amount in other.items():
+        if amount < found.get(name, amount + 1):
+            found[name] = amount
+    return found
 
 
 def free_of(booked: Iterable[Stretch], calendar: Calendar) -> dict[str, int]:

@@ -110,6 +110,11 @@ NOT_ENOUGH_TIME = Template(
 NO_CAPACITY = Template(
     "no-capacity", "ERROR", "{platform} has no room for this between {start} and {end}. {hint}"
 )
+HELD = Template(
+    "held",
+    "WARN",
+    "{platform} could start this at {start}, but unanswered offers hold that until {until}. {remedy}",
+)
 TOO_EXPENSIVE = Template(
     "too-expensive", "ERROR", "{type} on {platform} can come to {quoted}, more than {limit}."
 )

@@ -14,7 +14,9 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     The session starts somewhere in [start, latest] (both may be promised) and runs for `duration`
     seconds. `start == latest` is a fixed start. `prepare` and `release` are the seconds before the
     start and after the end. `storage` in GiB, by index; `outputs` in MiB, kept `retention` seconds.
-    `amounts`: what there is beside cores, memory and storage, by name.
+    `amounts`: what there is beside cores, memory and storage, by name. `is_alternative`: they are
+    not those of the first offer of an answer, and what they hold until they are accepted counts
+    against the share of alternatives, too.
     `added` and `metrics`, by component key: the costs that changes of these terms have added to
     those of the offer, and the metrics since; both empty while nothing was changed.
     """
@@ -34,6 +36,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     added: dict[str, tuple[Cost, ...]] = {}
     metrics: dict[str, tuple[Metric, ...]] = {}
     amounts: dict[str, int] = {}
+    is_alternative: bool = False
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,17 +56,34 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     room: dict[str, int] = {}
 
 
+class Awaited(msgspec.Struct, frozen=True, kw_only=True):
+    """A start that only unanswered offers hold, in epoch seconds: the answers with the keys `own`,
+    which whoever asked may reject at once, and those of others where it is held `by_others`: then
+    the start is the first one that there is at `until`, when enough of them have lapsed."""
+
+    platform: str
+    start: int
+    until: int
+    own: frozenset[int]
+    by_others: bool
+
+
 class Yes(msgspec.Struct, frozen=True):
-    """One to four offers, best first, and the plan of each platform they are on."""
+    """One to four offers, best first, and the plan of each platform they are on. `awaited`: before
+    the first of them. `messages` are about all of them together."""
 
     offers: tuple[Offer, ...]
     plans: dict[str, Plan]
+    awaited: Awaited | None = None
+    messages: tuple[Message, ...] = ()
 
 
 class No(msgspec.Struct, frozen=True):
-    """Why not, and for each fault what would make it a YES."""
+    """Why not, and for each fault what would make it a YES. `awaited`: what would be a YES without
+    the unanswered offers, once the other faults are gone."""
 
     messages: tuple[Message, ...]
+    awaited: Awaited | None = None
 
 
 Verdict = Yes | No

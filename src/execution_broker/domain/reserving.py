@@ -104,4 +104,4 @@ def fix(terms: Terms, now: int) -> Terms:
     What they book lies inside what the offer held.
     """
     start = max(terms.start, now + terms.prepare)
-    return msgspec.structs.replace(terms, start=start, latest=start)
+    return msgspec.structs.replace(terms, start=start, latest=start, is_alternative=False)

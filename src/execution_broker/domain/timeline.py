@@ -19,11 +19,13 @@ class Timeline:
         """`booked`: (start, end, amount) of bookings that are there from the beginning."""
         self._blocks = _blocks_of(booked)
         self._firsts = [block.instants[0] for block in self._blocks]
+        self._top: int | None = None
 
     def add(self, start: int, end: int, amount: int) -> None:
         """Book `amount` over [start, end); a negative amount takes a booking back."""
         if start >= end or not amount:
             return
+        self._top = None
         first, low = self._cut(start)
         blocks = len(self._blocks)
         last, high = self._cut(end)
@@ -50,6 +52,13 @@ class Timeline:
                 most = max(most, block.raised + max(part, default=-block.raised))
         return most
 
+    def top(self) -> int:
+        """The most that is booked at any instant. Found once for all who ask before the next
+        change."""
+        if self._top is None:
+            self._top = max([block.most + block.raised for block in self._blocks], default=0)
+        return self._top
+
     def last_above(self, start: int, end: int, level: int) -> int | None:
         """The end of the last stretch in [start, end) that has more than `level` booked."""
         blocks, firsts = self._blocks, self._firsts
@@ -70,6 +79,8 @@ class Timeline:
 
     def first_above(self, start: int, level: int) -> int | None:
         """The first instant from `start` on that has more than `level` booked."""
+        if self.top() <= level:
+            return None
         first, low = self._find(start)
         for index in range(max(first, 0), len(self._blocks)):
             block = self._blocks[index]
@@ -106,6 +117,7 @@ class Timeline:
         index, place = self._find(instant)
         if index < 0:
             return
+        self._top = None
         del self._blocks[:index], self._firsts[:index]
         self._blocks[0].drop_before(place)
         self._firsts[0] = self._blocks[0].instants[0]

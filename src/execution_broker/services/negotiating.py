@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -12,6 +14,7 @@ from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.demand import Demand, Lookup
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.negotiation import Rules, Site, negotiate
+from execution_broker.domain.negotiation.telling import told
 from execution_broker.domain.offer import No, Verdict
 from execution_broker.domain.resolve import Defaults, resolve
 from execution_broker.domain.resolve.report import short
@@ -19,13 +22,14 @@ from execution_broker.models.message import Message
 from execution_broker.models.reading import Reading
 from execution_broker.services.booking.calendars import Calendars, News
 from execution_broker.services.probes import Probes
-from execution_broker.storage import bookings
+from execution_broker.storage import bookings, offersets
 from execution_broker.storage.database import Database
 from execution_broker.storage.records import StoredPlatform
 
 
 class Negotiated(NamedTuple):
     """A verdict, what it was about, and the instant, platforms and lookups it was found with.
+    `names`: of the answers to the same caller that it tells of, by their keys.
 
     `demand` is None when there was too much of the request to look at: then the verdict is a NO.
     """
@@ -35,6 +39,7 @@ class Negotiated(NamedTuple):
     platforms: dict[str, StoredPlatform]
     now: datetime
     lookups: Mapping[str, Lookup] = {}
+    names: Mapping[int, UUID] = {}
 
 
 class Seen(NamedTuple):
@@ -60,6 +65,7 @@ class Negotiator:
         stale: timedelta,
     ) -> None:
         """A capability older than `stale` makes no offers."""
+        self._database = database
         self._calendars = calendars
         self._glance = _Glance(database, calendars, stale)
         self._probes = probes
@@ -91,9 +97,10 @@ class Negotiator:
         with self._calendars.turn:
             calendars = self._calendars.take(seen.news, seen.now)
             verdict = self._judge(
-                demand, platforms, calendars, lookups, seen.now, self._rules, faults
+                demand, caller, platforms, calendars, lookups, seen.now, self._rules, faults
             )
-        return Negotiated(verdict, demand, platforms, seen.now, lookups)
+        names = await self._names(verdict)
+        return Negotiated(told(verdict, names), demand, platforms, seen.now, lookups, names)
 
     async def keep(self, found: Negotiated, latest: int) -> None:
         """See to it that a session that starts by `latest` (in epoch seconds) finds what only the
@@ -102,18 +109,30 @@ class Negotiator:
         await self._probes.keep(found.demand, datetime.fromtimestamp(latest, UTC))
 
     def again(
-        self, found: Negotiated, calendars: Mapping[int, Calendar], now: datetime
+        self,
+        found: Negotiated,
+        caller: Caller,
+        calendars: Mapping[int, Calendar],
+        now: datetime,
     ) -> Negotiated:
         """The same with other calendars and at another time: those of locked platforms. A NO for
         want of room does not say what there is room for: nobody waits for that search."""
         assert found.demand is not None, "only what was resolved can be found again"
         here = {name: one for name, one in found.platforms.items() if one.id in calendars}
-        verdict = self._judge(found.demand, here, calendars, found.lookups, now, self._briefly)
-        return found._replace(verdict=verdict, now=now)
+        verdict = self._judge(
+            found.demand, caller, here, calendars, found.lookups, now, self._briefly
+        )
+        return found._replace(verdict=told(verdict, found.names), now=now)
+
+    async def _names(self, verdict: Verdict) -> Mapping[int, UUID]:
+        """Those of the answers that the verdict tells of."""
+        own = verdict.awaited.own if verdict.awaited else ()
+        return await self._database.look(partial(offersets.names, ids=own)) if own else {}
 
     def _judge(
         self,
         demand: Demand,
+        caller: Caller,
         platforms: Mapping[str, StoredPlatform],
         calendars: Mapping[int, Calendar],
         lookups: Mapping[str, Lookup],
@@ -127,6 +146,7 @@ class Negotiator:
                 capability=platform.capability,
                 calendar=calendars[platform.id],
                 waiting=platform.waiting,
+                unanswered=self._calendars.unanswered(platform.id, caller.key),
             )
             for name, platform in platforms.items()
             if platform.capability is not None
@@ -138,7 +158,7 @@ class Negotiator:
 def _warned(no: No, demand: Demand) -> No:
     """With what the request has without effect: offers would have told."""
     warnings = [message for message in demand.messages if message.level == "WARN"]
-    return No((*no.messages, *warnings)) if warnings else no
+    return msgspec.structs.replace(no, messages=(*no.messages, *warnings)) if warnings else no
 
 
 def _reads_notebooks(platform: StoredPlatform) -> bool:

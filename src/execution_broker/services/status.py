@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from execution_broker.domain.amounts import Stretch
+from execution_broker.domain.amounts import Stretch, is_shared
 from execution_broker.domain.calendar import Calendar
 from execution_broker.services.booking.calendars import Calendars
 from execution_broker.storage import bookings, steps
@@ -70,6 +70,8 @@ def _status(platform: StoredPlatform, calendar: Calendar, now: datetime) -> Plat
         description=capability.description if capability else "",
         reported_at=platform.reported,
         kinds=tuple(one.kind for one in capability.executables) if capability else (),
-        capacity=platform.capacity,
-        overcommitted=tuple(calendar.overcommitted(int(now.timestamp()))),
+        capacity={name: n for name, n in platform.capacity.items() if not is_shared(name)},
+        overcommitted=tuple(
+            one for one in calendar.overcommitted(int(now.timestamp())) if not is_shared(one.name)
+        ),
     )

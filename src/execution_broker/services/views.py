@@ -18,6 +18,7 @@ from execution_broker.domain.demand import COMPUTE, EXECUTABLE, data_key, storag
 from execution_broker.domain.errors import Conflict
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.lifecycle import SESSION_ENDS
+from execution_broker.domain.negotiation.telling import public
 from execution_broker.models.component import LifecycleComponent, Metadata
 from execution_broker.models.executable import DockerContainer, Executable
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
@@ -134,7 +135,7 @@ def view_offerset(
     """An answer for this reader, with its offers as they are now."""
     sees = audience(stored.identity, reader)
     shown = [_shown(offer, sees, now, viewing) for offer in offers]
-    return _with_offers(stored, shown, viewing.base_url)
+    return _with_offers(stored, shown, sees, viewing.base_url)
 
 
 def view_offers_for(
@@ -146,15 +147,17 @@ def view_offers_for(
 ) -> OffersView:
     """An answer for those readers, with its offers as they are now, and its tag."""
     views = [view_for(offer, reader, now, viewing) for offer in offers]
-    shown = _with_offers(stored, [view.session for view in views], viewing.base_url)
+    shown = _with_offers(stored, [view.session for view in views], reader, viewing.base_url)
     return OffersView(shown, _digest([view.etag for view in views]))
 
 
 def _with_offers(
-    stored: StoredOfferSet, offers: Iterable[ExecutionSession], base_url: str
+    stored: StoredOfferSet, offers: Iterable[ExecutionSession], reader: Audience, base_url: str
 ) -> OfferSetResponse:
+    meta = stored.document.meta or Metadata()
     meta = msgspec.structs.replace(
-        stored.document.meta or Metadata(),
+        meta,
+        messages=meta.messages if reader is Audience.OWNER else public(meta.messages),
         uuid=str(stored.uuid),
         url=f"{base_url}/offersets/{stored.uuid}",
         created=stored.created,

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from execution_broker.domain.amounts import is_shared, of_alternatives
 from execution_broker.storage.database import Connection, Database, Row
 from execution_broker.storage.excesses import Booking, Ceiling, excesses
 
@@ -61,6 +62,10 @@ class _Key(NamedTuple):
     platform: str
     amount: str
 
+    def of_alternatives(self) -> "_Key":
+        """Of what of it alternatives hold."""
+        return self._replace(amount=of_alternatives(self.amount))
+
 
 class _Kept(NamedTuple):
     """What was read: the findings of statements, and what is left to judge."""
@@ -80,7 +85,11 @@ async def _bookings(connection: Connection, at_once: int) -> dict[_Key, list[Boo
     last = 0
     while rows := await connection.rows("audited_bookings", after=last, limit=at_once):
         for row in rows:
-            found.setdefault(_key(row), []).append(_booking(row))
+            booking = _booking(row)
+            found.setdefault(_key(row), []).append(booking)
+            if row["shared_second"] is not None:
+                shared = booking._replace(start=row["shared_second"])
+                found.setdefault(_key(row).of_alternatives(), []).append(shared)
         last = rows[-1]["id"]
     return found
 
@@ -151,4 +160,5 @@ def _judged(kept: _Kept) -> Audit:
             )
             for excess in excesses(bookings, kept.ceilings.get(key, Ceiling()))
         )
-    return Audit(sum(map(len, kept.bookings.values())), decisions, tuple(findings))
+    count = sum(len(b) for key, b in kept.bookings.items() if not is_shared(key.amount))
+    return Audit(count, decisions, tuple(findings))

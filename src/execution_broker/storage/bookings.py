@@ -105,6 +105,7 @@ def adding(new: Iterable[NewBooking], decision: Decision) -> Part:
                 "amount": amount,
                 "start": one.booking.start,
                 "end": one.booking.end,
+                "shared": one.booking.shared_from,
                 "version": decision.version(one.platform),
                 "now": decision.now,
                 "expires": one.expires,
@@ -186,12 +187,13 @@ async def held_by(
 async def save_report(
     connection: Connection, decision: Decision, platform: int, capability: Capability
 ) -> None:
-    """Store what a locked platform has reported, and how much there is of what since when."""
+    """Store what a locked platform has reported, and how much there is of what since when, the
+    shares of alternatives among it."""
     await connection.execute(
         "save_report",
         platform=platform,
         capability=encode(capability),
-        capacity=encode(capability.capacity),
+        capacity=encode(capability.bookable),
         version=decision.version(platform),
         now=decision.now,
     )
@@ -199,7 +201,7 @@ async def save_report(
         row["amount_name"]: int(row["amount"])
         for row in await connection.rows("capacities", platform=platform)
     }
-    new = dict.fromkeys(known, 0) | capability.capacity
+    new = {**dict.fromkeys(known, 0), **capability.bookable}
     await connection.many(
         "set_capacity",
         [
@@ -245,4 +247,5 @@ def _booking(row: Row) -> StoredBooking:
         start=row["start_second"],
         end=row["end_second"],
         expires=row.get("expires_at"),
+        shared_from=row.get("shared_second"),
     )

@@ -10,9 +10,12 @@ from execution_broker.storage.records import StoredPlatform
 
 
 class Change(NamedTuple):
-    """A booking that appeared or ended, for cached calendars. Times are epoch seconds."""
+    """A booking that appeared or ended, for cached calendars, with whom and which answer it is
+    for. Times are epoch seconds."""
 
     id: int
+    identity: int
+    offerset: int
     booking: Booking
     expires: datetime | None
     has_ended: bool
@@ -82,5 +85,13 @@ def _change(row: Row) -> Change:
         row["start_second"],
         row["end_second"],
         row["component"],
+        row["shared_second"],
     )
-    return Change(row["id"], booking, row["expires_at"], row["ended_at"] is not None)
+    return Change(
+        id=row["id"],
+        identity=row["identity_id"],
+        offerset=row["offerset_id"],
+        booking=booking,
+        expires=row["expires_at"],
+        has_ended=row["ended_at"] is not None,
+    )

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import datetime
 from typing import NamedTuple
 
+from execution_broker.domain.amounts import is_shared
 from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.phases import SessionPhase
@@ -63,6 +64,8 @@ async def _booked(connection: Connection, now: datetime) -> list[Booked]:
     found: list[Booked] = []
     for platform in await bookings.platforms(connection):
         for name, capacity in sorted(platform.capacity.items()):
+            if is_shared(name):
+                continue
             row = used.get((platform.name, name))
             held, confirmed, late = (
                 int(row[kind]) if row else 0 for kind in ("held", "confirmed", "late")

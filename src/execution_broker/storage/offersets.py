@@ -1,6 +1,6 @@
 """Offer sets: the answers to requests, and the locks of whoever chooses between their offers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -62,6 +62,12 @@ async def see_all(connection: Glance, uuids: Sequence[UUID]) -> dict[UUID, Seen]
     for row in await connection.rows("see_offersets", uuids=list(uuids)):
         found.setdefault(row["answer_uuid"], []).append(row)
     return {uuid: _seen(rows) for uuid, rows in found.items()}
+
+
+async def names(connection: Glance, ids: Iterable[int]) -> dict[int, UUID]:
+    """The public names of some answers, by their keys. One statement."""
+    rows = await connection.rows("offerset_names", ids=sorted(ids))
+    return {row["id"]: row["uuid"] for row in rows}
 
 
 async def expired(connection: Connection, now: datetime, limit: int) -> list[int]:

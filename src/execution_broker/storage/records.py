@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from execution_broker.domain.amounts import Booking
 from execution_broker.domain.capability import Capability
 from execution_broker.domain.composition import Bid, Composition
 from execution_broker.domain.offer import Terms
@@ -249,6 +250,13 @@ class StoredBooking(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     end: int
     expires: datetime | None = None
+    shared_from: int | None = None
+
+    @property
+    def booking(self) -> Booking:
+        """As calendars count it."""
+        amounts = {self.name: self.amount}
+        return Booking(amounts, self.start, self.end, shared_from=self.shared_from)
 
     def counts_at(self, now: datetime) -> bool:
         """Whether it still holds: not if it was held and nobody answered in time."""

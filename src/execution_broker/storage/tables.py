@@ -168,6 +168,7 @@ booking = Table(
     Column("amount", BigInteger, nullable=False),
     Column("start_second", BigInteger, nullable=False),
     Column("end_second", BigInteger, nullable=False),
+    Column("shared_second", BigInteger),
     Column("version", BigInteger, nullable=False),
     instant("made", nullable=False),
     instant("expires"),

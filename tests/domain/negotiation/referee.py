@@ -52,7 +52,7 @@ class Referee:
                 sum(b.amounts.get(name, 0) for b in booked if b.start <= now + second < b.end)
                 for second in range(-REACH, REACH)
             ]
-            for name in site.capacity
+            for name in (*site.capacity, *(f"{one} of alternatives" for one in site.capacity))
         }
 
     def finds_a_way(self) -> bool:
@@ -126,6 +126,19 @@ class Referee:
             and (is_plain or policy.privileged == "allowed")
             and self.duration <= (limits.duration or self.duration)
         )
+
+    def keeps_to_the_share(self, alternatives: list[Offer]) -> bool:
+        """Whether these, beside the alternatives of others, hold at no second more than their share
+        of anything."""
+        for name, capacity in self.site.capacity.items():
+            needs = [one for offer in alternatives for one in offer.needs if one.name == name]
+            for second in range(-REACH, REACH):
+                at = self.now + second
+                most = max((n.amount for n in needs if n.start <= at < n.end), default=0)
+                others = self._used[f"{name} of alternatives"][second + REACH]
+                if most and most + others > capacity * self.site.alternatives:
+                    return False
+        return True
 
     @property
     def prepare(self) -> int:

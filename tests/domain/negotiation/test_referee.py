@@ -40,6 +40,8 @@ def check(world: World) -> None:
     if isinstance(verdict, Yes):
         for offer in verdict.offers:
             assert judges[offer.platform].objections(offer) == []
+        for name, judge in judges.items():
+            assert judge.keeps_to_the_share([o for o in verdict.offers[1:] if o.platform == name])
         return
     assert [name for name, one in judges.items() if one.finds_a_way()] == []
     assert verdict.messages

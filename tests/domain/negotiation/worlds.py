@@ -1,5 +1,6 @@
 """Small worlds to negotiate in: a request, one or two sites, and what is booked there already."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -67,7 +68,7 @@ def rich_worlds(draw: st.DrawFn, mood: Mood) -> World:
             policy=draw(_policies()),
             prices=tuple([draw(_by_hour(price)) for price in site.capability.prices]),
         )
-        calendar = Calendar(capability.capacity)
+        calendar = Calendar(capability.bookable)
         for booking in booked[site.name]:
             calendar.add(booking)
         sites.append(msgspec.structs.replace(site, capability=capability, calendar=calendar))
@@ -139,15 +140,16 @@ def _sites(draw: st.DrawFn, name: str, mood: Mood) -> tuple[Site, list[Booking]]
         outputs=draw(st.integers(0, 1)),
         retention=draw(few),
         executable_after_compute=draw(st.booleans()),
+        alternatives=draw(st.sampled_from([1, 1, 0.5, 0.3, 0])),
     )
-    booked = draw(st.lists(_bookings(capacity), max_size=6))
+    booked = draw(st.lists(_bookings(site.capability.bookable), max_size=6))
     for booking in booked:
         site.calendar.add(booking)
     return site, booked
 
 
 @st.composite
-def _bookings(draw: st.DrawFn, capacity: dict[str, int]) -> Booking:
+def _bookings(draw: st.DrawFn, capacity: Mapping[str, int]) -> Booking:
     name = draw(st.sampled_from(sorted(capacity)))
     start = NOW + draw(st.integers(-5, 40))
     amount = draw(st.integers(0, capacity[name]))

@@ -6,7 +6,7 @@ refused is relaxed and judged on, so that one NO names everything. `refusing` fi
 where there is no room, `agreeing` makes one NO of what all sites say, `choosing` picks the offers.
 """
 
-from execution_broker.domain.negotiation.site import Rules, Site
+from execution_broker.domain.negotiation.site import Hold, Rules, Site, Unanswered
 from execution_broker.domain.negotiation.verdict import negotiate
 
-__all__ = ["Rules", "Site", "negotiate"]
+__all__ = ["Hold", "Rules", "Site", "Unanswered", "negotiate"]

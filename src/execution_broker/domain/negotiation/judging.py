@@ -23,10 +23,10 @@ LONGEST_PREPARATION: Final = 10 * 365 * 86400
 """Seconds. Sizes are whatever the client says; no date has to hold what follows from them."""
 
 
-class Prospect(msgspec.Struct, frozen=True, kw_only=True):
-    """A site that can meet the demand. `demand` has the least amounts that keep every bound,
-    and at most what the site can give, `shape` the terms of the former; `slot` is the first one
-    that `search` found."""
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """A site that could meet the demand, if there were room: `search` looks for it. `demand` has
+    the least amounts that keep every bound, and at most what the site can give, `shape` the terms
+    of the former."""
 
     trial: Trial
     demand: Demand
@@ -34,15 +34,22 @@ class Prospect(msgspec.Struct, frozen=True, kw_only=True):
     bounds: tuple[Bound, ...]
     frame: Frame
     search: Search
+
+
+class Prospect(Opening, frozen=True, kw_only=True):
+    """A site that can meet the demand. `slot` is the first one that was found."""
+
     slot: Slot
     remarks: tuple[Message, ...]
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """What one site can do, or everything that is wrong: prospects, or else faults."""
+    """What one site can do, or everything that is wrong: prospects, or else faults, and where there
+    is no room now."""
 
     prospects: tuple[Prospect, ...] = ()
     faults: tuple[Message, ...] = ()
+    full: tuple[Opening, ...] = ()
 
 
 def judge(site: Site, inquiry: Inquiry, rules: Rules, now: int) -> Judgement:
@@ -53,22 +60,24 @@ def judge(site: Site, inquiry: Inquiry, rules: Rules, now: int) -> Judgement:
     judged only where all that is asked for can be had.
     """
     prospects: list[Prospect] = []
-    sizes = to_try(site, inquiry.demand)
-    faults: tuple[Message, ...] = () if sizes else (no_size(site),)
-    for flavour in sizes:
+    refused: Judgement | None = None
+    for flavour in to_try(site, inquiry.demand):
         case = Case(site, inquiry, flavour)
         found = _judge(case, rules, now)
-        if found is None:
-            faults = faults or tuple(case.faults)
-            continue
-        prospects.append(found)
-        if not wants_more(inquiry.demand):
-            break
-    return Judgement(tuple(prospects), () if prospects else faults)
+        if isinstance(found, Prospect):
+            prospects.append(found)
+            if not wants_more(inquiry.demand):
+                break
+        elif refused is None:
+            refused = Judgement(faults=tuple(case.faults), full=(found,) if found else ())
+    if prospects:
+        return Judgement(tuple(prospects))
+    return refused or Judgement(faults=(no_size(site),))
 
 
-def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
-    """The first prospect of a case; None leaves faults in it, or the inquiry has some."""
+def _judge(case: Case, rules: Rules, now: int) -> Opening | None:
+    """The first prospect of a case. Any other opening is a site without room; with None, something
+    else is wrong. Either leaves faults in the case, or the inquiry has some."""
     site = case.site
     fit(case)
     contents = case.inquiry.contents_for(case.demand.executable)
@@ -90,21 +99,22 @@ def _judge(case: Case, rules: Rules, now: int) -> Prospect | None:
     shape = trial.shape(case.demand)
     search = Search(trial, shape, bounds, frame)
     slot = search.first_from(frame.first)
-    if slot is None:
-        no_room(case, trial, bounds, (frame, later), rules)
-    if slot is None or case.faults:
-        return None
-    told = (SIMULATED(platform=site.name),) if site.capability.simulates != "nothing" else ()
-    return Prospect(
+    opening = Opening(
         trial=trial,
         demand=case.demand,
         shape=shape,
         bounds=bounds,
         frame=frame,
         search=search,
-        slot=slot,
-        remarks=(*told, *case.asked.messages, *case.remarks, *assumed),
     )
+    if slot is None:
+        no_room(case, trial, bounds, (frame, later), rules)
+        return opening
+    if case.faults:
+        return None
+    told = (SIMULATED(platform=site.name),) if site.capability.simulates != "nothing" else ()
+    remarks = (*told, *case.asked.messages, *case.remarks, *assumed)
+    return Prospect(**msgspec.structs.asdict(opening), slot=slot, remarks=remarks)
 
 
 def _frames(frame: Frame, later: Frame) -> list[Frame]:

@@ -1,10 +1,11 @@
 """A site: one platform as negotiation sees it, and one demand on it while it is judged."""
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import msgspec
 
-from execution_broker.domain.amounts import CORES
+from execution_broker.domain.amounts import CORES, Booking
 from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.capability import Capability, Flavour
 from execution_broker.domain.demand import Demand
@@ -30,14 +31,32 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     suggests: bool = True
 
 
+class Hold(NamedTuple):
+    """What one answer holds of one amount until it is answered, before the epoch second `expires`.
+    `offerset` is its key; `is_own`: it is an answer to whoever asks now."""
+
+    offerset: int
+    is_own: bool
+    expires: int
+    booking: Booking
+
+
+class Unanswered(NamedTuple):
+    """What is held by unanswered offers, and the calendar of everything else."""
+
+    rest: Calendar
+    holds: Callable[[], Iterable[Hold]]
+
+
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """A platform with a fresh capability. `waiting`: seconds that sessions there wait for a worker
-    to begin or prepare them by now."""
+    to begin or prepare them by now. `unanswered`: None where nobody wants to know."""
 
     name: str
     capability: Capability
     calendar: Calendar
     waiting: int = 0
+    unanswered: Unanswered | None = None
 
     def most(self, amount: str) -> int:
         """The most of an amount that one session can have here, were nothing booked."""

@@ -1,9 +1,11 @@
 """A demand on a site with its plan: what it would book and what it would cost, whenever it is."""
 
 from collections.abc import Iterable
+from copy import copy
 
 import msgspec
 
+from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.demand import COMPUTE, Demand
 from execution_broker.domain.negotiation.site import Site
 from execution_broker.domain.offer import Terms
@@ -38,6 +40,12 @@ class Trial:
             outputs=site.capability.outputs,
             retention=site.capability.retention,
         )
+
+    def on(self, calendar: Calendar) -> "Trial":
+        """The same trial where something else is booked."""
+        other = copy(self)
+        other.site = msgspec.structs.replace(self.site, calendar=calendar)
+        return other
 
     def shape(self, demand: Demand) -> Terms:
         """The terms with the least amounts of the demand, for a session that starts at zero."""

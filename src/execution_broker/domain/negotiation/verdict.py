@@ -1,14 +1,16 @@
 """The answer to a demand: all sites are asked, and the best of what they can do is offered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from execution_broker.domain.demand import EXECUTABLE, Demand, Lookup
-from execution_broker.domain.messages import NO_PLATFORM, NOT_SIMULATED
+from execution_broker.domain.messages import NO_CAPACITY, NO_PLATFORM, NOT_SIMULATED
 from execution_broker.domain.negotiation.agreeing import all_faults
+from execution_broker.domain.negotiation.awaiting import awaited
 from execution_broker.domain.negotiation.choosing import choose
 from execution_broker.domain.negotiation.inquiry import Inquiry
-from execution_broker.domain.negotiation.judging import judge
+from execution_broker.domain.negotiation.judging import Judgement, Opening, judge
+from execution_broker.domain.negotiation.sharing import within_share
 from execution_broker.domain.negotiation.site import Rules, Site
 from execution_broker.domain.offer import No, Verdict, Yes
 from execution_broker.domain.simulation import MARK, is_marked
@@ -41,11 +43,34 @@ def negotiate(
     judged = [judge(site, inquiry, rules, now) for site in fitting]
     prospects = [prospect for found in judged for prospect in found.prospects]
     if faults or not prospects:
-        return No(all_faults(faults, [] if prospects else [found.faults for found in judged]))
-    offers = choose(prospects, rules.offers)
+        return _no(faults, judged, rules)
+    calendars = {site.name: site.calendar for site in fitting}
+    offers = within_share(choose(prospects, rules.offers), calendars)
     offering = {offer.platform for offer in offers}
     plans = {p.trial.site.name: p.trial.plan for p in prospects}
-    return Yes(offers, {name: plan for name, plan in plans.items() if name in offering})
+    return Yes(
+        offers,
+        {name: plan for name, plan in plans.items() if name in offering},
+        awaited([*prospects, *_only_full(judged)], offers[0].terms.start, rules),
+    )
+
+
+def _no(faults: Sequence[Message], judged: Sequence[Judgement], rules: Rules) -> No:
+    if any(found.prospects for found in judged):
+        return No(all_faults(faults, []))
+    full = [opening for found in judged for opening in found.full]
+    told = all_faults(faults, [found.faults for found in judged])
+    return No(told, awaited(full, None, rules) if rules.suggests else None)
+
+
+def _only_full(judged: Iterable[Judgement]) -> list[Opening]:
+    """Where nothing is wrong but that there is no room."""
+    return [
+        opening
+        for found in judged
+        for opening in found.full
+        if all(fault.kind == NO_CAPACITY.kind for fault in found.faults)
+    ]
 
 
 def _no_such_site(demand: Demand, sites: Sequence[Site]) -> Message:

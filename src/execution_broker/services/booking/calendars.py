@@ -12,6 +12,7 @@ import msgspec
 
 from execution_broker.domain.amounts import Booking, Stretch
 from execution_broker.domain.calendar import Calendar
+from execution_broker.domain.negotiation import Hold, Unanswered
 from execution_broker.domain.reserving import booked_until
 from execution_broker.storage import calendars
 from execution_broker.storage.calendars import Change
@@ -104,6 +105,12 @@ class Calendars:
         these bookings. The caller has `turn`."""
         return {platform: self._cached[platform].late for platform in platforms}
 
+    def unanswered(self, platform: int, identity: int) -> Unanswered:
+        """What is held by unanswered offers on a known platform, for one who asks there. To be used
+        in the turn in which the calendar was taken."""
+        cached = self._cached[platform]
+        return Unanswered(cached.rest, lambda: cached.holds(identity))
+
     def leave(self, changes: Mapping[int, Iterable[Stretch]]) -> None:
         """What was decided stays in the calendars until they are taken again. What is read then
         mostly tells the same, and only the difference is worked in: all is taken back, if the
@@ -148,10 +155,16 @@ class Calendars:
 
 
 class _Cached:
+    """`calendar`: of all that counts. `rest`: of what is not held by unanswered offers."""
+
     def __init__(self, platform: StoredPlatform, changes: Iterable[Change]) -> None:
         live = {one.id: one for one in changes if not one.has_ended}
         self.version = platform.version
         self.calendar = Calendar(platform.capacity, (one.booking for one in live.values()))
+        self.rest = Calendar(
+            platform.capacity, (one.booking for one in live.values() if one.expires is None)
+        )
+        self._held: dict[int, Change] = {}
         self._bookings: dict[int, Booking] = {}
         self.late: dict[int, Booking] = {}
         self._expiries: list[tuple[datetime, int]] = []
@@ -170,7 +183,7 @@ class _Cached:
 
     def catch_up(self, news: News) -> None:
         self.version = news.platform.version
-        self.calendar.capacity = dict(news.platform.capacity)
+        self.calendar.capacity = self.rest.capacity = dict(news.platform.capacity)
         self._known = news.platform.decided
         for change in news.changes:
             if change.has_ended:
@@ -179,6 +192,8 @@ class _Cached:
             elif change.id not in self._bookings:
                 self._know(change)
                 self._count(change.booking, 1)
+                if change.expires is None:
+                    self.rest.add(change.booking)
         self.settle()
 
     def leave(self, stretches: Iterable[Stretch]) -> None:
@@ -201,6 +216,14 @@ class _Cached:
             known[id_] for known in (self._bookings, self.late) for id_ in found if id_ in known
         ]
 
+    def holds(self, identity: int) -> list[Hold]:
+        """What unanswered offers hold, for one who asks."""
+        return [
+            Hold(one.offerset, one.identity == identity, _second_after(one.expires), one.booking)
+            for one in self._held.values()
+            if one.expires is not None
+        ]
+
     def advance(self, now: datetime) -> None:
         """Let it be that time: holds expire, and what is not released by its end is late (B6)."""
         while self._expiries and self._expiries[0][0] <= now:
@@ -213,6 +236,7 @@ class _Cached:
     def _know(self, change: Change) -> None:
         self._bookings[change.id] = change.booking
         if change.expires is not None:
+            self._held[change.id] = change
             heapq.heappush(self._expiries, (change.expires, change.id))
         elif change.ends_with_release:
             heapq.heappush(self._ends, (change.booking.end, change.id))
@@ -225,14 +249,16 @@ class _Cached:
         before = self.late.get(id_)
         if before is not None:
             self.calendar.remove(before)
+            self.rest.remove(before)
         until = booked_until(booking.end, second)
         self.late[id_] = late = msgspec.structs.replace(booking, start=booking.end, end=until)
         self.calendar.add(late)
+        self.rest.add(late)
         heapq.heappush(self._ends, ((second + until) // 2, id_))
 
     def _count(self, booking: Booking, sign: int) -> None:
-        for name, amount in booking.amounts.items():
-            key = name, booking.start, booking.end
+        for name, start, end, amount in booking.stretches():
+            key = name, start, end
             self._unsettled[key] = self._unsettled.get(key, 0) + sign * amount
 
     def _drop(self, id_: int) -> None:
@@ -242,7 +268,11 @@ class _Cached:
     def _taken_out(self, id_: int) -> list[Booking]:
         """All that counts of a booking, which is not known any more from now on."""
         known = [self._bookings.pop(id_, None), self.late.pop(id_, None)]
-        return [booking for booking in known if booking is not None]
+        counted = [booking for booking in known if booking is not None]
+        if self._held.pop(id_, None) is None:
+            for booking in counted:
+                self.rest.remove(booking)
+        return counted
 
     def _forget(self, second: int) -> None:
         """What lies in the past does not matter any more."""
@@ -253,3 +283,9 @@ class _Cached:
             if booking.end <= second and id_ not in self.late:
                 self._drop(id_)
         self.calendar.forget_before(second)
+        self.rest.forget_before(second)
+
+
+def _second_after(instant: datetime) -> int:
+    """The first whole epoch second at which something that expires then does not count."""
+    return -int(-instant.timestamp() // 1)

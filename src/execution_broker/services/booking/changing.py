@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 from execution_broker.domain import messages
 from execution_broker.domain.budget import most_of, over_budget
-from execution_broker.domain.calendar import envelope
 from execution_broker.domain.changing import (
     TEXTS,
     Bounds,
@@ -16,6 +15,7 @@ from execution_broker.domain.changing import (
 )
 from execution_broker.domain.errors import Conflict
 from execution_broker.domain.growing import DURATION
+from execution_broker.domain.holding import held
 from execution_broker.domain.lifecycle import SESSION_ENDS
 from execution_broker.domain.offer import Terms
 from execution_broker.domain.plan import StepKind
@@ -107,18 +107,18 @@ def _hold_anew(
     session: StoredSession, bounds: Bounds, value: int, scene: Scene, budget: Mapping[str, int]
 ) -> None:
     """Replace the hold of all offers of the answer, if there is room for the new one."""
-    held = scene.held(session.offerset)
+    before = scene.held(session.offerset)
     offers = [
         offer
         for offer in scene.offers_of(session.offerset)
         if phase_now(offer, scene.now) is SessionPhase.OFFERED
     ]
-    here = envelope(needs(o.terms) for o in offers if o.platform == session.platform)
+    here = held((o.terms, needs(o.terms)) for o in offers if o.platform == session.platform)
     if value > bounds.now and not scene.can_become(session, here):
         raise _no_room(session, bounds, value)
     scene.let_go(session.offerset)
     wanted = most_of(booking for taken in holds(offers) for booking in taken.bookings)
-    added = {name: amount - held.get(name, 0) for name, amount in wanted.items()}
+    added = {name: amount - before.get(name, 0) for name, amount in wanted.items()}
     _check_budget(session, added, scene, budget)
     scene.hold(offers)
     scene.hold_more(session.identity, added)

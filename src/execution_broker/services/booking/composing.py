@@ -79,7 +79,7 @@ class Composer:
         expires = datetime.fromtimestamp(max(offer.expires for offer in offers), UTC)
         assert found.demand is not None, "what was offered was resolved"
         asked = asked_for(found.demand)
-        document = OfferSetResponse(result="YES")
+        document = OfferSetResponse(result="YES", meta=_told(yes.messages, found.now))
         answer = self._answer(
             document, found.now, plans=plans, asked=encode(asked), expires=expires
         )
@@ -96,7 +96,7 @@ class Composer:
 
     def no(self, why: tuple[Message, ...], now: datetime) -> NewOfferSet:
         """An answer that says why not."""
-        document = OfferSetResponse(result="NO", meta=Metadata(messages=timed_at(why, now)))
+        document = OfferSetResponse(result="NO", meta=_told(why, now))
         return self._answer(document, now)
 
     def _answer(
@@ -161,6 +161,10 @@ def stored(answer: NewOfferSet, offers: list[StoredSession], lasting: UUID | Non
         expires=answer.expires,
     )
     return Stored(offerset, offers, answer.now, lasting)
+
+
+def _told(messages: Sequence[Message], now: datetime) -> Metadata | None:
+    return Metadata(messages=timed_at(messages, now)) if messages else None
 
 
 def timed_at(told: Iterable[Message], now: datetime) -> tuple[Message, ...]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from execution_broker.domain.budget import most_of, over_budget
-from execution_broker.domain.calendar import envelope
+from execution_broker.domain.holding import held
 from execution_broker.domain.identity import Caller
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.offer import No, Offer, Yes
@@ -70,7 +70,7 @@ class Hold:
         if isinstance(found.verdict, Yes) and not self._holds(scene, taken):
             if self.platforms != {one.id for one in found.platforms.values()}:
                 return None
-            found = self._negotiator.again(found, scene.calendars, scene.now)
+            found = self._negotiator.again(found, self._asked.caller, scene.calendars, scene.now)
             taken = self._taken(found)
             if isinstance(found.verdict, No) and not self._asked.is_last:
                 return None
@@ -96,7 +96,7 @@ class Hold:
         return [
             Taken(
                 platform,
-                envelope(offer.needs for offer in offers),
+                held((offer.terms, offer.needs) for offer in offers),
                 datetime.fromtimestamp(max(offer.expires for offer in offers), UTC),
             )
             for platform, offers in sorted(here.items())

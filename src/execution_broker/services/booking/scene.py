@@ -12,7 +12,8 @@ import msgspec
 
 from execution_broker.domain.amounts import Amounts, Booking, Stretch
 from execution_broker.domain.budget import most_of
-from execution_broker.domain.calendar import Calendar, envelope, growth
+from execution_broker.domain.calendar import Calendar, growth
+from execution_broker.domain.holding import held
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.reserving import needs
@@ -126,7 +127,7 @@ class Scene:
     def held(self, offerset: int) -> dict[str, int]:
         """The most of each amount that a locked answer holds at any time."""
         return most_of(
-            Booking({one.name: one.amount}, one.start, one.end)
+            one.booking
             for one in self._booked
             if one.offerset == offerset and one.session is None and one.counts_at(self.now)
         )
@@ -192,8 +193,7 @@ class Scene:
         for platform, booking, is_end in self._changes:
             sign = -1 if is_end else 1
             found.setdefault(platform, []).extend(
-                Stretch(name, booking.start, booking.end, sign * amount)
-                for name, amount in booking.amounts.items()
+                one._replace(amount=sign * one.amount) for one in booking.stretches()
             )
         return found
 
@@ -266,9 +266,8 @@ class Scene:
 
     def _counted(self, one: StoredBooking) -> list[Booking]:
         """What the calendar has of a booking: beyond its end, too, if it is late."""
-        booking = Booking({one.name: one.amount}, one.start, one.end)
         late = self._late[one.platform].get(one.id)
-        return [booking] if late is None else [booking, late]
+        return [one.booking] if late is None else [one.booking, late]
 
     def _change(self, platform: int, booking: Booking, *, is_end: bool) -> None:
         self._changes.append((platform, booking, is_end))
@@ -284,7 +283,7 @@ def holds(offers: Sequence[LockedOffer]) -> list[Taken]:
     found: list[Taken] = []
     for platform in sorted({offer.platform for offer in offers}):
         here = [offer for offer in offers if offer.platform == platform]
-        whole = envelope(needs(offer.terms) for offer in here)
+        whole = held((offer.terms, needs(offer.terms)) for offer in here)
         found.append(Taken(platform, whole, max(offer.expires for offer in here)))
     return found
 

@@ -5,6 +5,7 @@ ORDER BY c.platform_id, c.amount_name, c.set_at;
 
 -- audited_bookings: The next of every booking there ever was.
 SELECT b.id, p.name AS platform, b.amount_name, b.amount, b.start_second, b.end_second,
+       b.shared_second,
        CASE WHEN b.session_id IS NOT NULL AND b.component <> 'outputs' THEN 1 ELSE 0 END
            AS ends_with_release,
        b.made_at, b.expires_at, b.ended_at

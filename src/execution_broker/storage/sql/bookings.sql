@@ -1,10 +1,10 @@
 -- add_booking: Book one amount over one interval.
 INSERT INTO booking (
     platform_id, identity_id, offerset_id, session_id, component, amount_name, amount,
-    start_second, end_second, version, made_at, expires_at
+    start_second, end_second, shared_second, version, made_at, expires_at
 ) VALUES (
     :platform, :identity, :offerset, :session, :component, :name, :amount,
-    :start, :end, :version, :now, :expires
+    :start, :end, :shared, :version, :now, :expires
 );
 
 -- end_component: End what is booked for one component of a session.
@@ -24,7 +24,7 @@ ORDER BY id;
 
 -- held_bookings: What some offer sets hold.
 SELECT id, platform_id, identity_id, offerset_id, session_id, component, amount_name, amount,
-       start_second, end_second, expires_at
+       start_second, end_second, shared_second, expires_at
 FROM booking
 WHERE offerset_id {among:offersets} AND session_id IS NULL AND ended_at IS NULL
 ORDER BY id;
@@ -48,14 +48,16 @@ FROM (
 GROUP BY held.identity_id, held.amount_name;
 
 -- calendar_start: Everything that counts on a platform from now on: what is late to be released, too (B6).
-SELECT id, amount_name, amount, start_second, end_second, component, expires_at, ended_at
+SELECT id, identity_id, offerset_id, amount_name, amount, start_second, end_second,
+       shared_second, component, expires_at, ended_at
 FROM booking
 WHERE platform_id = :platform AND ended_at IS NULL
   AND (expires_at IS NULL OR expires_at > :now)
   AND (end_second > :now_second OR session_id IS NOT NULL AND component <> 'outputs');
 
 -- calendar_changes: What was made or ended on a platform after a version.
-SELECT id, amount_name, amount, start_second, end_second, component, expires_at, ended_at
+SELECT id, identity_id, offerset_id, amount_name, amount, start_second, end_second,
+       shared_second, component, expires_at, ended_at
 FROM booking
 WHERE platform_id = :platform AND version > :version;
 
@@ -63,12 +65,12 @@ WHERE platform_id = :platform AND version > :version;
 SELECT p.id AS platform_id, p.name, p.version AS platform_version, p.capacity, p.decided_at, b.*
 FROM platform AS p
 LEFT JOIN (
-    SELECT id, offerset_id, amount_name, amount, start_second, end_second, component, expires_at,
-           ended_at
+    SELECT id, identity_id, offerset_id, amount_name, amount, start_second, end_second,
+           shared_second, component, expires_at, ended_at
     FROM booking WHERE platform_id = :platform AND version > :version
     UNION
-    SELECT id, offerset_id, amount_name, amount, start_second, end_second, component, expires_at,
-           ended_at
+    SELECT id, identity_id, offerset_id, amount_name, amount, start_second, end_second,
+           shared_second, component, expires_at, ended_at
     FROM booking
     WHERE offerset_id = :offerset AND platform_id + 0 = :platform -- by the answer, not the platform
       AND ended_at IS NULL
@@ -77,8 +79,8 @@ WHERE p.id = :platform;
 
 -- glimpse_all: A platform with everything that counts on it from now on, as calendar_start has it.
 SELECT p.id AS platform_id, p.name, p.version AS platform_version, p.capacity, p.decided_at,
-       b.id, b.offerset_id, b.amount_name, b.amount, b.start_second, b.end_second, b.component,
-       b.expires_at, b.ended_at
+       b.id, b.identity_id, b.offerset_id, b.amount_name, b.amount, b.start_second, b.end_second,
+       b.shared_second, b.component, b.expires_at, b.ended_at
 FROM platform AS p
 LEFT JOIN booking AS b ON b.platform_id = p.id AND b.ended_at IS NULL
     AND (b.expires_at IS NULL OR b.expires_at > :now)

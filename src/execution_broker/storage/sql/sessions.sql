@@ -118,6 +118,9 @@ VALUES (:session, :number, :type, :component, :body, :now);
 SELECT number, type, component, body, happened_at
 FROM event WHERE session_id = :session AND number > :after ORDER BY number;
 
+-- offerset_names: The public names of some answers.
+SELECT id, uuid FROM offerset WHERE id {among:ids};
+
 -- expired_offersets: Offer sets whose time is over and whose offers still say OFFERED.
 SELECT DISTINCT offerset_id FROM session
 WHERE phase = 'OFFERED' AND expires_at <= :now
