@@ -14,7 +14,7 @@ from execution_broker.cli.context import At
 from execution_broker.cli.rendering import listing, words
 from execution_broker.cli.rendering.offers import offerset
 from execution_broker.cli.rendering.session import session as whole
-from execution_broker.cli.rendering.watching import View, Watched
+from execution_broker.cli.rendering.watching import View, Watched, countdown
 from execution_broker.cli.rendering.words import Here
 from execution_broker.cli.watching import show
 from execution_broker.client import BrokerClient
@@ -238,6 +238,27 @@ def test_the_view_moves_on_between_changes() -> None:
     assert "30 min of 2 h at most" in early
     assert "1 h of 2 h at most" in late
     assert early.count("━") < late.count("━")
+
+
+@pytest.mark.parametrize(
+    ("interval", "shown"),
+    [
+        ("2027-03-10T14:02:00Z/2027-03-10T14:02:01Z", ["Starts in 2 min, at 14:02:00."]),
+        (
+            "2027-03-10T13:58:00Z/2027-03-10T14:03:00Z",
+            [
+                "Starts when all is ready and there is room, in 3 min at the latest, at 14:03:00.",
+            ],
+        ),
+        ("2027-03-10T13:58:00Z/2027-03-10T13:58:01Z", []),
+        ("soon", []),
+    ],
+)
+def test_a_session_that_waits_says_when_it_starts(interval: str, shown: list[str]) -> None:
+    schedule = Schedule(available=IntervalSpan(start=interval, duration="PT2H"))
+    waiting = running(phase=SessionPhase.AVAILABLE, schedule=schedule)
+    assert [one.plain for one in countdown(waiting, HERE)] == shown
+    assert list(countdown(running(schedule=schedule), HERE)) == []
 
 
 def test_the_timeline_is_in_the_order_of_time() -> None:

@@ -18,7 +18,7 @@ from execution_broker.domain.composition import (
 from execution_broker.domain.demand import Demand
 from execution_broker.domain.iso8601 import read_duration, read_instant, read_interval
 from execution_broker.domain.negotiation import negotiate
-from execution_broker.domain.offer import Offer, Yes
+from execution_broker.domain.offer import Offer, Terms, Yes
 from execution_broker.domain.plan import Plan
 from execution_broker.domain.reserving import fix
 from execution_broker.models import kinds
@@ -180,7 +180,7 @@ def test_what_lives_is_left_to_the_living() -> None:
 INTERVAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
-def check_schedules(session: ExecutionSession, start: int, latest: int, duration: int) -> None:
+def check_schedules(session: ExecutionSession, terms: Terms) -> None:
     """Every component is prepared before the start, available in the same interval, and released
     from the end on; the session's own schedule spans them all."""
     parts = [session, session.executable, session.compute, *session.storage, *session.data]
@@ -196,13 +196,14 @@ def check_schedules(session: ExecutionSession, start: int, latest: int, duration
         assert INTERVAL.fullmatch(str(schedule.available.start))
         first, last = read_interval(str(schedule.available.start), now)
         assert last is not None
-        assert (first.timestamp(), last.timestamp()) == (start, latest + 1)
-        assert read_duration(str(schedule.available.duration)).total_seconds() == duration
+        assert (first.timestamp(), last.timestamp()) == (terms.earliest, terms.latest + 1)
+        assert read_duration(str(schedule.available.duration)).total_seconds() == terms.duration
         begin = read_instant(str(schedule.preparing.start))
-        assert begin + read_duration(str(schedule.preparing.duration)) <= first
+        ready = begin + read_duration(str(schedule.preparing.duration))
+        assert ready.timestamp() <= terms.start
         begins.append(begin.timestamp())
         released = read_instant(str(schedule.releasing.start))
-        assert released.timestamp() == start + duration
+        assert released.timestamp() == terms.start + terms.duration
         gone.append(released + read_duration(str(schedule.releasing.duration)))
     assert begins[0] == min(begins[1:])
     assert gone[0] == max(gone[1:])
@@ -211,11 +212,11 @@ def check_schedules(session: ExecutionSession, start: int, latest: int, duration
 def test_schedules_of_the_offer_and_of_what_was_accepted() -> None:
     wanted, offer, plan, session = composed(REQUEST)
     terms = offer.terms
-    check_schedules(session, terms.start, terms.latest, terms.duration)
+    check_schedules(session, terms)
     assert terms.latest > terms.start
     fixed = fix(terms, NOW + 100)
     moved = reschedule(session, fixed, plan)
-    check_schedules(moved, fixed.start, fixed.start, terms.duration)
+    check_schedules(moved, fixed)
     accepted = msgspec.structs.replace(offer, terms=fixed)
     assert moved == document(wanted, accepted, plan)
 

@@ -35,7 +35,11 @@ def most_at(offers: list[Needs], name: str, second: int) -> int:
 
 
 @EXAMPLES
-@given(st.none() | needs, st.lists(needs, max_size=4), is_sorted=st.booleans())
+@given(
+    first=st.none() | needs,
+    alternatives=st.lists(needs, max_size=4),
+    is_sorted=st.booleans(),
+)
 def test_all_is_held_and_of_it_what_alternatives_need(
     first: Needs | None, alternatives: list[Needs], *, is_sorted: bool
 ) -> None:

@@ -1,12 +1,22 @@
 """What terms book, and how accepting fixes them."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from execution_broker.domain.amounts import CORES, MEMORY, OUTPUTS, STORAGE, Booking
 from execution_broker.domain.calendar import Calendar, envelope
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.reserving import STILL, booked_until, bookings, fix, needs
+from execution_broker.domain.reserving import (
+    STILL,
+    advance,
+    ahead,
+    booked_until,
+    bookings,
+    fix,
+    head,
+    needs,
+)
 from tests.domain import builders
 from tests.domain.builders import EXAMPLES
 
@@ -40,6 +50,14 @@ def test_outputs_that_are_not_kept_book_nothing() -> None:
     assert [booking.component for booking in booked] == ["compute"]
 
 
+def test_accepting_keeps_how_early_it_may_be() -> None:
+    """`early` is 50 of 60 seconds: ten is the least that preparing takes."""
+    offered = msgspec.structs.replace(TERMS, early=50)
+    assert fix(TERMS, 950).earliest == fix(TERMS, 950).start
+    for now, earliest in ((900, 950), (940, 950), (941, 951), (1240, 1250)):
+        assert fix(offered, now).earliest == earliest
+
+
 def test_accepting_early_keeps_the_first_start_and_late_the_earliest_possible() -> None:
     for now, start in ((900, 1000), (940, 1000), (941, 1001), (1240, 1300)):
         fixed = fix(TERMS, now)
@@ -65,6 +83,25 @@ flexible = st.builds(
     st.tuples(*[st.integers(1, 20)] * 6),
     st.lists(st.integers(1, 5), max_size=2),
 )
+
+
+@EXAMPLES
+@given(flexible, st.integers(0, 60))
+def test_who_starts_early_needs_only_what_was_booked_and_the_head(
+    terms: Terms, seconds: int
+) -> None:
+    """Its time is as long as before, and it ends so much earlier."""
+    fixed = fix(terms, terms.start - terms.prepare)
+    first = fixed.start - 1 - seconds
+    moved = advance(fixed, first)
+    assert (moved.start, moved.latest, moved.duration) == (first, first + 1, fixed.duration)
+    assert moved.advanced == fixed.latest - moved.latest
+    had = Calendar({}, (*bookings(fixed), *head(fixed, first)))
+    for one in ahead(bookings(moved), first):
+        assert one.start >= first
+        for name, amount in one.amounts.items():
+            for second in range(one.start, one.end):
+                assert had.peak(name, second, second + 1) >= amount
 
 
 @EXAMPLES

@@ -16,7 +16,8 @@ RELEASE = timedelta(seconds=10)
 
 @dataclass
 class Offer:
-    """What a client knows of one offer. `answer` is that of its set."""
+    """What a client knows of one offer. `answer` is that of its set. `start` is the planned one; it
+    may start from `earliest` on, where there is room."""
 
     uuid: str
     answer: int
@@ -26,6 +27,7 @@ class Offer:
     cores: int
     expires: datetime
     phase: SessionPhase = SessionPhase.OFFERED
+    earliest: datetime | None = None
 
     @property
     def ends(self) -> datetime:
@@ -50,6 +52,10 @@ class Model:
 
     def accepted(self) -> list[Offer]:
         return [offer for offer in self.offers if offer.phase is SessionPhase.ACCEPTED]
+
+    def movable(self) -> list[Offer]:
+        """Those that may start before the planned start."""
+        return [one for one in self.accepted() if one.earliest and one.earliest < one.start]
 
     def used(self, instant: datetime, now: datetime) -> int:
         held: dict[int, int] = {}

@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -24,6 +25,7 @@ from execution_broker.storage.database import Connection
 from execution_broker.storage.sessions import locate
 from execution_broker.transitions.expiring import expire
 from tests.hammer.ending import Ends
+from tests.hammer.hastening import start_early
 from tests.hammer.others import Others
 from tests.harness.asking import request, uuid_of
 from tests.harness.broker import USED, Replica, broker, working
@@ -71,6 +73,7 @@ class Kind(Enum):
     CANCEL = "x", 5
     CHANGE = "g", 16
     END = "e", 20
+    HASTEN = "h", 8
     EXPIRE = "s", 2
     RECUT = "u", 0.5
 
@@ -138,6 +141,7 @@ class _Striker:
             Kind.CANCEL: lambda: self._turn("CANCELLED"),
             Kind.CHANGE: self._change,
             Kind.END: self._end,
+            Kind.HASTEN: self._hasten,
             Kind.EXPIRE: self._expire,
             Kind.RECUT: self._recut,
         }
@@ -217,6 +221,12 @@ class _Striker:
             return await self._ends.end(UUID(uuid))
 
         return await self._on_any(work)
+
+    async def _hasten(self) -> bool:
+        """What is accepted at once is ready at once."""
+        await self._direct()
+        _, uuid = self._known[-1]
+        return await self._made.database.write(partial(start_early, uuid=UUID(uuid)))
 
     async def _expire(self) -> bool:
         async def work(connection: Connection) -> bool:

@@ -35,8 +35,9 @@ from execution_broker.steps.upkeep import store_report
 from execution_broker.storage import auditing
 from execution_broker.storage.database import Connection
 from tests.hammer.ending import end
+from tests.hammer.hastening import start_early
 from tests.hammer.model import RELEASE, Model, Offer
-from tests.harness.asking import request, starts, uuid_of
+from tests.harness.asking import planned_start, request, starts, uuid_of
 from tests.harness.broker import USED, Broker, broker
 from tests.harness.databases import DATABASES, SERVERS
 from tests.harness.postgres import PostgresServer
@@ -45,13 +46,14 @@ from tests.harness.upkeep import BEFORE_START, keep_up, serving
 T = TypeVar("T")
 
 CAPACITY = 4
-PREPARE = timedelta(seconds=5)
+PREPARE = timedelta(seconds=3)
 """For which compute is booked before a session, as usual."""
 STILL = timedelta(seconds=30)
 """What is late counts at least for that long."""
 _CLOSE = timedelta(seconds=10)
 _LENGTHS = {"PT1M": 60, "PT10M": 600, "PT1H": 3600}
 _FAR = timedelta(days=7)
+_TIMINGS = {"executable_here": 60}  # else the usual ones: much time in which to start early
 
 
 class Booking(RuleBasedStateMachine):
@@ -67,7 +69,7 @@ class Booking(RuleBasedStateMachine):
         self.directory = tempfile.TemporaryDirectory()
         self.model = Model()
         self.answers = 0
-        platforms = {"here": {"plugin": "scripted", "cores": CAPACITY, "timings": {}}}
+        platforms = {"here": {"plugin": "scripted", "cores": CAPACITY, "timings": _TIMINGS}}
         made = broker(Path(self.directory.name), platforms=platforms, worker=serving(BEFORE_START))
         self.made: Broker = self.run(self.stack.enter_async_context(made))
         self.alice = self.run(self.made.caller("alice"))
@@ -85,17 +87,26 @@ class Booking(RuleBasedStateMachine):
         window = f"{start.replace(microsecond=0).isoformat()}/PT6M"
         self._make(request(cores=CAPACITY, duration=length, start=window))
 
-    def _make(self, body: dict[str, Any]) -> None:
+    @rule(cores=st.integers(1, 3), length=st.sampled_from(sorted(_LENGTHS)), ready=st.booleans())
+    def take(self, cores: int, length: str, *, ready: bool) -> None:
+        """The first of what is offered."""
+        for offer in self._make(request(cores=cores, duration=length))[:1]:
+            assert self._told(offer, "ACCEPTED")
+            self._accepted(offer)
+            if ready:
+                self._hasten(offer)
+
+    def _make(self, body: dict[str, Any]) -> list[Offer]:
         """What is offered has room, also beside what is late."""
         now, late = self.now(), self.model.late(self.now())
         answer = self.run(self.made.ask(self.alice, body))
         self.answers += 1
-        for session in answer.offers:
-            offer = self._offered(session, body)
-            self.model.offers.append(offer)
-            if not self.model.was_cut:
-                late_then = late if offer.start < now + STILL else 0
-                assert self.model.used(offer.start, now) + late_then <= CAPACITY
+        offers = [self._offered(session, body) for session in answer.offers]
+        self.model.offers += offers
+        for offer in offers if not self.model.was_cut else ():
+            late_then = late if offer.start < now + STILL else 0
+            assert self.model.used(offer.start, now) + late_then <= CAPACITY
+        return offers
 
     def _offered(self, session: ExecutionSession, body: dict[str, Any]) -> Offer:
         assert session.expires is not None
@@ -114,16 +125,35 @@ class Booking(RuleBasedStateMachine):
     @rule(data=st.data())
     def accept(self, data: st.DataObject) -> None:
         for offer in self._one(data):
-            siblings = [o for o in self.model.offers if o.answer == offer.answer and o is not offer]
             may = offer.is_open(self.now()) or offer.was_accepted()
             assert self._told(offer, "ACCEPTED") == may
             if may and not offer.was_accepted():
-                session = self.run(self.made.session(self.alice, offer.uuid))
-                offer.phase = SessionPhase.ACCEPTED
-                offer.start, offer.latest = _starts(session)
-                for other in siblings:
-                    if other.phase is SessionPhase.OFFERED:
-                        other.phase = SessionPhase.REJECTED
+                self._accepted(offer)
+
+    def _accepted(self, offer: Offer) -> None:
+        offer.phase = SessionPhase.ACCEPTED
+        self._moved(offer)
+        for other in self.model.offers:
+            if other.answer == offer.answer and other.is_open(self.now()):
+                other.phase = SessionPhase.REJECTED
+
+    def _moved(self, offer: Offer) -> None:
+        session = self.run(self.made.session(self.alice, offer.uuid))
+        offer.start, offer.latest = _starts(session)
+        offer.earliest, _ = starts(session)
+
+    @precondition(lambda self: self.model.movable())
+    @rule(data=st.data())
+    def hasten(self, data: st.DataObject) -> None:
+        self._hasten(data.draw(st.sampled_from(self.model.movable())))
+
+    def _hasten(self, offer: Offer) -> None:
+        """All is ready: it starts, if others leave room for that."""
+        before = offer.start
+        if self.run(self.made.database.write(partial(start_early, uuid=UUID(offer.uuid)))):
+            self._moved(offer)
+            assert offer.start < before
+            assert offer.latest <= before
 
     @precondition(lambda self: self.model.offers)
     @rule(data=st.data())
@@ -230,9 +260,9 @@ class Booking(RuleBasedStateMachine):
 
 
 def _starts(session: ExecutionSession) -> tuple[datetime, datetime]:
-    """The first and the last instant at which it may start."""
-    start, close = starts(session)
-    return start, close - timedelta(seconds=1)
+    """The planned start, from which on it has what it needs, and the last one."""
+    _, close = starts(session)
+    return planned_start(session), close - timedelta(seconds=1)
 
 
 FEW = settings(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from execution_broker.domain.iso8601 import read_interval
+from execution_broker.domain.iso8601 import read_duration, read_instant, read_interval
 from execution_broker.models import kinds
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 
@@ -25,8 +25,18 @@ def starts(session: ExecutionSession) -> tuple[datetime, datetime]:
     return start, end
 
 
+def planned_start(session: ExecutionSession) -> datetime:
+    """What is booked for it begins with this one, and its end is planned on it."""
+    assert session.schedule is not None
+    assert session.schedule.available is not None
+    assert session.schedule.releasing is not None
+    end = read_instant(str(session.schedule.releasing.start))
+    return end - read_duration(str(session.schedule.available.duration))
+
+
 def first_start(answer: OfferSetResponse) -> datetime:
-    return min(starts(offer)[0] for offer in answer.offers)
+    """The first planned one."""
+    return min(map(planned_start, answer.offers))
 
 
 def request(

@@ -55,6 +55,8 @@ class ScriptedConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_f
     storage: int = 100
     outputs: int = 1000
     prepare: int = 0
+    most_outputs: int = 1
+    fixed_starts: bool = False
     price: float = 0.0
     longest: int | None = None
     further: dict[str, int] = {}
@@ -104,7 +106,8 @@ class ScriptedPlatform:
             ),
             prices=(Price(type=kinds.COST_MONETARY, per_core_hour=config.price),),
             changeable=frozenset(config.changeable),
-            outputs=1,
+            fixed_starts=config.fixed_starts,
+            outputs=config.most_outputs,
             retention=3600,
             description="A platform for tests",
         )

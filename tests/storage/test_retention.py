@@ -9,6 +9,7 @@ import msgspec
 from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.execution import OfferSetResponse
+from execution_broker.models.phases import SessionPhase
 from execution_broker.storage import offersets, repetitions, retention, sessions, steps, waking
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import NewOfferSet
@@ -37,6 +38,24 @@ async def test_what_is_old_is_deleted_in_batches_and_nothing_else(database: Any)
     assert await database.read(lambda c: sessions.by_id(c, rows.session.id)) is not None
     await database.write(lambda c: _add_old(c, rows))
     assert await database.write(batch), "the keys could be used again"
+
+
+async def test_what_is_not_released_is_not_forgotten_however_long_ago_it_ended(
+    database: Any,
+) -> None:
+    rows = await a_session(database)
+    session = rows.session
+    session.ended, session.phase = rows.now - 2 * DAY, SessionPhase.FAILED
+    await database.write(lambda c: sessions.save(c, session, rows.now))
+    before = rows.now - DAY
+
+    async def forgettable(connection: Connection) -> list[int]:
+        return [one.id for one in await retention.forgettable(connection, before, BATCH)]
+
+    assert await database.read(forgettable) == []
+    session.released = rows.now - 2 * DAY
+    await database.write(lambda c: sessions.save(c, session, rows.now))
+    assert await database.read(forgettable) == [session.id]
 
 
 async def test_the_steps_of_a_session_stay_as_long_as_it_does(database: Any) -> None:

@@ -20,7 +20,8 @@ async def test_offers_follow_what_preparing_has_really_taken(tmp_path: Path) -> 
     here = {"plugin": "scripted", "prepare": PROMISED, "cores": 10}
     async with broker(tmp_path, platforms={"here": here}) as made, working(made):
         alice = await made.caller("alice")
-        body = request(script={"prepare_storage": "later", "prepare_data": "large"}, storage=1)
+        script = {"prepare_storage": "later", "prepare_data": "large", "run": "forever"}
+        body = request(script=script, storage=1)
         first = (await made.ask(alice, body)).offers[0]
         assert preparing(first, "compute") == PROMISED
         assert preparing(first, "storage") == 0

@@ -34,6 +34,19 @@ async def test_a_session_runs_and_leaves_nothing(tmp_path: Path) -> None:
         assert live == [("outputs", "outputs", 1)]
 
 
+async def test_what_is_kept_is_booked_as_it_is_and_for_as_long_as_promised(tmp_path: Path) -> None:
+    """Not for the most that it could have been, from the end that was planned on."""
+    platforms = {"here": {"plugin": "scripted", "most_outputs": 20}}
+    booked = "SELECT amount, end_second FROM booking WHERE component = 'outputs'"
+    async with broker(tmp_path, platforms=platforms) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(duration="PT5H"))
+        await made.ended(alice, uuid)
+        ((amount, end),) = await made.rows(f"{booked} AND ended_at IS NULL")
+        assert amount == 1
+        assert end - datetime.now(UTC).timestamp() <= 3600
+
+
 @pytest.mark.parametrize(
     ("script", "phase"),
     [

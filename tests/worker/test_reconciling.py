@@ -42,6 +42,7 @@ async def test_what_is_destroyed_and_lingers_stays_booked_until_it_is_gone(tmp_p
         await _reconcile(made)
         assert await made.rows(LIVE) == [(0,)]
         assert await _is_released(made, uuid)
+        assert await made.rows("SELECT count(*) FROM receipt WHERE gone_at IS NULL") == [(0,)]
         assert (await made.session(alice, uuid)).phase is SessionPhase.FAILED
 
 
@@ -58,6 +59,26 @@ async def test_what_is_still_being_released_is_left_to_that(tmp_path: Path) -> N
         async with working(made):
             await made.ended(alice, uuid)
         assert await made.rows(LIVE) == [(0,)]
+
+
+async def test_a_cancelled_session_stays_so_when_its_release_fails(tmp_path: Path) -> None:
+    async with broker(tmp_path, worker={"attempts": 1}) as made, working(made):
+        alice = await made.caller("alice")
+        script = {"run": "forever", "release_storage": "permanent"}
+        uuid = await made.run(alice, request(script=script))
+
+        async def is_running() -> bool:
+            return (await made.session(alice, uuid)).phase is SessionPhase.RUNNING
+
+        async def has_failed() -> bool:
+            meta = (await made.session(alice, uuid)).meta
+            assert meta is not None
+            return any(one.kind.endswith("release-failed") for one in meta.messages)
+
+        await until(is_running)
+        await made.set_phase(alice, uuid, "CANCELLED")
+        await until(has_failed)
+        assert (await made.session(alice, uuid)).phase is SessionPhase.CANCELLED
 
 
 async def _reconcile(made: Broker) -> None:

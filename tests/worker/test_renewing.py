@@ -13,6 +13,7 @@ import pytest
 from execution_broker.domain.errors import OutsideError, Unavailable
 from execution_broker.domain.plan import StepKind
 from execution_broker.steps.base import Applied, Completed, Failed
+from execution_broker.storage import steps
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import LeasedStep
 from execution_broker.worker.carrying import Carrier
@@ -201,6 +202,24 @@ class Away:
 
     async def close(self) -> None:
         return None
+
+
+async def test_who_gives_a_step_back_does_not_forgive_it(tmp_path: Path) -> None:
+    """Else one that fails would never be given up by workers that are often started anew."""
+    async with broker(tmp_path) as made:
+        await queue(made, await session_of(made), ["one"])
+        processor = uuid4()
+        carrier = Carrier(made.database, made.work.handlers, made.settings.worker, processor)
+        failing = await _claimed(made, processor)
+
+        async def put_back(connection: Connection) -> None:
+            now = await connection.clock()
+            await steps.put_back(connection, failing, now, failures=2, delays=3)
+
+        await made.database.write(put_back)
+        await carrier.give_back(await _claimed(made, processor))
+        again = await _claimed(made, processor)
+        assert (again.failures, again.delays) == (2, 3)
 
 
 @asynccontextmanager

@@ -42,13 +42,26 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """
 
     storage: int = 1
-    executable_here: int = 5
+    executable_here: int = 2
     executable_not_here: int = 300
-    compute: int = 5
+    compute: int = 3
     release: int = 10
     here: int = 60
     not_here: int = 3600
     throughput: int = 20_000_000
+
+
+UNHEARD_OF: Final = Timings(
+    storage=0,
+    executable_here=0,
+    executable_not_here=0,
+    compute=0,
+    release=0,
+    here=0,
+    not_here=0,
+    throughput=1 << 40,
+)
+"""How quick it may be where nobody knows: no time at all."""
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,6 +143,9 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     first (OpenStack). `changeable`: what of an accepted session can still be changed, of
     `duration`, `cores`, `memory` and the names of further amounts; the order's `ends` tells a new
     end.
+    `quickest`: what each part takes when it goes well; an offer may start as early as that.
+    `fixed_starts`: time is reserved elsewhere for each session, so that one that is ready before
+    its planned start does not start before.
     `simulates`: it runs nothing. Such a platform gets the requests that are marked for it
     (`domain.simulation`), or everything.
     `policy` is the operator's, not the plugin's: the broker adds it. So is `alternatives`: the
@@ -146,6 +162,8 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     limits: Limits = Limits()
     flavours: tuple[Flavour, ...] = ()
     timings: Timings = Timings()
+    quickest: Timings = UNHEARD_OF
+    fixed_starts: bool = False
     prices: tuple[Price, ...] = ()
     qualities: tuple[Quality, ...] = ()
     staged: frozenset[str] = frozenset()

@@ -149,7 +149,7 @@ def schedules(terms: Terms, plan: Plan, keys: Iterable[str]) -> dict[str, Schedu
     end = write_epoch(terms.start + terms.duration)
     # the start interval is half-open, like all intervals: `latest` is its last instant
     available = IntervalSpan(
-        start=write_epochs(terms.start, terms.latest + 1), duration=write_seconds(terms.duration)
+        start=write_epochs(terms.earliest, terms.latest + 1), duration=write_seconds(terms.duration)
     )
 
     def schedule(before: int, cost: int, release: int) -> Schedule:

@@ -169,6 +169,15 @@ TRIED_AGAIN = Template("tried-again", "WARN", "{step} failed: {reason}. It is tr
 STEP_LOST = Template(
     "step-lost", "ERROR", "{step} was given up after its workers were lost {lapses} times."
 )
+WAITS_FOR_START = Template(
+    "waits-for-start", "INFO", "Everything is ready. It starts at {start}, as was promised."
+)
+WAITS_FOR_ROOM = Template(
+    "waits-for-room",
+    "INFO",
+    "Everything is ready. It starts from {earliest} on as soon as there is room, and at {start} at"
+    " the latest.",
+)
 STARTED_LATE = Template(
     "started-late", "WARN", "Started {late} later than promised; the end stays at {end}."
 )

@@ -12,11 +12,12 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What is promised. Stored with the session; times in whole epoch seconds.
 
     The session starts somewhere in [start, latest] (both may be promised) and runs for `duration`
-    seconds. `start == latest` is a fixed start. `prepare` and `release` are the seconds before the
-    start and after the end. `storage` in GiB, by index; `outputs` in MiB, kept `retention` seconds.
-    `amounts`: what there is beside cores, memory and storage, by name. `is_alternative`: they are
-    not those of the first offer of an answer, and what they hold until they are accepted counts
-    against the share of alternatives, too.
+    seconds. `start == latest` is a fixed start. When all is ready and there is room, it may start
+    up to `early` seconds before `start`: what it books moves then, `advanced` seconds in all.
+    `prepare` and `release` are the seconds before the start and after the end. `storage` in GiB, by
+    index; `outputs` in MiB, kept `retention` seconds. `amounts`: what there is beside cores, memory
+    and storage, by name. `is_alternative`: they are not those of the first offer of an answer, and
+    what they hold until they are accepted counts against the share of alternatives, too.
     `added` and `metrics`, by component key: the costs that changes of these terms have added to
     those of the offer, and the metrics since; both empty while nothing was changed.
     """
@@ -37,6 +38,13 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, tuple[Metric, ...]] = {}
     amounts: dict[str, int] = {}
     is_alternative: bool = False
+    early: int = 0
+    advanced: int = 0
+
+    @property
+    def earliest(self) -> int:
+        """The first instant at which the session may start."""
+        return self.start - self.early
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from execution_broker.domain.amounts import OUTPUTS
-from execution_broker.domain.capability import Capability
+from execution_broker.domain.capability import Capability, Timings
 from execution_broker.domain.demand import (
     COMPUTE,
     EXECUTABLE,
@@ -52,6 +52,12 @@ class Content:
             return timings.not_here
         return math.ceil(self.size / max(1, timings.throughput)) + 1
 
+    def least_cost(self, capability: Capability) -> int:
+        """Seconds in which it is staged when that goes well."""
+        if self.sha256 in capability.staged or self.size is None:
+            return 0
+        return self.size // max(1, capability.quickest.throughput)
+
 
 def make_plan(
     demand: Demand, contents: Sequence[Content], capability: Capability, waiting: int = 0
@@ -69,19 +75,13 @@ def make_plan(
         for content in contents
         if content.size is None
     )
-    shape = _Shape(
-        waiting=waiting,
-        storage=len(demand.storage),
-        data=tuple(
-            (data.storage, costs[data_key(index)]) for index, data in enumerate(demand.data)
-        ),
-        executable=costs.get(EXECUTABLE, 0) + _environment(demand, capability),
-        storage_cost=capability.timings.storage,
-        compute_cost=capability.timings.compute,
-        release_cost=capability.timings.release,
-        executable_after_compute=capability.executable_after_compute,
-    )
-    return _plan(shape), remarks
+    return _plan(_shape(demand, costs, capability, capability.timings, waiting)), remarks
+
+
+def quickest(demand: Demand, contents: Sequence[Content], capability: Capability) -> int:
+    """Seconds in which all of a demand is prepared when everything goes well."""
+    costs = {content.key: content.least_cost(capability) for content in contents}
+    return _plan(_shape(demand, costs, capability, capability.quickest)).prepare_cost()
 
 
 class _Shape(NamedTuple):
@@ -97,6 +97,30 @@ class _Shape(NamedTuple):
     compute_cost: int
     release_cost: int
     executable_after_compute: bool
+
+
+def _shape(
+    demand: Demand,
+    costs: Mapping[str, int],
+    capability: Capability,
+    timings: Timings,
+    waiting: int = 0,
+) -> _Shape:
+    """`costs` of staging, by component key."""
+    here = demand.executable is None or is_ready_for(capability, demand.executable)
+    environment = timings.executable_here if here else timings.executable_not_here
+    return _Shape(
+        waiting=waiting,
+        storage=len(demand.storage),
+        data=tuple(
+            (data.storage, costs[data_key(index)]) for index, data in enumerate(demand.data)
+        ),
+        executable=costs.get(EXECUTABLE, 0) + environment,
+        storage_cost=timings.storage,
+        compute_cost=timings.compute,
+        release_cost=timings.release,
+        executable_after_compute=capability.executable_after_compute,
+    )
 
 
 @lru_cache(maxsize=_PLANS)
@@ -168,13 +192,6 @@ def is_ready_for(capability: Capability, executable: Executable) -> bool:
     elif capability.images is not None:
         here = any(matches_any(capability.images, one) for one in locations(executable))
     return here
-
-
-def _environment(demand: Demand, capability: Capability) -> int:
-    """Seconds to have what the executable needs beside its own file."""
-    timings = capability.timings
-    here = demand.executable is None or is_ready_for(capability, demand.executable)
-    return timings.executable_here if here else timings.executable_not_here
 
 
 def _releases(shape: _Shape, before: tuple[str, ...]) -> tuple[PlannedStep, ...]:

@@ -98,10 +98,38 @@ def booked_until(end: int, second: int) -> int:
     return second + min(max(second - end, _LEAST_LATE), _MOST_LATE)
 
 
+def counting(booking: Booking, second: int) -> Booking:
+    """A booking that lasts until its session is released, as it counts at `second`."""
+    return msgspec.structs.replace(booking, end=booked_until(booking.end, second))
+
+
 def fix(terms: Terms, now: int) -> Terms:
-    """The terms once accepted at `now`, before the offer expires: the start is fixed (N8).
+    """The terms once accepted at `now`, before the offer expires: the start is fixed (N8), but for
+    how early it may be.
 
     What they book lies inside what the offer held.
     """
     start = max(terms.start, now + terms.prepare)
     return msgspec.structs.replace(terms, start=start, latest=start, is_alternative=False)
+
+
+def head(terms: Terms, first: int) -> list[Booking]:
+    """What is not booked yet of what these terms need to start at the second `first` instead."""
+    return [
+        msgspec.structs.replace(one, start=first, end=one.start)
+        for one in bookings(terms)
+        if one.start > first
+    ]
+
+
+def advance(terms: Terms, first: int) -> Terms:
+    """The terms of a session that is ready and starts within the second `first`, before its planned
+    start. Its end comes earlier by as much, and its time is none the shorter."""
+    latest = first + 1
+    return msgspec.structs.replace(
+        terms,
+        start=first,
+        latest=latest,
+        early=0,
+        advanced=terms.advanced + terms.latest - latest,
+    )

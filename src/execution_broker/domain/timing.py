@@ -14,6 +14,7 @@ KEPT: Final = 50
 
 _ENOUGH: Final = 5
 _QUANTILE: Final = 0.9
+_LOW_QUANTILE: Final = 0.1
 _WORTH_COUNTING: Final = 0.5
 _LONGEST: Final = 86_400
 _SLOWEST: Final = 1_000
@@ -36,15 +37,19 @@ def taught(capability: Capability, samples: Mapping[Lesson, Sequence[float]]) ->
     """What a platform reported, with what was learned instead of what was configured.
 
     A lesson with fewer than five samples changes nothing. Of the others a high quantile counts,
-    such that at least one sample is worse: a single outlier never decides.
+    such that at least one sample is worse: a single outlier never decides. A low quantile tells how
+    quick it may be.
     """
+    enough = {lesson: seen for lesson, seen in samples.items() if len(seen) >= _ENOUGH}
     learned = {
-        lesson.value: _estimate(lesson, seen, capability.timings)
-        for lesson, seen in samples.items()
-        if len(seen) >= _ENOUGH
+        lesson.value: _estimate(lesson, seen, capability.timings) for lesson, seen in enough.items()
     }
-    timings = msgspec.structs.replace(capability.timings, **learned)
-    return msgspec.structs.replace(capability, timings=timings)
+    quick = {lesson.value: _least(lesson, seen) for lesson, seen in enough.items()}
+    return msgspec.structs.replace(
+        capability,
+        timings=msgspec.structs.replace(capability.timings, **learned),
+        quickest=msgspec.structs.replace(capability.quickest, **quick),
+    )
 
 
 def throughput(size: int, seconds: float) -> float | None:
@@ -67,6 +72,13 @@ def _estimate(lesson: Lesson, seen: Sequence[float], configured: Timings) -> int
             return _whole_seconds(_high(seen), getattr(configured, lesson.value))
         case _ as never:
             assert_never(never)
+
+
+def _least(lesson: Lesson, seen: Sequence[float]) -> int:
+    """Whole seconds, rounded down; of throughput the highest, rounded up."""
+    if lesson is Lesson.THROUGHPUT:
+        return math.ceil(min(max(_high(seen), _SLOWEST), _FASTEST))
+    return math.floor(min(sorted(seen)[math.ceil(_LOW_QUANTILE * (len(seen) - 1))], _LONGEST))
 
 
 def _high(seen: Sequence[float]) -> float:

@@ -91,7 +91,7 @@ class ListingService:
             executable=kinds.short(str(executable.__struct_config__.tag)) if executable else None,
             created=one.created,
             modified=one.expires if phase is not one.phase else one.modified,
-            start=write_epochs(one.terms.start, one.terms.latest + 1),
+            start=write_epochs(one.terms.earliest, one.terms.latest + 1),
             duration=write_seconds(one.terms.duration),
             expires=one.expires if phase is SessionPhase.OFFERED else None,
             started=one.started,

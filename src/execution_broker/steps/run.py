@@ -1,6 +1,6 @@
 """Running: start what was prepared when its time has come, and watch it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from execution_broker.domain import messages
@@ -12,6 +12,7 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.ports.platform import Life, NotYet, Observation, Outcome, StreamPart
+from execution_broker.steps.advancing import hasten, planned_start
 from execution_broker.steps.base import (
     Applied,
     Cancelled,
@@ -48,8 +49,9 @@ class Start:
             connection.save(session, now)
         if await has_missed(connection, session, now):
             return Cancelled()
-        if now < planned_start(session):
-            return PutBack(planned_start(session))
+        again = await hasten(connection, session, step.delays, now)
+        if again > now:
+            return PutBack(again)
         if session.ends is None:
             duration = timedelta(seconds=session.terms.duration)
             session.ends = min(now + duration, latest_end(session))
@@ -156,10 +158,6 @@ class Watch:
         return await fail_session(connection, step, error, now)
 
 
-def planned_start(session: StoredSession) -> datetime:
-    return datetime.fromtimestamp(session.terms.start, UTC)
-
-
 async def keep_streams(
     connection: Batch, session: StoredSession, parts: tuple[StreamPart, ...]
 ) -> None:
@@ -173,7 +171,7 @@ def _begin_running(session: StoredSession, now: datetime) -> None:
     assert session.ends is not None
     session.started = now
     late = timedelta(seconds=int((now - planned_start(session)).total_seconds()))
-    if late > timedelta(seconds=5):
+    if late > timedelta(seconds=5 + session.terms.advanced):
         session.is_promise_broken = True
         end = write_instant(session.ends.replace(microsecond=0))
         say(session, messages.STARTED_LATE(late=write_duration(late), end=end), now)

@@ -70,15 +70,19 @@ async def platforms_now(connection: Glance) -> tuple[list[StoredPlatform], datet
     return found, _after_all(rows[0]["read_at"], found)
 
 
-async def decide(connection: Connection, platforms: Iterable[int]) -> Decision:
-    """Take the capacity locks, in id order; check and write only in later statements (B4).
+async def decide(
+    connection: Connection, platforms: Iterable[int], *, waits: bool = True
+) -> Decision:
+    """Take the capacity locks, in id order; check and write only in later statements (B4). Unless
+    it waits, without those that others have.
 
     Its time is when the last lock was taken, or now where there is none, and later than that of
     every decision before about any of them. The database's clock may be set back, and the clocks
     of processes that share a SQLite file may differ: what has expired for one decision has expired
     for every later one.
     """
-    rows = await connection.rows("lock_platforms", ids=sorted(platforms))
+    statement = "lock_platforms" if waits else "lock_free_platforms"
+    rows = await connection.rows(statement, ids=sorted(platforms))
     locked = {row["id"]: _platform(row) for row in rows}
     times = [row["locked_at"] for row in rows]
     now = max(times) if times else await connection.clock()

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from execution_broker.domain.amounts import OUTPUTS, Booking
-from execution_broker.storage.database import Glance, Row
+from execution_broker.storage.database import Connection, Glance, Row
 from execution_broker.storage.documents import decode
 from execution_broker.storage.records import StoredPlatform
 
@@ -39,6 +39,21 @@ class Glimpse(NamedTuple):
 async def start(connection: Glance, platform: int, now: datetime) -> list[Change]:
     second = int(now.timestamp())
     rows = await connection.rows("calendar_start", platform=platform, now_second=second, now=now)
+    return [_change(row) for row in rows]
+
+
+async def beside(
+    connection: Connection, platform: int, session: int, before: int, now: datetime
+) -> list[Change]:
+    """What counts from now on until the second `before`, but what is booked for a session."""
+    rows = await connection.rows(
+        "calendar_beside",
+        platform=platform,
+        session=session,
+        before_second=before,
+        now_second=int(now.timestamp()),
+        now=now,
+    )
     return [_change(row) for row in rows]
 
 

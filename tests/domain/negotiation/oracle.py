@@ -68,6 +68,8 @@ class Oracle:
         needs = self.floors()
         checks = {
             "too early": terms.start >= max(demand.window_start, NOW + prepare),
+            "early too early": terms.start - terms.early >= max(demand.window_start, NOW),
+            "early though it was chosen": not terms.early or terms.start < terms.latest,
             "too late": terms.start <= terms.latest < demand.window_end,
             "expires at odds": terms.latest == max(terms.start, offer.expires + prepare),
             "held too briefly": offer.expires >= NOW + RULES.least_hold,

@@ -84,6 +84,9 @@ class Referee:
             "the site does not take it": self.is_taken,
             "before the window or the preparation": terms.start
             >= max(self.opens, self.now + self.prepare),
+            "early before the window or now": terms.start - terms.early
+            >= max(self.opens, self.now),
+            "a start that was chosen can move": not terms.early or terms.start < terms.latest,
             "after the window": terms.start <= terms.latest < self.closes,
             "its hold is not what its start allows": terms.latest
             == max(terms.start, offer.expires + self.prepare),

@@ -56,6 +56,33 @@ def within(start: int, end: int) -> dict[str, Any]:
     return requested(start=write_epochs(NOW + start, NOW + end), duration="PT1H")
 
 
+def test_a_flexible_start_may_be_as_early_as_preparing_may_be_done() -> None:
+    quick = Timings(storage=0, executable_here=2, compute=1, release=0, throughput=1 << 40)
+    (first, *others) = offers_of(body(), site(quickest=quick))
+    assert first.terms.start == NOW + PREPARE
+    assert first.terms.earliest == NOW + 3
+    for other in others:
+        assert other.terms.start == other.terms.latest == other.terms.earliest
+
+
+def test_what_nobody_knows_may_be_done_at_once() -> None:
+    assert offers_of(body(), site())[0].terms.earliest == NOW
+
+
+@pytest.mark.parametrize(("opens", "earliest"), [(-60, 0), (6, 6), (10, 10), (50, 50)])
+def test_a_start_is_never_before_the_window(opens: int, earliest: int) -> None:
+    (first, *_) = offers_of(body(schedule=within(opens, 3600)), site())
+    assert first.terms.earliest == NOW + earliest
+
+
+def test_a_start_that_is_reserved_elsewhere_or_has_another_price_earlier_stays() -> None:
+    hourly = Price(type=kinds.COST_MONETARY, per_core_hour=1.0, by_hour=(1.0,) * 24)
+    for here in (site(fixed_starts=True), site(prices=(hourly,))):
+        (first, *_) = offers_of(body(), here)
+        assert first.terms.start < first.terms.latest
+        assert first.terms.early == 0
+
+
 def test_the_earliest_start_is_flexible_until_the_offer_expires() -> None:
     first = offers_of(body(), site())[0]
     assert first.expires == NOW + RULES.hold

@@ -152,11 +152,14 @@ def countdown(session: ExecutionSession, here: Here) -> Iterator[Text]:
     if session.phase not in _BEFORE_START or available is None or not available.start:
         return
     try:
-        start, _ = iso8601.read_interval(available.start, here.now)
+        start, last = iso8601.read_interval(available.start, here.now)
     except ValueError:
         return
     if start > here.now:
         yield Text(f"Starts in {words.length(start - here.now)}, at {words.clock(start, here)}.")
+    elif last is not None and last > here.now:
+        latest = f"in {words.length(last - here.now)} at the latest, at {words.clock(last, here)}"
+        yield Text(f"Starts when all is ready and there is room, {latest}.")
 
 
 def _promised(session: ExecutionSession) -> timedelta | None:

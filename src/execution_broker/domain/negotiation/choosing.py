@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from math import inf
 
+import msgspec
+
 from execution_broker.domain.growing import longest
 from execution_broker.domain.negotiation.candidates import Candidate, Row
 from execution_broker.domain.negotiation.judging import Prospect
@@ -107,6 +109,8 @@ def _by_preference(candidates: Sequence[Candidate]) -> Iterator[Candidate]:
 def _offer(candidate: Candidate) -> Offer:
     prospect, quote = candidate.prospect, candidate.variant.quote
     terms = candidate.slot.terms(candidate.variant.shape)
+    if terms.start < terms.latest:
+        terms = msgspec.structs.replace(terms, early=prospect.early)
     booked = tuple(needs(terms))
     calendar = prospect.trial.site.calendar
     return Offer(

@@ -1,5 +1,6 @@
 """Judges one inquiry on one site: what could be offered first, or everything that is wrong."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -16,7 +17,7 @@ from execution_broker.domain.negotiation.refusing import no_room, not_enough_tim
 from execution_broker.domain.negotiation.site import Case, Rules, Site
 from execution_broker.domain.negotiation.trial import Trial
 from execution_broker.domain.offer import Terms
-from execution_broker.domain.planning import make_plan
+from execution_broker.domain.planning import Content, make_plan, quickest
 from execution_broker.models.message import Message
 
 LONGEST_PREPARATION: Final = 10 * 365 * 86400
@@ -40,6 +41,7 @@ class Prospect(Opening, frozen=True, kw_only=True):
     """A site that can meet the demand. `slot` is the first one that was found."""
 
     slot: Slot
+    early: int
     remarks: tuple[Message, ...]
 
 
@@ -114,12 +116,22 @@ def _judge(case: Case, rules: Rules, now: int) -> Opening | None:
         return None
     told = (SIMULATED(platform=site.name),) if site.capability.simulates != "nothing" else ()
     remarks = (*told, *case.asked.messages, *case.remarks, *assumed)
-    return Prospect(**msgspec.structs.asdict(opening), slot=slot, remarks=remarks)
+    early = _early(case, trial, contents, frame)
+    return Prospect(**msgspec.structs.asdict(opening), slot=slot, early=early, remarks=remarks)
 
 
 def _frames(frame: Frame, later: Frame) -> list[Frame]:
     """Now, and a little later where the window is still open then."""
     return [frame] if later.missing > 0 else [frame, later]
+
+
+def _early(case: Case, trial: Trial, contents: Sequence[Content], frame: Frame) -> int:
+    """None where a start cannot be moved, or would cost something else than what was offered."""
+    capability = case.site.capability
+    if capability.fixed_starts or trial.changing:
+        return 0
+    spare = frame.prepare - quickest(case.demand, contents, capability)
+    return max(0, min(spare, frame.first - case.demand.window_start))
 
 
 def _endless(site: Site, prepare: int) -> Message:

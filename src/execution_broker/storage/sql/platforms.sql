@@ -22,6 +22,13 @@ WITH locked AS (
 )
 SELECT locked.*, {clock} AS locked_at FROM locked;
 
+-- lock_free_platforms: Take those capacity locks that nobody has, as lock_platforms does.
+WITH locked AS (
+    SELECT id, name, version, capacity, decided_at
+    FROM platform WHERE id {among:ids} ORDER BY id {skip_locked}
+)
+SELECT locked.*, {clock} AS locked_at FROM locked;
+
 -- decide_platform: The version and time of a decision that was made under the lock.
 UPDATE platform SET version = :version, decided_at = :now WHERE id = :platform;
 

@@ -1,0 +1,107 @@
+"""Starting early: who is ready before the planned start has what is booked moved, if there is room.
+
+The start that was promised is the latest one. An offer that starts as soon as possible says how
+early it may be (`Terms.early`), so that being early breaks no promise either.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from execution_broker.domain import messages
+from execution_broker.domain.amounts import Amounts
+from execution_broker.domain.calendar import Calendar
+from execution_broker.domain.iso8601 import write_epoch
+from execution_broker.domain.reserving import advance, ahead, counting, head
+from execution_broker.domain.reserving import bookings as bookings_of
+from execution_broker.steps.base import growing
+from execution_broker.storage import bookings, calendars
+from execution_broker.storage.batch import Batch
+from execution_broker.storage.bookings import NewBooking, Owner
+from execution_broker.storage.records import StoredSession
+from execution_broker.transitions.living import note_schedule, say
+
+_MOMENT: Final = timedelta(seconds=0.1)
+"""After that the lock of a platform is tried for again."""
+_WORTH_TELLING: Final = timedelta(seconds=5)
+
+
+def planned_start(session: StoredSession) -> datetime:
+    return datetime.fromtimestamp(session.terms.start, UTC)
+
+
+async def hasten(connection: Batch, session: StoredSession, delays: int, now: datetime) -> datetime:
+    """When a session that is ready is to be looked at again; if that is `now`, it starts.
+
+    `delays`: how often it was looked at before. What it says of the wait it says once.
+    """
+    start = planned_start(session)
+    earliest = datetime.fromtimestamp(session.terms.earliest, UTC)
+    again = min(start, earliest)
+    if earliest <= now < start:
+        again = await _advanced(connection, session, delays, now)
+    if again > now and start - now > _WORTH_TELLING:
+        _tell(connection, session, now)
+    return again
+
+
+async def _advanced(
+    connection: Batch, session: StoredSession, delays: int, now: datetime
+) -> datetime:
+    """`now`, and what it books begins and ends earlier; or when to look again.
+
+    The lock is not waited for: among the writes of other steps it comes before those that are taken
+    last, and would hold up all of them.
+    """
+    start = planned_start(session)
+    decision = await bookings.decide(connection, [session.platform], waits=False)
+    platform = decision.platforms.get(session.platform)
+    if platform is None:
+        return min(start, now + _MOMENT)
+    first = int(decision.now.timestamp())
+    if first >= session.terms.start:
+        return start
+    if not await _has_room(connection, session, platform.capacity, decision.now):
+        return min(start, now + growing(delays, first=0.5, most=5))
+    session.terms = advance(session.terms, first)
+    owner = Owner(session.identity, session.offerset, session.id)
+    new = [
+        NewBooking(session.platform, booking, owner)
+        for booking in ahead(bookings_of(session.terms), first)
+    ]
+    booked = await bookings.of_sessions(connection, [session.id])
+    ended, made = bookings.ending(booked, decision), bookings.adding(new, decision)
+    await bookings.write(connection, decision, ended, made)
+    note_schedule(session, now)
+    connection.save(session, now)
+    return now
+
+
+async def _has_room(
+    connection: Batch, session: StoredSession, capacity: Amounts, now: datetime
+) -> bool:
+    """Whether there is room for what it needs to start now and has not booked, on its locked
+    platform."""
+    second = int(now.timestamp())
+    missing = head(session.terms, second)
+    if not missing:
+        return True
+    last = max(one.end for one in missing)
+    others = await calendars.beside(connection, session.platform, session.id, last, now)
+    counted = (
+        counting(one.booking, second) if one.ends_with_release else one.booking for one in others
+    )
+    return Calendar(capacity, counted).fits(missing)
+
+
+def _tell(connection: Batch, session: StoredSession, now: datetime) -> None:
+    """When it starts, and why not yet: once."""
+    terms = session.terms
+    start = write_epoch(terms.start)
+    told = (
+        messages.WAITS_FOR_ROOM(earliest=write_epoch(terms.earliest), start=start)
+        if terms.early
+        else messages.WAITS_FOR_START(start=start)
+    )
+    if all(one.kind != told.kind for one in session.messages):
+        say(session, told, now)
+        connection.save(session, now)
