@@ -147,6 +147,7 @@ async def _add_sessions(
     )
     new = [
         StoredSession(
+            place="here",
             id=0,
             uuid=uuid4(),
             offerset=offerset,

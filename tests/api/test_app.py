@@ -165,16 +165,18 @@ async def test_any_other_request_id_is_replaced(anybody: httpx.AsyncClient, give
     assert answer.headers["x-request-id"] == "made-here"
 
 
-async def test_the_log_has_one_line_per_request_without_its_uuid(
-    ada: httpx.AsyncClient, lines: LogCapture
-) -> None:
+async def test_the_log_has_one_line_per_request(ada: httpx.AsyncClient, lines: LogCapture) -> None:
     session = (await ada.post("/direct", json=bodies.NOTEBOOK)).headers["location"]
     lines.entries.clear()
     await ada.get(session, headers={"X-Request-ID": "mine-2"})
+    assert 0 <= lines.entries[0].pop("seconds") < 60
     assert lines.entries == [
         {
             "event": "request-answered",
-            "log_level": "debug",
+            "log_level": "info",
+            "client": "127.0.0.1",
+            "identity": "ada",
+            "session": session.rpartition("/")[2],
             "request": "mine-2",
             "method": "GET",
             "route": "/sessions/{uuid:uuid}",

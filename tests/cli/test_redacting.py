@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-from execution_broker.cli.redacting import HIDDEN, RedactingFormatter, Redaction
+from execution_broker.cli.logs import formatter
+from execution_broker.cli.redacting import HIDDEN, Redaction
+from execution_broker.config import Log
 
 REDACTION = Redaction()
 KEPT = "4f1c5a9e"
@@ -68,13 +70,14 @@ def test_values_are_hidden_by_their_keys_wherever_they_are() -> None:
     assert line["has_password"] is True
 
 
-def test_tracebacks_of_libraries_are_redacted_too() -> None:
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_tracebacks_of_libraries_are_redacted_too(form: str) -> None:
     place = "https://ada:love" + "lace@example.org/"  # a traceback shows lines of the source
     try:
         int(place)
     except ValueError:
         record = logging.LogRecord("x", logging.ERROR, "f", 1, "it failed", (), sys.exc_info())
-    shown = RedactingFormatter("%(message)s", REDACTION).format(record)
+    shown = formatter(Log(format=form), REDACTION).format(record)
     assert "ValueError" in shown
     assert "lovelace" not in shown
 

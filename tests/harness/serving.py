@@ -22,7 +22,7 @@ from tests.harness.sqlite import with_tables
 PHASE = {"kind": "uri:enum-value-update", "path": "phase"}
 _PLUGINS = Path(__file__).parent.parent / "plugin"
 _LIMITED = 'ulimit -n "$0" && exec "$@"'
-_LISTENING = re.compile(r"listening on (http://\S+)")
+_LISTENING = re.compile(r"listening on (http://[^\s\"]+)")
 
 
 class Server:

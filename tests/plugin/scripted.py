@@ -76,6 +76,7 @@ class ScriptedPlatform:
         self.world = context.directory / "world"
         self.world.mkdir(exist_ok=True)
         self.log = context.directory / "log"
+        self.is_closed = False
 
     async def report(self) -> Capability:
         config = self.config
@@ -190,7 +191,7 @@ class ScriptedPlatform:
         (self.results / str(session) / "answer.txt").unlink(missing_ok=True)
 
     async def close(self) -> None:
-        return None
+        self.is_closed = True
 
     async def _make(self, order: Order, call: str) -> Outcome:
         place = self._place(order)
@@ -263,13 +264,13 @@ class ScriptedPlatform:
             case "hang" | "hang-once":
                 await asyncio.Event().wait()
             case "deaf":
-                while mark.exists():
+                while mark.exists() and not self.is_closed:
                     with suppress(asyncio.CancelledError):
                         await asyncio.sleep(0.01)
         return told
 
     async def _hold(self, mark: Path, call: str, *, is_once: bool) -> None:
-        while mark.exists():  # noqa: ASYNC110, ASYNC240 - another process may remove it
+        while mark.exists() and not self.is_closed:  # noqa: ASYNC110, ASYNC240 - another process may remove it
             await asyncio.sleep(0.01)
         if is_once:
             mark.with_name(f"{mark.name}-gone-on").touch()

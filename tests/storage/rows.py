@@ -83,6 +83,7 @@ async def a_session(database: Any) -> Rows:
         )
         (offerset,) = await offersets.add(connection, [answer])
         new = StoredSession(
+            place="here",
             id=0,
             uuid=uuid4(),
             offerset=offerset,

@@ -82,7 +82,8 @@ async def test_why_it_is_tried_again_is_told_and_replayed(tmp_path: Path, call: 
         uuid = await made.run(alice, request(script={call: "transient"}))
         session = await made.ended(alice, uuid)
         said = json.encode(session).decode()
-        told = f"{call.replace('_', '-')} is tried again after failure 1 of 5: "
+        step = call.replace("_", "-")
+        told = f"{step} failed: {call} failed: as the script says. It is tried again "
         assert said.count(told) == 1
         replayed = await made.database.read(lambda c: replay(c, UUID(uuid)))
         assert replayed.differences == ()

@@ -83,6 +83,7 @@ def create_app(
     http: Http,
     log: FilteringBoundLogger,
     *,
+    access: FilteringBoundLogger | None = None,
     metrics: MetricsPage | None = None,
     tracer: Tracer | None = None,
     meter: Meter | None = None,
@@ -93,6 +94,7 @@ def create_app(
 ) -> Starlette:
     """The API over these services. It owns none of them: whoever made them ends them.
 
+    `access` is told of every request that was answered (None: `log` is).
     `hiding` takes the secrets out of what is asked for, before anybody else sees it.
     A body has to arrive within `body_seconds`; streams of events show a sign of life every
     `heartbeat` seconds. `following.leave` ends them before the server stops.
@@ -117,7 +119,12 @@ def create_app(
     meter = meter or NoMeter()
     excess = Excess(log, meter, time.monotonic)
     middleware = [
-        Middleware(trace.Trace, log=log, new_request_id=new_request_id, tracer=tracer or NoTracer())
+        Middleware(
+            trace.Trace,
+            access=access or log,
+            new_request_id=new_request_id,
+            tracer=tracer or NoTracer(),
+        )
     ]
     if http.trusted_proxies:
         most, proxies = http.connections_per_address, Proxies(http.trusted_proxies)

@@ -1,6 +1,7 @@
 """What every answer carries, and the request id that every log line of it carries."""
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
@@ -26,12 +27,13 @@ class Trace:
     def __init__(
         self,
         app: ASGIApp,
-        log: FilteringBoundLogger,
+        access: FilteringBoundLogger,
         new_request_id: Callable[[], str],
         tracer: Tracer,
     ) -> None:
         self._app = app
-        self._log = log
+        self._access = access
+        self._clock = time.monotonic
         self._new = new_request_id
         self._tracer = tracer
 
@@ -40,7 +42,7 @@ class Trace:
             await self._app(scope, receive, send)
             return
         request_id = scope[_KEY] = _given(scope) or self._new()
-        status = 0
+        status, begun = 0, self._clock()
 
         async def send_on(message: Message) -> None:
             nonlocal status
@@ -57,13 +59,26 @@ class Trace:
         try:
             with self._tracer.request(scope["method"], _traceparent(scope)) as span:
                 await self._app(scope, receive, send_on)
-                route = getattr(scope.get("route"), "path", None)
+                route = _route(scope)
                 span.answered(route, _session(route, scope), status)
-                self._log.debug(
-                    LogEvent.REQUEST_ANSWERED, method=scope["method"], route=route, status=status
-                )
         finally:
+            self._tell(scope, status, self._clock() - begun)
             reset_contextvars(**bound)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        """Names the route and never the address, of which parts may be secret."""
+        route = _route(scope)
+        session = _session(route, scope)
+        self._access.info(
+            LogEvent.REQUEST_ANSWERED,
+            method=scope["method"],
+            route=route,
+            status=status,
+            seconds=round(seconds, 4),
+            client=(scope.get("client") or (None,))[0],
+            **({} if session is None else {"session": str(session)}),
+            **_identity(scope),
+        )
 
 
 def headers(scope: Scope) -> dict[str, str]:
@@ -75,6 +90,17 @@ def request_id(scope: Scope) -> str:
     """The id of a request that has come through `Trace`."""
     identifier: str = scope[_KEY]
     return identifier
+
+
+def _route(scope: Scope) -> str | None:
+    path: str | None = getattr(scope.get("route"), "path", None)
+    return path
+
+
+def _identity(scope: Scope) -> dict[str, str]:
+    """Whom the answer has named as its reader."""
+    named = of_caller(scope)
+    return {"identity": str(named[0][1], "ascii")} if named else {}
 
 
 def _given(scope: Scope) -> str | None:

@@ -4,9 +4,8 @@ import asyncio
 import gc
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any, Final
 from uuid import uuid4
@@ -22,9 +21,11 @@ from execution_broker.cli import logs
 from execution_broker.cli.connections.bounds import bounds, descriptors, waits
 from execution_broker.cli.connections.server import Server
 from execution_broker.cli.context import DEFAULT_URL
+from execution_broker.cli.failing import exit_of
 from execution_broker.cli.listening import is_loopback, listen, url_of
 from execution_broker.cli.memory import give_back_large_blocks, spare_what_is_loaded
 from execution_broker.config import Settings
+from execution_broker.domain.errors import BrokerError, ConfigurationFaults
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.domain.spans import Tracer
 from execution_broker.factory.tracing import make_tracer
@@ -47,32 +48,30 @@ def serve(settings: Settings) -> None:
 
     State survives in the database. ConfigurationError when it cannot even begin.
     """
-    listening = listen(settings.http.listen)
-    with listening:
+    with _logging(settings), listen(settings.http.listen) as listening:
         _run(settings, lambda program: program.serve(listening))
 
 
 def serve_api(settings: Settings) -> None:
     """The API alone: as many as one likes, over one database. Workers must run elsewhere."""
-    listening = listen(settings.http.listen)
-    with listening:
+    with _logging(settings), listen(settings.http.listen) as listening:
         _run(settings, lambda program: program.serve_api(listening))
 
 
 def serve_worker(settings: Settings, metrics_port: int | None = None) -> None:
     """A worker alone: as many as one likes, on any machine that reaches the database."""
-    if metrics_port is None:
-        _run(settings, lambda program: program.serve_worker())
-        return
-    host = settings.metrics.host
-    listening = listen(f"[{host}]:{metrics_port}" if ":" in host else f"{host}:{metrics_port}")
-    with listening:
-        _run(settings, lambda program: program.serve_worker(listening))
+    with _logging(settings):
+        if metrics_port is None:
+            _run(settings, lambda program: program.serve_worker())
+            return
+        host = settings.metrics.host
+        address = f"[{host}]:{metrics_port}" if ":" in host else f"{host}:{metrics_port}"
+        with listen(address) as listening:
+            _run(settings, lambda program: program.serve_worker(listening))
 
 
 def _run(settings: Settings, body: Callable[["_Program"], Coroutine[Any, Any, None]]) -> None:
     give_back_large_blocks()
-    logs.configure(settings.log, settings.sealing.parameters)
     _warn_of_plugins()
 
     async def run() -> None:
@@ -89,10 +88,25 @@ def _run(settings: Settings, body: Callable[["_Program"], Coroutine[Any, Any, No
                 await database.close()
         finally:
             await asyncio.to_thread(tracer.close)
-        _say("stopped")
+        logs.say(settings.log, LogEvent.STOPPED, "stopped")
 
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(run())
+
+
+@contextmanager
+def _logging(settings: Settings) -> Iterator[None]:
+    """Logs are set up; what prevents a start is told to machines by a line like all others."""
+    logs.configure(settings.log, settings.sealing.parameters)
+    try:
+        yield
+    except BrokerError as error:
+        if settings.log.format != "json":
+            raise
+        for one in error.faults if isinstance(error, ConfigurationFaults) else (error,):
+            fault = {"reason": one.sentence, "remedy": one.remedy}
+            structlog.get_logger().error(LogEvent.START_FAILED, **fault)
+        raise SystemExit(exit_of(error)) from None
 
 
 def _warn_of_plugins() -> None:
@@ -145,7 +159,9 @@ class _Program:
             await self._database.wait(_READY_LOOK, self._database.heard())
         at = url_of(listening)
         given = "" if at == DEFAULT_URL else f" --url {at}"
-        _say(f"ready. In another terminal: broker run --notebook fit.ipynb{given}")
+        self._say(
+            LogEvent.READY, f"ready. In another terminal: broker run --notebook fit.ipynb{given}"
+        )
 
     async def serve_api(self, listening: socket.socket) -> None:
         async with self._server(listening) as server:
@@ -155,7 +171,8 @@ class _Program:
     async def serve_worker(self, listening: socket.socket | None = None) -> None:
         async with self._working() as work:
             worker = self._worker(work)
-            _say(f"working for {', '.join(self._settings.platforms)}")
+            platforms = ", ".join(self._settings.platforms)
+            self._say(LogEvent.WORKING, f"working for {platforms}")
             if listening is None:
                 _on_signals(worker.stop)
                 await worker.run(self._database)
@@ -165,13 +182,16 @@ class _Program:
             server = Server(
                 metrics_app(page), self._settings.http, self._bounds, self._meter, drain=1
             )
-            _say(f"metrics on {url_of(listening)}/metrics")
+            self._say(LogEvent.LISTENING, f"metrics on {url_of(listening)}/metrics")
             _on_signals(worker.stop)
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(server.serve(sockets=[listening]))
                 await worker.run(self._database)
                 server.should_exit = True
                 await serving
+
+    def _say(self, event: LogEvent, text: str) -> None:
+        logs.say(self._settings.log, event, text)
 
     def _working(self) -> AbstractAsyncContextManager[factory.Work]:
         return factory.working(self._database, self._settings, self._instance)
@@ -184,8 +204,10 @@ class _Program:
             self._database, settings, self._instance, url, self._tracer
         )
         password = await factory.make_administrator(services, settings)
-        _say(f"listening on {url}")
-        _say(f"the password of {factory.ADMINISTRATOR} is in {password}")
+        self._say(LogEvent.LISTENING, f"listening on {url}")
+        self._say(
+            LogEvent.ADMINISTRATOR, f"the password of {factory.ADMINISTRATOR} is in {password}"
+        )
         host = settings.http.listen.rpartition(":")[0]
         public = is_loopback(host) and settings.http.public_url is None
         page = MetricsPage(self._metrics, public, settings.metrics.token, services.identities)
@@ -194,6 +216,7 @@ class _Program:
             services,
             msgspec.structs.replace(settings.http, waits=most),
             structlog.get_logger(),
+            access=logs.access_logger(settings.log),
             metrics=page,
             tracer=self._tracer,
             meter=self._meter,
@@ -237,11 +260,6 @@ def _on_signals(*stops: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for one in _SIGNALS:
         loop.add_signal_handler(one, lambda: [stop() for stop in stops])
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"broker: {text}\n")
-    sys.stderr.flush()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -214,10 +214,12 @@ class Sealing(Section, frozen=True):
 
 class Log(Section, frozen=True):
     """`level` is the least that is written: `DEBUG`, `INFO`, `WARNING` or `ERROR`. `format` is
-    `text` for people or `json` for machines."""
+    `text` for people or `json` for machines: then every line of the standard error is an object.
+    `access`: whether every request that was answered has a line."""
 
     level: str = "INFO"
     format: str = "text"
+    access: bool = True
 
 
 class Issuer(Section, frozen=True):

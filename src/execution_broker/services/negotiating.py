@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import NamedTuple
@@ -179,7 +180,7 @@ class _Glance:
 
     async def look(self) -> Seen:
         if self._next is None:
-            self._next = asyncio.create_task(self._look())
+            self._next = asyncio.get_running_loop().create_task(self._look(), context=Context())
         return await asyncio.shield(self._next)
 
     async def _look(self) -> Seen:

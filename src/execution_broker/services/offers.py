@@ -17,6 +17,7 @@ from execution_broker.services.repeating import Repeating
 from execution_broker.services.views import Viewing, may_see_all, view_offerset
 from execution_broker.storage import offersets
 from execution_broker.storage.database import Database
+from execution_broker.transitions.telling import tell_answered
 
 
 class OffersService:
@@ -52,6 +53,7 @@ class OffersService:
         if outcome is None:
             stored = await self._answering.answer(caller, reading, repeating.key)
             if isinstance(stored, Stored):
+                tell_answered(stored.offerset, stored.offers, caller.username)
                 viewing = self._viewing
                 return view_offerset(stored.offerset, stored.offers, caller, stored.now, viewing)
             outcome = stored

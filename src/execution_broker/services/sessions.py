@@ -46,6 +46,7 @@ from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.records import Located, StoredSession
 from execution_broker.storage.repetitions import Outcome
 from execution_broker.transitions import ending
+from execution_broker.transitions.telling import tell_accepted, tell_ended
 
 _MOST_LOCATED: Final = 200
 
@@ -104,6 +105,7 @@ class SessionsService:
         found = await repeating.known() or await self._direct(caller, reading, repeating)
         if isinstance(found, Stored):
             (session,) = found.offers
+            tell_accepted(session)
             return view_session(session, caller, found.now, self._viewing).session
         if isinstance(found, ExecutionSession):
             return found
@@ -150,6 +152,8 @@ class SessionsService:
                 located = await self._locate(uuid, caller)
                 trace = self._tracer.current()
                 decided = await self._desk.do(Accept(located.offerset, uuid, guard, trace))
+                if decided.session.accepted == decided.now:  # not before
+                    tell_accepted(decided.session)
             case EnumUpdate(path="phase" | "/phase", value="REJECTED"):
                 located = await self._locate(uuid, caller)
                 errand = TurnDown(located.offerset, uuid, guard, SessionPhase.REJECTED)
@@ -251,20 +255,23 @@ class SessionsService:
             await self._desk.do(errand)
             return
 
-        async def work(connection: Connection) -> None:
+        async def work(connection: Connection) -> tuple[StoredSession, datetime] | None:
             session = await sessions.locked(connection, located.id)
             assert session is not None
             now = await connection.clock()
             guard(session, now)
             if session.phase is SessionPhase.CANCELLED:
-                return
+                return None
             if session.phase in SESSION_ENDS:
                 raise refusal(session, now, "cancelled")
             said = messages.CANCELLED_BY(who=caller.username)
             await ending.cancel(connection, session, said, now)
             await sessions.save(connection, session, now)
+            return session, now
 
-        await self._database.write(work)
+        cancelled = await self._database.write(work)
+        if cancelled is not None:
+            tell_ended(*cancelled)
 
 
 async def _result_state(connection: Connection, session: StoredSession) -> ResultState:

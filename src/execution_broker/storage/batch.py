@@ -117,6 +117,10 @@ class Batch:
         """The sessions that this transaction has written, as they are when it is flushed."""
         return self._opened.left(self._planned)
 
+    def told(self) -> list[tuple[StoredSession, NewEvent]]:
+        """What was added to the logs of sessions, for whoever tells of it once it is committed."""
+        return self._opened.told
+
     async def rows(self, statement: str, /, **values: Any) -> list[Row]:
         if statement == _WAKING:
             self._waking.update(values["sessions"])

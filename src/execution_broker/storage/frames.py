@@ -25,6 +25,7 @@ class Frame(NamedTuple):
     offerset: int
     identity: int
     owner: str
+    place: str
     platform: int
     plans: str
     document: ExecutionSession
@@ -101,6 +102,7 @@ def _frame(row: Row) -> Frame:
         row["offerset_id"],
         row["identity_id"],
         row["owner"],
+        row["place"],
         row["platform_id"],
         row["plans"],
         document_of(row),

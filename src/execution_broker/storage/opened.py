@@ -27,6 +27,8 @@ class Opened:
         self._before: dict[int, Any] = {}
         self._changed: set[int] = set()
         self._written: set[int] = set()
+        self.told: list[tuple[StoredSession, NewEvent]] = []
+        """What was added to the logs of sessions that somebody has read."""
 
     @property
     def ids(self) -> Set[int]:
@@ -77,6 +79,7 @@ class Opened:
         self._written |= self._changed
         self._changed.clear()
         parts = [part for session in changed for part in self._changed_parts(session)]
+        self.told += ((session, event) for session in changed for event in session.new_events)
         saving, (add_event, told) = sessions.of_sessions(changed)
         return saving, counting, (add_event, [*told, *telling[1]]), sessions.of_components(parts)
 

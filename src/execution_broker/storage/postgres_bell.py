@@ -6,6 +6,7 @@ Never inside a writing transaction, which would serialise commits.
 import asyncio
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from typing import Any, Final
 
@@ -41,7 +42,8 @@ class Bell:
     def listen(self) -> None:
         """Keep a connection of its own from now on. Repeatable."""
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._serve())
+            serving = self._serve()  # for everybody: in the context of nobody's request
+            self._task = asyncio.get_running_loop().create_task(serving, context=Context())
 
     async def close(self) -> None:
         if self._task is not None:
@@ -52,6 +54,7 @@ class Bell:
         while True:
             try:
                 await self._connected()
+                _log.info(LogEvent.BELL_LOST, reason="closed")
             except AWAY as error:
                 _log.info(LogEvent.BELL_LOST, reason=type(error).__name__)
                 await asyncio.sleep(1)

@@ -94,6 +94,7 @@ class LockedOffer(msgspec.Struct, kw_only=True):
 class StoredSession(LockedOffer, kw_only=True):
     """A session: what was offered (`document`, immutable) and its living part.
 
+    `owner` and `place`: the names of its owner and of its platform.
     `bid`: what of the document is its own, where the rest is stored with its offer set; None where
     it was read, or is stored as a whole.
     `plans`: those of its offer set, as stored; `capability`: the last report of its platform,
@@ -108,6 +109,7 @@ class StoredSession(LockedOffer, kw_only=True):
     """
 
     owner: str
+    place: str
     plans: str
     capability: str | None
     document: ExecutionSession

@@ -238,6 +238,7 @@ def of_row(row: Row) -> StoredSession:
         offerset=row["offerset_id"],
         identity=row["identity_id"],
         owner=row["owner"],
+        place=row["place"],
         plans=row["plans"],
         capability=row["capability"],
         platform=row["platform_id"],

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar, assert_never
@@ -34,7 +35,7 @@ from execution_broker.worker.acting import Acting
 from execution_broker.worker.desk import Desk, Write, Written
 from execution_broker.worker.failing import try_again
 from execution_broker.worker.places import Carried, Onward
-from execution_broker.worker.telling import telling_of
+from execution_broker.worker.telling import name_session, names_of_session, telling_of
 from execution_broker.worker.tracing import Tracing, end, outcome_of
 
 T = TypeVar("T")
@@ -127,6 +128,7 @@ class Carrier:
     ) -> tuple[Outcome, Carried | None]:
         if step.lapses > self._settings.lapses:
             lost = messages.STEP_LOST(step=step.kind.word, lapses=step.lapses)
+            await self._name(step)
             await self._give_up(step, Permanent(lost))
             return Outcome.FAILED, None
         try:
@@ -136,7 +138,8 @@ class Carrier:
         except Unavailable:
             raise
         except Exception as error:  # one poisonous step must not stop the others
-            _log.exception(LogEvent.STEP_CRASHED)
+            await self._name(step)
+            _log.error(LogEvent.STEP_CRASHED, exc_info=error)
             told = messages.STEP_FAILED(step=step.kind.word, reason=type(error).__name__)
             await self._failed(step, Transient(told), is_our_fault=True)
         return Outcome.ERROR, None
@@ -154,6 +157,7 @@ class Carrier:
         loaded = carried.loaded
         if isinstance(loaded, Applied):
             return outcome_of(loaded), None
+        name_session(loaded)
         with span.part(Part.ACT):
             result = await self._acting.run(step.kind, handler.act(loaded))
 
@@ -222,6 +226,7 @@ class Carrier:
         self, step: LeasedStep, error: OutsideError, *, is_our_fault: bool = False
     ) -> None:
         """Put back until the budget of its kind is spent (S4); what is permanent fails at once."""
+        await self._name(step)
         if isinstance(error, Permanent):
             await self._give_up(step, error)
             return
@@ -232,6 +237,15 @@ class Carrier:
         written = await self._write(step, lambda c, now: again(c, now=now))
         if written is not None and written.result is not None:
             await self._give_up(step, written.result)
+
+    async def _name(self, step: LeasedStep) -> None:
+        """Lines that are written from now on name the session, whatever the step has loaded. While
+        the database is away they name the step alone."""
+        if step.session is None or "session" in structlog.contextvars.get_contextvars():
+            return
+        with suppress(Unavailable):
+            names = await self._database.read(partial(names_of_session, id_=step.session))
+            structlog.contextvars.bind_contextvars(**names)
 
     async def _give_up(self, step: LeasedStep, error: OutsideError) -> None:
         handler = self._handlers[step.kind]

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
@@ -14,11 +15,11 @@ from execution_broker.domain.errors import Unavailable
 from execution_broker.domain.log_events import LogEvent
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Connection, Database
-from execution_broker.storage.frames import Frames, Kept
+from execution_broker.storage.frames import Frames
 from execution_broker.storage.records import LeasedStep
 from execution_broker.worker.errands import Errand, Told, WriteOf, together
 from execution_broker.worker.places import Carried, Handing, Onward, Places
-from execution_broker.worker.telling import telling_of
+from execution_broker.worker.telling import tell, telling_of
 
 T = TypeVar("T")
 
@@ -102,18 +103,19 @@ class Desk:
     async def _handing(self, work: Callable[[Handing, Batch], Awaitable[T]], handing: Handing) -> T:
         """A transaction; then what it has leased for free places begins."""
 
-        async def again(connection: Connection) -> tuple[T, list[Kept]]:
+        async def again(connection: Connection) -> tuple[T, Batch]:
             handing.give_up()
             batch = Batch(connection, self._frames)
-            return await work(handing, batch), batch.left()
+            return await work(handing, batch), batch
 
         try:
-            result, left = await self.database.write(again)
+            result, batch = await self.database.write(again)
         except BaseException:
             handing.give_up()
             self._frames.forget()
             raise
-        self._frames.keep(left)
+        self._frames.keep(batch.left())
+        tell(batch.told())
         handing.begin()
         return result
 
@@ -121,7 +123,7 @@ class Desk:
         """Make the next transaction ready, if anybody waits for it."""
         if self._waiting and not self._is_gathering and len(self._serving) < _ABREAST:
             self._is_gathering = True
-            serving = asyncio.create_task(self._serve())
+            serving = asyncio.get_running_loop().create_task(self._serve(), context=Context())
             self._serving.add(serving)
             serving.add_done_callback(self._end)
 

@@ -171,9 +171,8 @@ class Worker:
             processor=str(pool.processor),
             step=str(step.uuid),
             kind=step.kind.word,
-            session=step.session,
-            platform=step.platform,
         )
+        structlog.contextvars.unbind_contextvars("session", "owner", "platform")
         acting = asyncio.create_task(carrier.carry(step, carried))
         losses: list[Loss] = []
 

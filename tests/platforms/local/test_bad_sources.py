@@ -214,5 +214,5 @@ async def test_why_something_is_tried_again_is_said_at_once(tmp_path: Path) -> N
         here.site.routes["/a"] = in_turn(answering(503, Retry_After="0"), answering(200, CONTENT))
         session = await here.run(size=SIZE)
         assert session.phase is SessionPhase.COMPLETED
-        assert "WARN prepare-data is tried again after failure 1 of 5: " in said(session)
+        assert "WARN prepare-data failed: " in said(session)
         assert "the answer was 503 Service Unavailable." in said(session)

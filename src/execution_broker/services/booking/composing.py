@@ -134,6 +134,7 @@ class Composer:
             offerset=0,
             identity=self._caller.key,
             owner=self._caller.username,
+            place=offer.platform,
             platform=platform.id,
             plans=answer.plans,
             capability=platform.report,

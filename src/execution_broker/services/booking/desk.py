@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from contextvars import Context
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
@@ -107,7 +108,7 @@ class Desk:
         if len(self._waiting) >= self._expected:
             self._have_come.set()
         if self._serving is None or self._serving.done():
-            self._serving = asyncio.create_task(self._serve())
+            self._serving = asyncio.get_running_loop().create_task(self._serve(), context=Context())
         return await future
 
     async def _serve(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from math import ceil
 from typing import Any, Final, NamedTuple
 
@@ -111,7 +112,9 @@ class KeyRing:
     def _start(self) -> "asyncio.Task[None]":
         if self._fetching is None or self._fetching.done():
             self._tried = self._clock()
-            self._fetching = asyncio.create_task(self._fetch())
+            self._fetching = asyncio.get_running_loop().create_task(
+                self._fetch(), context=Context()
+            )
         return self._fetching
 
     def _is_fetching(self) -> bool:

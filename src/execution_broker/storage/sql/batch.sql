@@ -13,11 +13,12 @@ FROM held LEFT JOIN living ON living.id = held.session_id;
 
 -- session_frames: What of some sessions never changes.
 SELECT s.id, s.uuid, s.offerset_id, s.identity_id, s.platform_id, s.document, s.created_at,
-       s.expires_at, i.username AS owner, o.plans, o.asked,
+       s.expires_at, i.username AS owner, p.name AS place, o.plans, o.asked,
        EXISTS (SELECT 1 FROM secret WHERE secret.offerset_id = o.id) AS has_secrets
 FROM session AS s
 JOIN identity AS i ON i.id = s.identity_id
 JOIN offerset AS o ON o.id = s.offerset_id
+JOIN platform AS p ON p.id = s.platform_id
 WHERE s.id {among:ids};
 
 -- last_capability: What a platform reported last.

@@ -34,7 +34,7 @@ SELECT id, uuid, offerset_id, identity_id, platform_id, phase, events, terms, na
 FROM session WHERE offerset_id {among:offersets} ORDER BY id {for_update};
 
 -- offer_frames: What some locked offers have beside their living parts.
-SELECT s.id, s.document, i.username AS owner, o.plans, o.asked, p.capability, (SELECT coalesce({json_list}({json_object}(
+SELECT s.id, s.document, i.username AS owner, o.plans, o.asked, p.name AS place, p.capability, (SELECT coalesce({json_list}({json_object}(
             'id', c.id, 'key', c.key, 'uuid', c.uuid, 'phase', c.phase, 'handle', c.handle,
             'progress', {json}(c.progress), 'messages', {json}(c.messages)
         )), '[]') FROM component AS c WHERE c.session_id = s.id) AS components
@@ -52,7 +52,7 @@ SELECT id, uuid, offerset_id, identity_id, phase FROM session WHERE uuid {among:
        s.document, s.terms, s.name, s.description, s.facts, s.connectors, s.messages, s.created_at,
        s.modified_at, s.expires_at, s.accepted_at, s.started_at, s.ends_at, s.ended_at,
        s.released_at, s.is_promise_broken, i.username AS owner, o.plans, o.asked,
-       p.capability,
+       p.name AS place, p.capability,
        s.revision, p.version, p.reported_at, {clock} AS read_at,
        (SELECT coalesce({json_list}({json_object}(
             'id', c.id, 'key', c.key, 'uuid', c.uuid, 'phase', c.phase, 'handle', c.handle,
