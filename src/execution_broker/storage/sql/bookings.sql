@@ -56,7 +56,8 @@ WHERE platform_id = :platform AND ended_at IS NULL
   AND (end_second > :now_second OR session_id IS NOT NULL AND component <> 'outputs');
 
 -- calendar_beside: What counts on a platform before an instant for others than a session, as calendar_start has it.
-SELECT id, amount_name, amount, start_second, end_second, component, expires_at, ended_at
+SELECT id, identity_id, offerset_id, amount_name, amount, start_second, end_second,
+       shared_second, component, expires_at, ended_at
 FROM booking
 WHERE platform_id = :platform AND ended_at IS NULL AND start_second < :before_second
   AND (expires_at IS NULL OR expires_at > :now)
