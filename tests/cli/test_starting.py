@@ -42,6 +42,19 @@ def test_what_starts_later_is_given_back_where_nobody_can_be_asked(
     assert phases == {"REJECTED"}
 
 
+def test_what_counts_is_the_start_that_is_promised(run: Broker, broker: FakeBroker) -> None:
+    """And not the one that may come before it."""
+    starts_in(broker, hours=6)
+    broker.early = timedelta(hours=6)
+    for arguments in ((), ("--start-by", "PT1H")):
+        ended = run_notebook(run, *arguments)
+        assert ended.code == Exit.LATER
+        assert "in 5 h 59 min" in ended.err or "in 6 h" in ended.err
+    taken = run_notebook(run, "--start-by", "PT7H")
+    assert taken.code == Exit.DONE
+    assert "and before that as soon as it is ready and there is room." in taken.err
+
+
 @pytest.mark.parametrize("arguments", [("--wait",), ("--start-by", "PT7H"), ("--start-by", "LATE")])
 def test_it_is_taken_where_somebody_said_so(
     run: Broker, broker: FakeBroker, arguments: tuple[str, ...]

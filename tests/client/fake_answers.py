@@ -8,7 +8,7 @@ import msgspec
 from starlette.responses import JSONResponse, Response
 
 from execution_broker.domain import messages
-from execution_broker.domain.iso8601 import write_interval
+from execution_broker.domain.iso8601 import write_instant, write_interval
 from execution_broker.models import kinds
 from execution_broker.models.component import Cost, Metadata, Metric
 from execution_broker.models.executable import JupyterNotebook
@@ -17,15 +17,18 @@ from execution_broker.models.extensions import Problem
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.models.resources import Range, SimpleCompute, SimpleData
-from execution_broker.models.schedule import IntervalSpan, Schedule
+from execution_broker.models.schedule import InstantSpan, IntervalSpan, Schedule
 
 
-def offer(executable: Any, cores: int, hour: float, phase: SessionPhase) -> ExecutionSession:
-    """An offer that starts in so many hours, or an accepted session."""
+def offer(
+    executable: Any, cores: int, hour: float, phase: SessionPhase, early: timedelta = timedelta()
+) -> ExecutionSession:
+    """An offer that starts in so many hours, or so much earlier, or an accepted session."""
     now = datetime.now(UTC).replace(microsecond=0)
     start = now + timedelta(hours=hour)
     notebook = executable or JupyterNotebook(location="https://example.org/fit.ipynb")
-    window = write_interval(start, start + timedelta(minutes=30))
+    window = write_interval(start - early, start + timedelta(minutes=30))
+    end = write_instant(start + timedelta(hours=2))
     return ExecutionSession(
         meta=Metadata(uuid=str(uuid4()), created=now, modified=now),
         phase=phase,
@@ -37,7 +40,10 @@ def offer(executable: Any, cores: int, hour: float, phase: SessionPhase) -> Exec
             memory=Range(min=1),
         ),
         data=(SimpleData(meta=Metadata(name="cat.fits"), phase=ComponentPhase.INITIALIZING),),
-        schedule=Schedule(available=IntervalSpan(start=window, duration="PT2H")),
+        schedule=Schedule(
+            available=IntervalSpan(start=window, duration="PT2H"),
+            releasing=InstantSpan(start=end, duration="PT1M"),
+        ),
         costs=(Cost(type=kinds.COST_MONETARY, min=0.1, max=0.12),),
         metrics=(Metric(type=kinds.METRIC_COMPUTE, min=2.0, max=2.0),),
     )

@@ -62,6 +62,8 @@ class FakeBroker(FakeRecords):
     retry_after: int | None = None
     later: timedelta = timedelta()
     """How much later than at once its first offer starts."""
+    early: timedelta = timedelta()
+    """How long before its planned start that may start."""
     broken: int = 0
     """How many of the next answers break off in their middle, after what was asked was done."""
     bare_redirects: bool = False
@@ -222,7 +224,9 @@ class FakeBroker(FakeRecords):
     def _offers(self, executable: Any, cores: int) -> OfferSetResponse:
         later = self.later / timedelta(hours=1)
         hours = [later + hour for hour in range(2)]
-        offers = tuple(offer(executable, cores, hour, SessionPhase.OFFERED) for hour in hours)
+        offers = tuple(
+            offer(executable, cores, hour, SessionPhase.OFFERED, self.early) for hour in hours
+        )
         for made in offers:
             self.keep(made)
         return OfferSetResponse(meta=Metadata(uuid=str(uuid4())), result="YES", offers=offers)

@@ -52,6 +52,7 @@ def _row(id_: int, length: int) -> dict[str, Any]:
         "offerset_id": 1,
         "identity_id": 1,
         "owner": "alice",
+        "place": "here",
         "platform_id": 1,
         "plans": "x" * length,
         "document": _DOCUMENT,

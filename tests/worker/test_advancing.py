@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from execution_broker.domain.identity import Caller
-from execution_broker.domain.iso8601 import read_instant, write_interval
+from execution_broker.domain.iso8601 import read_duration, read_instant, write_interval
 from execution_broker.models.execution import ExecutionSession
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.update import DeltaUpdate
@@ -73,6 +73,23 @@ async def test_who_is_slow_to_start_early_has_broken_no_promise(tmp_path: Path) 
         assert await made.rows("SELECT is_promise_broken FROM session") == [(0,)]
 
 
+async def test_how_late_it_is_counts_from_what_was_promised(tmp_path: Path) -> None:
+    """And not from when it could have started."""
+    async with broker(tmp_path, negotiation=ONE, platforms={"here": HERE}) as made, working(made):
+        alice = await made.caller("alice")
+        script = {**FOREVER, "start": "held"}
+        uuid = await made.run(alice, request(duration="PT10M", script=script))
+        await until(lambda: _is_held(made, uuid, "start"))
+        made.shift(timedelta(seconds=PROMISED + 60))
+        made.unmark(uuid, "start")
+        await until(lambda: _is(made, uuid, SessionPhase.RUNNING))
+        session = await made.session(alice, uuid)
+        assert session.meta is not None
+        (late,) = [one for one in session.meta.messages if one.kind.endswith(":started-late")]
+        seconds = read_duration(late.values["late"]).total_seconds()
+        assert 55 <= seconds <= 90
+
+
 async def test_what_cannot_start_early_fails_with_a_log_that_leads_there(tmp_path: Path) -> None:
     async with broker(tmp_path, negotiation=ONE, platforms={"here": HERE}) as made, working(made):
         alice = await made.caller("alice")
@@ -121,8 +138,30 @@ async def test_the_lock_of_the_platform_is_not_waited_for(tmp_path: Path) -> Non
                 if not made.is_embedded():
                     await until(lambda: _is(made, uuid, SessionPhase.AVAILABLE))
             await until(lambda: _is(made, uuid, SessionPhase.RUNNING))
+        assert "waits-for-room" not in _said(await made.session(alice, uuid)), "there was room"
         ((begun,),) = await made.rows("SELECT max(made_at) FROM booking")
         assert made.instant(begun) > decided
+        await _is_sound(made, uuid)
+
+
+async def test_what_is_changed_while_it_waits_still_starts_early(tmp_path: Path) -> None:
+    async with broker(tmp_path, negotiation=ONE, platforms={"here": HERE}) as made, working(made):
+        alice, bob = await made.caller("alice"), await made.caller("bob")
+        first = await made.run(bob, request(duration="PT1M", script=FOREVER))
+        await until(lambda: _is(made, first, SessionPhase.RUNNING))
+        uuid = await made.run(alice, request(duration="PT10M", script=FOREVER))
+        await until(lambda: _says(made, uuid, "waits-for-room"))
+        update = DeltaUpdate("schedule.available.duration", 5, "min")
+        await made.services.sessions.update(UUID(uuid), alice, update)
+        promised = _end(await made.session(alice, uuid))
+        await made.set_phase(bob, first, "CANCELLED")
+        await until(lambda: _runs_now(made, uuid))
+        session = await made.session(alice, uuid)
+        assert promised - _end(session) > timedelta(seconds=PROMISED / 2)
+        ((started, ends),) = await made.rows(
+            "SELECT started_at, ends_at FROM session WHERE uuid = ?", uuid
+        )
+        assert made.instant(ends) - made.instant(started) > timedelta(minutes=14, seconds=55)
         await _is_sound(made, uuid)
 
 

@@ -20,6 +20,7 @@ from execution_broker.domain.plan import StepKind
 from execution_broker.domain.probing import Question
 from execution_broker.steps.base import Applied, Handler
 from execution_broker.storage import steps
+from execution_broker.storage.auditing import audit
 from execution_broker.storage.batch import Batch
 from execution_broker.storage.database import Connection
 from execution_broker.storage.records import LeasedStep
@@ -30,8 +31,22 @@ from tests.harness.broker import Broker, broker
 from tests.harness.databases import another_database
 
 LEASE = timedelta(seconds=30)
-SCRIPTS = {"succeeds": {}, "is stopped by its end": {"run": "forever"}, "fails": {"run": "fail"}}
-NEVER = {"succeeds": {StepKind.END}, "is stopped by its end": set(), "fails": {StepKind.END}}
+EARLY = "starts early"
+SCRIPTS = {
+    "succeeds": {},
+    "is stopped by its end": {"run": "forever"},
+    "fails": {"run": "fail"},
+    EARLY: {},
+}
+NEVER = {
+    "succeeds": {StepKind.END},
+    "is stopped by its end": set(),
+    "fails": {StepKind.END},
+    EARLY: {StepKind.END},
+}
+SLOW = {"storage": 0, "executable_here": 600, "compute": 0, "release": 1}
+"""What preparing is said to take of a session that starts early."""
+BOOKED = "SELECT count(*) FROM booking WHERE component = 'compute' AND amount_name = 'cores'"
 
 
 class Point(Enum):
@@ -95,12 +110,17 @@ class End(NamedTuple):
 async def test_dropped_once_in_every_kind_of_step(
     tmp_path: Path, point: Point, script: str
 ) -> None:
-    async with another_database(), broker(tmp_path / "undisturbed") as made:
+    here = {"plugin": "scripted", **({"timings": SLOW} if script == EARLY else {})}
+    sections = {"platforms": {"here": here}}
+    async with another_database(), broker(tmp_path / "undisturbed", **sections) as made:
         undisturbed = await _live(made, script, point, set())
     never = NEVER[script] if point is Point.LOADED else {StepKind.PROBE, *NEVER[script]}
     left = set(StepKind) - never  # nothing answers the probe: it has no result to apply
-    async with another_database(), broker(tmp_path / "disturbed") as made:
+    async with another_database(), broker(tmp_path / "disturbed", **sections) as made:
         assert await _live(made, script, point, left) == undisturbed
+        assert (await audit(made.database)).findings == ()
+        if script == EARLY:
+            assert await made.rows(BOOKED) == [(2,)], "what it booked moved once"
     assert left == set()
     assert max(Counter(undisturbed.made).values()) == 1
 

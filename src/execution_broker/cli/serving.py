@@ -21,7 +21,6 @@ from execution_broker.cli import logs
 from execution_broker.cli.connections.bounds import bounds, descriptors, waits
 from execution_broker.cli.connections.server import Server
 from execution_broker.cli.context import DEFAULT_URL
-from execution_broker.cli.failing import exit_of
 from execution_broker.cli.listening import is_loopback, listen, url_of
 from execution_broker.cli.memory import give_back_large_blocks, spare_what_is_loaded
 from execution_broker.config import Settings
@@ -103,6 +102,8 @@ def _logging(settings: Settings) -> Iterator[None]:
     except BrokerError as error:
         if settings.log.format != "json":
             raise
+        from execution_broker.cli.failing import exit_of
+
         for one in error.faults if isinstance(error, ConfigurationFaults) else (error,):
             fault = {"reason": one.sentence, "remedy": one.remedy}
             structlog.get_logger().error(LogEvent.START_FAILED, **fault)

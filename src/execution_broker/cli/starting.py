@@ -2,7 +2,7 @@
 
 import sys
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -25,26 +25,48 @@ StartBy = Annotated[
 ]
 
 
-def first_start(offer: "ExecutionSession", here: "Here") -> datetime | None:
-    """The earliest instant at which the session may start; None where the offer does not say."""
+class Start(NamedTuple):
+    """When a session starts whose offer is accepted now: as `planned`, or from `earliest` on, where
+    all is ready and there is room."""
+
+    earliest: datetime
+    planned: datetime
+
+
+def start_of(offer: "ExecutionSession", here: "Here") -> Start | None:
+    """None where the offer does not say. The planned start is the time of the session before its
+    planned end, where the offer says that."""
     from execution_broker.domain import iso8601
 
-    available = offer.schedule.available if offer.schedule else None
+    schedule = offer.schedule
+    available = schedule.available if schedule else None
     if available is None or available.start is None:
         return None
     try:
-        return iso8601.read_interval(available.start, here.now)[0]
+        earliest, last = iso8601.read_interval(available.start, here.now)
     except ValueError:
         return None
+    releasing = schedule.releasing if schedule else None
+    try:
+        end = iso8601.read_instant(str(releasing.start if releasing else None))
+        planned = end - iso8601.read_duration(str(available.duration))
+    except ValueError:
+        return Start(earliest, earliest)
+    is_inside = earliest <= planned and (last is None or planned < last)
+    return Start(earliest, planned if is_inside else earliest)
 
 
-def when_it_starts(start: datetime, here: "Here") -> str:
+def when_it_starts(start: Start, here: "Here") -> str:
     """`It starts at 21:24 CET, in 4 min 58 s.`"""
     from execution_broker.cli.rendering.words import length, moment, zone
 
-    if start <= here.now:
+    planned = start.planned
+    if planned <= here.now:
         return "It starts as soon as it is ready."
-    return f"It starts at {moment(start, here)} {zone(here)}, in {length(start - here.now)}."
+    at = f"at {moment(planned, here)} {zone(here)}, in {length(planned - here.now)}"
+    if start.earliest < planned:
+        return f"It starts {at}, and before that as soon as it is ready and there is room."
+    return f"It starts {at}."
 
 
 def is_taken(at: At, start: datetime | None, latest: datetime | None, *, wait: bool) -> bool:

@@ -18,9 +18,9 @@ from execution_broker.cli.rejecting import Replace, reject, reject_all, tell_una
 from execution_broker.cli.starting import (
     StartBy,
     Wait,
-    first_start,
     is_taken,
     read_latest,
+    start_of,
     when_it_starts,
 )
 from execution_broker.cli.teaching import teach
@@ -208,8 +208,8 @@ def run(
             tell_unanswered(at, answer)
         return Exit.NO
     uuid = _uuid(answer.offers[0])
-    start = first_start(answer.offers[0], at.here())
-    if not is_taken(at, start, latest, wait=wait):
+    start = start_of(answer.offers[0], at.here())
+    if not is_taken(at, start.planned if start else None, latest, wait=wait):
         for offer in answer.offers:
             at.client.reject(_uuid(offer))
         return Exit.LATER

@@ -34,14 +34,13 @@ async def hasten(connection: Batch, session: StoredSession, delays: int, now: da
 
     `delays`: how often it was looked at before. What it says of the wait it says once.
     """
-    start = planned_start(session)
     earliest = datetime.fromtimestamp(session.terms.earliest, UTC)
-    again = min(start, earliest)
-    if earliest <= now < start:
-        again = await _advanced(connection, session, delays, now)
-    if again > now and start - now > _WORTH_TELLING:
+    if now < earliest:
         _tell(connection, session, now)
-    return again
+        return earliest
+    if now < planned_start(session):
+        return await _advanced(connection, session, delays, now)
+    return now
 
 
 async def _advanced(
@@ -61,6 +60,7 @@ async def _advanced(
     if first >= session.terms.start:
         return start
     if not await _has_room(connection, session, platform.capacity, decision.now):
+        _tell(connection, session, now)
         return min(start, now + growing(delays, first=0.5, most=5))
     session.terms = advance(session.terms, first)
     owner = Owner(session.identity, session.offerset, session.id)
@@ -94,8 +94,10 @@ async def _has_room(
 
 
 def _tell(connection: Batch, session: StoredSession, now: datetime) -> None:
-    """When it starts, and why not yet: once."""
+    """When it starts, and why not yet: once, and only where that is not in a moment."""
     terms = session.terms
+    if planned_start(session) - now <= _WORTH_TELLING:
+        return
     start = write_epoch(terms.start)
     told = (
         messages.WAITS_FOR_ROOM(earliest=write_epoch(terms.earliest), start=start)

@@ -170,8 +170,9 @@ def _begin_running(session: StoredSession, now: datetime) -> None:
     changed since."""
     assert session.ends is not None
     session.started = now
-    late = timedelta(seconds=int((now - planned_start(session)).total_seconds()))
-    if late > timedelta(seconds=5 + session.terms.advanced):
+    promised = planned_start(session) + timedelta(seconds=session.terms.advanced)
+    late = timedelta(seconds=int((now - promised).total_seconds()))
+    if late > timedelta(seconds=5):
         session.is_promise_broken = True
         end = write_instant(session.ends.replace(microsecond=0))
         say(session, messages.STARTED_LATE(late=write_duration(late), end=end), now)
