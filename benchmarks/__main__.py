@@ -28,6 +28,7 @@ from benchmarks.workloads import (
     queue_graph,
     queue_latency,
     reading,
+    ready_sessions,
     session_lifecycle,
 )
 
@@ -42,6 +43,7 @@ WORKLOADS: Final[Mapping[str, Workload]] = {
     "get_offerset": reading.measure_offerset,
     "accept_contended": accept_contended.measure,
     "session_lifecycle": session_lifecycle.measure,
+    "ready_sessions": ready_sessions.measure,
     "memory": memory.measure,
 }
 _PEERS: Final = ("pgqueuer", "procrastinate", "dbos")

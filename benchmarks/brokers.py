@@ -24,15 +24,16 @@ _KEY: Final = base64.b64encode(bytes(32)).decode()
 
 
 class Site:
-    """A broker's configuration, database and data directory; `platforms` simulated ones."""
+    """A broker's configuration, database and data directory; `platforms` simulated ones, which say
+    that preparing an executable takes `promised` seconds."""
 
-    def __init__(self, directory: Path, url: str, platforms: int) -> None:
+    def __init__(self, directory: Path, url: str, platforms: int, promised: int) -> None:
         directory.mkdir(parents=True)
         self.directory = directory
         self.url = url
         self.platforms = [f"place-{number}" for number in range(platforms)]
         self.file = directory / "broker.toml"
-        self.file.write_text(_configuration(directory, url, self.platforms))
+        self.file.write_text(_configuration(directory, url, self.platforms, promised))
 
     @property
     def authorization(self) -> str:
@@ -72,10 +73,12 @@ class Process:
 
 
 @asynccontextmanager
-async def site(bench: Bench, directory: Path, platforms: int = 1) -> AsyncIterator[Site]:
+async def site(
+    bench: Bench, directory: Path, platforms: int = 1, promised: int = 0
+) -> AsyncIterator[Site]:
     """A broker with a database of its own, whose platforms have reported."""
     url = await bench.server.new_broker_database()
-    made = Site(directory, url, platforms)
+    made = Site(directory, url, platforms, promised)
     await made.reported()
     try:
         yield made
@@ -152,7 +155,7 @@ def epoch() -> int:
     return int(datetime.now(UTC).timestamp())
 
 
-def _configuration(directory: Path, url: str, platforms: list[str]) -> str:
+def _configuration(directory: Path, url: str, platforms: list[str], promised: int) -> str:
     lines = [
         f'data_directory = "{directory}"',
         "[http]",
@@ -183,7 +186,7 @@ def _configuration(directory: Path, url: str, platforms: list[str]) -> str:
             f"[platforms.{name}.timings]",
             "storage = 0",
             "executable_here = 0",
-            "executable_not_here = 0",
+            f"executable_not_here = {promised}",
             "compute = 0",
             "release = 0",
         ]

@@ -17,6 +17,9 @@ from benchmarks.running import Bench, median, run
 _TARGET: Final = 100
 _CLIENTS: Final = 8
 _OK: Final = 200
+_ACCEPTED: Final = json.dumps(
+    {"kind": "uri:enum-value-update", "path": "phase", "value": "ACCEPTED"}
+).encode()
 _RELEASED: Final = "SELECT count(*) FROM session WHERE phase = 'COMPLETED'"
 _LEFT: Final = (
     "SELECT 1 FROM session WHERE phase = ANY("
@@ -88,22 +91,28 @@ async def _round(bench: Bench, count: int) -> Round:
 
 async def accept(site: Site, api: Process, count: int) -> None:
     """Ask for so many sessions, and accept the first offer of each answer."""
-    request = loading.post("/requests", site.authorization, brokers.body(run="0"))
-    update = json.dumps(
-        {"kind": "uri:enum-value-update", "path": "phase", "value": "ACCEPTED"}
-    ).encode()
     numbers = iter(range(count))
 
     async def client() -> None:
         for _ in numbers:
-            answer = await loading.ask(api.url, 1, 1, request)
-            uuid = json.loads(answer.body)["offers"][0]["meta"]["uuid"]
-            accepting = loading.post(f"/sessions/{uuid}", site.authorization, update)
-            done = await loading.ask(api.url, 1, 1, accepting)
-            if set(done.statuses) != {_OK}:
-                raise RuntimeError(f"an offer was not accepted: {done.body!r}")
+            await accept_one(site, api, await offered(site, api))
 
     await asyncio.gather(*(client() for _ in range(_CLIENTS)))
+
+
+async def offered(site: Site, api: Process, run: str = "0") -> str:
+    """Ask for a session that runs for so many seconds: the first offer of the answer."""
+    request = loading.post("/requests", site.authorization, brokers.body(run=run))
+    answer = await loading.ask(api.url, 1, 1, request)
+    uuid: str = json.loads(answer.body)["offers"][0]["meta"]["uuid"]
+    return uuid
+
+
+async def accept_one(site: Site, api: Process, uuid: str) -> None:
+    accepting = loading.post(f"/sessions/{uuid}", site.authorization, _ACCEPTED)
+    done = await loading.ask(api.url, 1, 1, accepting)
+    if set(done.statuses) != {_OK}:
+        raise RuntimeError(f"an offer was not accepted: {done.body!r}")
 
 
 async def ended(connection: asyncpg.Connection, seconds: float = 200) -> None:
