@@ -3,7 +3,8 @@
 Its world is a directory, so that it outlives the broker: one file for each thing that was made,
 and a log of every creation and removal. `parameters` of the notebook may have `script`, by call:
 `{"prepare_data": "transient"}` fails once, `"permanent"` always, `"crash"` raises what no plugin
-should, `"slow"` is asked again once, `"later"` after a moment, `"large"` tells
+should, `"slow"` is asked again once, `"later"` after a moment, `"remember"` with what it
+was told to remember, `"large"` tells
 of 4 MiB, `"hang"` never returns, `"drip"` neither, 190 of 100 000 bytes later, `"never"` is asked
 again for ever, `"hang-once"` returns the second time, `"deaf"` heeds no cancellation and ends when
 its mark is removed, `"held"` until then, `"held-once"` likewise; `"stage"` puts what is asked for
@@ -200,12 +201,12 @@ class ScriptedPlatform:
             self._note("create", order)
             place.write_text(order.name)
         match await self._follow(order, call):
-            case "slow":
+            case "slow" | "never":
                 return NotYet()
             case "later":
                 return NotYet(seconds=0.6)
-            case "never":
-                return NotYet()
+            case "remember":
+                return self._remembering(order, str(place))
             case "stage":
                 staged = await self._stage(order, place.with_name(f"{place.name}-content"))
                 return Done(handle=str(place), messages=staged.messages)
@@ -219,6 +220,12 @@ class ScriptedPlatform:
                 order.progress(190, 100_000, "bytes")
                 await asyncio.Event().wait()
         return Done(handle=str(place))
+
+    def _remembering(self, order: Order, place: str) -> Outcome:
+        known = order.facts.get(order.key)
+        if known is None:
+            return NotYet(handle=place, facts={"first": order.key})
+        return Done(facts={**known, "then": order.handles[order.key] == place})
 
     async def _stage(self, order: Order, target: Path) -> Staged:
         match order.component:

@@ -167,7 +167,7 @@ async def test_a_look_is_one_statement(database: Any) -> None:
 async def test_a_saved_session_reads_the_same(database: Any) -> None:
     rows = await a_session(database)
     session = rows.session
-    session.facts = {"home": "/x", "n": 3}
+    session.facts = {"compute": {"home": "/x", "n": 3}}
     session.started = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
     session.components["compute"].handle = "h"
     session.new_events.append(NewEvent("test", "compute", {"a": [1]}, rows.now))

@@ -206,3 +206,16 @@ async def _steps(made: Broker) -> dict[str, str]:
     """The steps of all sessions: the phase of each kind."""
     rows = await made.rows("SELECT kind, phase FROM step WHERE session_id IS NOT NULL")
     return {kind.removeprefix("urn:execution-broker:step:"): phase for kind, phase in rows}
+
+
+async def test_what_a_platform_remembers_of_components_is_kept_apart(tmp_path: Path) -> None:
+    """Those that are prepared side by side, and what is only known while one is under way."""
+    calls = {"prepare_storage": "storage/0", "prepare_executable": "executable"}
+    script = dict.fromkeys((*calls, "prepare_data", "prepare_compute"), "remember")
+    async with broker(tmp_path) as made, working(made):
+        alice = await made.caller("alice")
+        uuid = await made.run(alice, request(script=script))
+        assert (await made.ended(alice, uuid)).phase is SessionPhase.COMPLETED
+        ((facts,),) = await made.rows("SELECT facts FROM session WHERE uuid = ?", uuid)
+        keys = (*calls.values(), "data/0", "compute")
+        assert json.decode(facts) == {key: {"first": key, "then": True} for key in keys}

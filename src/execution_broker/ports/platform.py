@@ -36,7 +36,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     `name` is the external name: derived from the step, the same at every repetition.
     `handles`: what earlier steps made, by component key (`storage/0`, `compute`, ...).
-    `facts`: what the platform chose to remember of this session.
+    `facts`: what the platform chose to remember of the components of this session, by their keys.
     `ends` is when the session must be over, known once it has started. `now` is when this is asked,
     by the same clock, that of the broker's database: those of the machines that ask may differ.
     """
@@ -48,7 +48,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     component: LifecycleComponent
     document: ExecutionSession
     handles: Mapping[str, str]
-    facts: Mapping[str, Any]
+    facts: Mapping[str, Mapping[str, Any]]
     outputs: int
     now: datetime
     ends: datetime | None
@@ -59,7 +59,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 class Done(msgspec.Struct, frozen=True, kw_only=True):
     """An order was carried out. `handle` is the platform's own id of what was made.
 
-    `facts` replaces what was remembered of the session; None leaves it.
+    `facts` replaces what was remembered of the component; None leaves it.
     """
 
     handle: str | None = None
@@ -72,11 +72,14 @@ class NotYet(msgspec.Struct, frozen=True):
     """Under way, ask again: the step is put back with a growing, bounded delay.
 
     `seconds`: how long it will take, where the platform knows; the step is put back for as long,
-    and for 5 s at most.
+    and for 5 s at most. `handle` and `facts` are kept as those of Done are: of something that takes
+    long, so that it is found again.
     """
 
     messages: tuple[Message, ...] = ()
     seconds: float | None = None
+    handle: str | None = None
+    facts: Mapping[str, Any] | None = None
 
 
 Outcome = Done | NotYet

@@ -89,6 +89,9 @@ class Prepare:
                 return Cancelled()
             session.components[key].progress = loaded.progress.latest
             say_new(session, result, now, key)
+            remember(session, result, key)
+            if result.handle is not None:
+                await outside.made(connection, session.id, key, result.handle, now)
             if await has_missed(connection, session, now):
                 return Failed()
             connection.save(session, now)
@@ -126,15 +129,21 @@ async def fail_session(
 
 def take(world: World, session: StoredSession, done: Done, key: str, now: datetime) -> None:
     """Keep what a platform gave back."""
-    if done.handle is not None:
-        session.components[key].handle = done.handle
-    if done.facts is not None:
-        session.facts = dict(done.facts)
+    remember(session, done, key)
     if done.connectors is not None:
         ring = world.opening.ring
         session.connectors = seal_connectors(ring, session.uuid, done.connectors)
     for message in done.messages:
         say(session, message, now, key)
+
+
+def remember(session: StoredSession, outcome: Outcome, key: str) -> None:
+    """Keep what a platform wants to know again. Other components may have been asked for
+    meanwhile: what was remembered of them stays."""
+    if outcome.handle is not None:
+        session.components[key].handle = outcome.handle
+    if outcome.facts is not None:
+        session.facts = {**session.facts, key: dict(outcome.facts)}
 
 
 def say_new(session: StoredSession, not_yet: NotYet, now: datetime, key: str) -> None:

@@ -16,7 +16,7 @@ from execution_broker.ports.platform import Collected, NotYet, Order, Outcome, P
 from execution_broker.steps.base import Applied, Completed, Failed, PutBack, World, asked_again
 from execution_broker.steps.learning import learn
 from execution_broker.steps.orders import OUTPUTS, Loaded, load_order, session_of
-from execution_broker.steps.prepare import say_new, take
+from execution_broker.steps.prepare import remember, say_new, take
 from execution_broker.steps.run import keep_streams
 from execution_broker.storage import bookings, outside
 from execution_broker.storage.batch import Batch
@@ -89,6 +89,7 @@ class Release(ReleaseStep):
         key = loaded.order.key
         if isinstance(result, NotYet):
             say_new(session, result, now, key)
+            remember(session, result, key)
             connection.save(session, now)
             due = now + asked_again(result.seconds, step.delays)
             return PutBack(due, loaded.begun.payload())

@@ -23,7 +23,7 @@ from execution_broker.steps.base import (
 )
 from execution_broker.steps.lateness import has_missed, in_time, latest_end
 from execution_broker.steps.orders import Loaded, load_order, session_of
-from execution_broker.steps.prepare import fail_session, say_new, take
+from execution_broker.steps.prepare import fail_session, remember, say_new, take
 from execution_broker.steps.secrets import with_secrets
 from execution_broker.storage import outside, steps
 from execution_broker.storage.batch import Batch
@@ -77,6 +77,7 @@ class Start:
             if session.ended is not None or await has_missed(connection, session, now):
                 return Cancelled()
             say_new(session, result, now, key)
+            remember(session, result, key)
             connection.save(session, now)
             return PutBack(now + asked_again(result.seconds, step.delays))
         take(self._world, session, result, key, now)

@@ -103,6 +103,7 @@ class StoredSession(LockedOffer, kw_only=True):
     `room`: how much it could have instead (`domain.growing`), where that was found out; it is
     never written.
     `name` and `description`: what its owner calls it since, None while that is as it was offered.
+    `facts`: what its platform remembers, by component key.
     `has_secrets`: whether something sealed belongs to its answer, where a step reads it.
     `is_folded`: what it was born with, its components and first events, has no rows of its own,
     and `components` is empty (`transitions.folding`).
@@ -116,7 +117,7 @@ class StoredSession(LockedOffer, kw_only=True):
     bid: Bid | None = None
     name: str | None = None
     description: str | None = None
-    facts: dict[str, Any] = {}
+    facts: dict[str, dict[str, Any]] = {}
     connectors: Connectors = []
     created: datetime
     started: datetime | None = None

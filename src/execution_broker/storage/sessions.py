@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from execution_broker.domain.demand import COMPUTE
 from execution_broker.domain.offer import Terms
 from execution_broker.models.message import Message
 from execution_broker.models.phases import SessionPhase
@@ -251,6 +252,13 @@ def of_row(row: Row) -> StoredSession:
     )
 
 
+def _by_component(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Facts were of the whole session once; those of the local platform, of its compute."""
+    if all(isinstance(one, dict) for one in facts.values()):
+        return facts
+    return {COMPUTE: facts}
+
+
 def living(row: Row) -> dict[str, Any]:
     """What of a session changes while it lives, by the fields of a StoredSession."""
     return {
@@ -260,7 +268,7 @@ def living(row: Row) -> dict[str, Any]:
         "terms": decode(row["terms"], Terms),
         "name": row["name"],
         "description": row["description"],
-        "facts": decode(row["facts"], dict),
+        "facts": _by_component(decode(row["facts"], dict)),
         "connectors": _connectors(row["connectors"]),
         "messages": decode(row["messages"], list[Message]),
         "modified": row["modified_at"],

@@ -65,7 +65,7 @@ class Course:
         self.ends: datetime | None = datetime.now(UTC) + timedelta(hours=1)
         self.later = timedelta()
         self.handles: dict[str, str] = {}
-        self.facts: Mapping[str, Any] = {}
+        self.facts: dict[str, Mapping[str, Any]] = {}
         self.connectors: tuple[Connector, ...] = ()
         self.messages: list[Message] = []
         self.progress: list[tuple[int, int | None, str]] = []
@@ -85,7 +85,7 @@ class Course:
             component=component,
             document=self.document,
             handles=dict(self.handles),
-            facts=self.facts,
+            facts=dict(self.facts),
             outputs=OUTPUTS,
             now=datetime.now(UTC) + self.later,
             ends=self.ends,
@@ -154,7 +154,7 @@ class Course:
         if outcome.handle is not None:
             self.handles[key] = outcome.handle
         if outcome.facts is not None:
-            self.facts = outcome.facts
+            self.facts[key] = outcome.facts
         if outcome.connectors is not None:
             self.connectors = outcome.connectors
         self.messages.extend(outcome.messages)
@@ -165,7 +165,7 @@ class TwiceCourse(Course):
     """Asks for everything twice, the second time as if the first had been cut off at its end."""
 
     async def ask(self, what: Callable[[Platform, Order], Awaitable[Outcome]], key: str) -> Done:
-        before = dict(self.handles), self.facts
+        before = dict(self.handles), dict(self.facts)
         first = await super().ask(what, key)
         self.handles, self.facts = before
         second = await super().ask(what, key)

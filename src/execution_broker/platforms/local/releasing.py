@@ -27,7 +27,11 @@ async def release_compute(site: Site, order: Order) -> Outcome:
     ended = await site.in_thread("Stopping", lambda: _stop(site, site.paths(order), order.session))
     if not ended:
         return NotYet()
-    return Done(connectors=(interactive.closed(),) if order.facts.get("is_served") else None)
+    return Done(
+        connectors=(interactive.closed(),)
+        if order.facts.get(order.key, {}).get("is_served")
+        else None
+    )
 
 
 async def collect(site: Site, order: Order, seen: Mapping[str, int]) -> Collected:
