@@ -15,7 +15,6 @@ from tests.harness.serving import Server, server
 
 SETTINGS = {
     "PLATFORMS__SIMULATED__TAKES": "everything",
-    "PLATFORMS__SIMULATED__RUN": "2",
     "PLATFORMS__SIMULATED__CAPACITY": "{cores = 2000, memory = 2000, storage = 2000}",
     "PLATFORMS__SIMULATED__TIMINGS__STORAGE": "0",
     "PLATFORMS__SIMULATED__TIMINGS__COMPUTE": "0",
@@ -28,34 +27,38 @@ BODY = {
         "image": {"locations": ["example.org/stars:1"]},
     },
     "compute": {"kind": kinds.SIMPLE_COMPUTE, "cores": {"min": 1}, "memory": {"min": 1}},
-    "schedule": {"requested": {"duration": "PT10S"}},  # they run for five
 }
 _LONG: Final = 300
 
 
 @pytest.fixture
-def broker(tmp_path: Path, promised: int) -> Iterator[Server]:
-    """`promised`: seconds that preparing is said to take. It takes none."""
-    timings = {"PLATFORMS__SIMULATED__TIMINGS__EXECUTABLE_NOT_HERE": str(promised)}
-    with server(tmp_path, SETTINGS | timings) as running:
+def broker(tmp_path: Path, promised: int, run: int) -> Iterator[Server]:
+    """`promised`: seconds that preparing is said to take. It takes none. `run`: seconds for which
+    each session runs."""
+    settings = {
+        "PLATFORMS__SIMULATED__TIMINGS__EXECUTABLE_NOT_HERE": str(promised),
+        "PLATFORMS__SIMULATED__RUN": str(run),
+    }
+    with server(tmp_path, SETTINGS | settings) as running:
         running.ready()
         yield running
 
 
-@pytest.mark.parametrize("promised", [_LONG])
+@pytest.mark.parametrize(("promised", "run"), [(_LONG, 5)])
 def test_a_hundred_sessions_of_five_seconds_start_when_they_are_ready(broker: Server) -> None:
-    seconds, ends = run_many(broker, 100)
+    """They have ten, as what its end cuts off has failed."""
+    seconds, ends = run_many(broker, 100, "PT10S")
     assert ends == {"COMPLETED": 100}
     assert seconds < 15
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("promised", [0])
+@pytest.mark.parametrize(("promised", "run"), [(0, 2)])
 def test_a_thousand_sessions_of_five_seconds(broker: Server) -> None:
     """A machine that is too slow for it starts sessions late; one that would start after its end
     has failed, and says so. Even two cores that have much else to do keep some promises, and keep
     up with ten sessions a second."""
-    seconds, ends = run_many(broker, 1000)
+    seconds, ends = run_many(broker, 1000, "PT5S")
     print(f"1000 sessions of 5 s: {ends}, {seconds:.1f} s after the last was accepted")  # noqa: T201 - a figure
     assert sum(ends.values()) == 1000
     assert ends.keys() <= {"COMPLETED", "too-late"}
@@ -63,12 +66,12 @@ def test_a_thousand_sessions_of_five_seconds(broker: Server) -> None:
     assert seconds < 100
 
 
-def run_many(broker: Server, number: int) -> tuple[float, Counter[str]]:
-    """Posted one after another, then accepted by ten clients: the seconds from the last accept
-    until all have ended, and how they have."""
+def run_many(broker: Server, number: int, duration: str) -> tuple[float, Counter[str]]:
+    """Posted one after another, for this duration each, then accepted by ten clients: the seconds
+    from the last accept until all have ended, and how they have."""
     with broker.client() as client:
         begun = time.monotonic()
-        uuids = [offered(client) for _ in range(number)]
+        uuids = [offered(client, duration) for _ in range(number)]
     posted = time.monotonic()
     with ThreadPoolExecutor(10) as clients:
         list(clients.map(lambda part: accept(broker, part), [uuids[i::10] for i in range(10)]))
@@ -80,8 +83,9 @@ def run_many(broker: Server, number: int) -> tuple[float, Counter[str]]:
     return time.monotonic() - accepted, ends
 
 
-def offered(client: httpx.Client) -> str:
-    answer = client.post("/requests", json=BODY).json()
+def offered(client: httpx.Client, duration: str) -> str:
+    body = {**BODY, "schedule": {"requested": {"duration": duration}}}
+    answer = client.post("/requests", json=body).json()
     assert answer["result"] == "YES", answer
     uuid: str = answer["offers"][0]["meta"]["uuid"]
     return uuid
