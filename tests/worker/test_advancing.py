@@ -85,7 +85,7 @@ async def test_how_late_it_is_counts_from_what_was_promised(tmp_path: Path) -> N
         await until(lambda: _is(made, uuid, SessionPhase.RUNNING))
         session = await made.session(alice, uuid)
         assert session.meta is not None
-        (late,) = [one for one in session.meta.messages if one.kind.endswith(":started-late")]
+        (late,) = [one for one in session.meta.messages if one.kind.endswith(":postponed")]
         seconds = read_duration(late.values["late"]).total_seconds()
         assert 55 <= seconds <= 90
 

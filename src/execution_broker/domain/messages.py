@@ -181,6 +181,11 @@ WAITS_FOR_ROOM = Template(
 STARTED_LATE = Template(
     "started-late", "WARN", "Started {late} later than promised; the end stays at {end}."
 )
+POSTPONED = Template(
+    "postponed",
+    "WARN",
+    "Started {late} later than promised. There was room after its end, so that it ends later, too: at {end}.",
+)
 TOO_LATE = Template("too-late", "ERROR", "It had not started by {end}, its promised end: {reason}.")
 TIME_ENDED = Template(
     "time-ended", "WARN", "Stopped at the end of its time, {end}, as nobody had ended it before."

@@ -133,3 +133,21 @@ def advance(terms: Terms, first: int) -> Terms:
         early=0,
         advanced=terms.advanced + terms.latest - latest,
     )
+
+
+def postpone(terms: Terms, first: int) -> Terms:
+    """The terms of a session that has started within the second `first`, after its planned start.
+    Its end comes later by as much, so that its time is none the shorter."""
+    latest = max(first + 1, terms.latest)
+    advanced = terms.advanced + terms.latest - latest
+    return msgspec.structs.replace(terms, start=first, latest=latest, early=0, advanced=advanced)
+
+
+def tail(terms: Terms, moved: Terms) -> list[Booking]:
+    """What is not booked yet of what the terms need that have moved to a later time."""
+    until = {one.component: one.end for one in bookings(terms)}
+    return [
+        msgspec.structs.replace(one, start=until[one.component])
+        for one in bookings(moved)
+        if one.end > until[one.component]
+    ]

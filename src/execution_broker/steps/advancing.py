@@ -8,15 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from execution_broker.domain import messages
-from execution_broker.domain.amounts import Amounts
-from execution_broker.domain.calendar import Calendar
 from execution_broker.domain.iso8601 import write_epoch
-from execution_broker.domain.reserving import advance, ahead, counting, head
-from execution_broker.domain.reserving import bookings as bookings_of
+from execution_broker.domain.reserving import advance, head
 from execution_broker.steps.base import growing
-from execution_broker.storage import bookings, calendars
+from execution_broker.steps.moving import has_room, rebook
+from execution_broker.storage import bookings
 from execution_broker.storage.batch import Batch
-from execution_broker.storage.bookings import NewBooking, Owner
 from execution_broker.storage.records import StoredSession
 from execution_broker.transitions.living import note_schedule, say
 
@@ -59,38 +56,15 @@ async def _advanced(
     first = int(decision.now.timestamp())
     if first >= session.terms.start:
         return start
-    if not await _has_room(connection, session, platform.capacity, decision.now):
+    missing = head(session.terms, first)
+    if not await has_room(connection, session, platform.capacity, missing, decision.now):
         _tell(connection, session, now)
         return min(start, now + growing(delays, first=0.5, most=5))
     session.terms = advance(session.terms, first)
-    owner = Owner(session.identity, session.offerset, session.id)
-    new = [
-        NewBooking(session.platform, booking, owner)
-        for booking in ahead(bookings_of(session.terms), first)
-    ]
-    booked = await bookings.of_sessions(connection, [session.id])
-    ended, made = bookings.ending(booked, decision), bookings.adding(new, decision)
-    await bookings.write(connection, decision, ended, made)
+    await rebook(connection, session, decision)
     note_schedule(session, now)
     connection.save(session, now)
     return now
-
-
-async def _has_room(
-    connection: Batch, session: StoredSession, capacity: Amounts, now: datetime
-) -> bool:
-    """Whether there is room for what it needs to start now and has not booked, on its locked
-    platform."""
-    second = int(now.timestamp())
-    missing = head(session.terms, second)
-    if not missing:
-        return True
-    last = max(one.end for one in missing)
-    others = await calendars.beside(connection, session.platform, session.id, last, now)
-    counted = (
-        counting(one.booking, second) if one.ends_with_release else one.booking for one in others
-    )
-    return Calendar(capacity, counted).fits(missing)
 
 
 def _tell(connection: Batch, session: StoredSession, now: datetime) -> None:

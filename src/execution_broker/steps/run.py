@@ -6,13 +6,12 @@ from typing import assert_never
 from execution_broker.domain import messages
 from execution_broker.domain.demand import COMPUTE, EXECUTABLE
 from execution_broker.domain.errors import OutsideError
-from execution_broker.domain.iso8601 import write_duration, write_instant
-from execution_broker.domain.measures import Measure
+from execution_broker.domain.iso8601 import write_duration
 from execution_broker.domain.plan import StepKind
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.ports.platform import Life, NotYet, Observation, Outcome, StreamPart
-from execution_broker.steps.advancing import hasten, planned_start
+from execution_broker.steps.advancing import hasten
 from execution_broker.steps.base import (
     Applied,
     Cancelled,
@@ -23,6 +22,7 @@ from execution_broker.steps.base import (
 )
 from execution_broker.steps.lateness import has_missed, in_time, latest_end
 from execution_broker.steps.orders import Loaded, load_order, session_of
+from execution_broker.steps.postponing import settle_end
 from execution_broker.steps.prepare import fail_session, remember, say_new, take
 from execution_broker.steps.secrets import with_secrets
 from execution_broker.storage import outside, steps
@@ -83,10 +83,9 @@ class Start:
         take(self._world, session, result, key, now)
         if session.ended is None:
             _begin_running(session, now)
-            if session.is_promise_broken:
-                connection.measure(Measure.PROMISES_BROKEN)
             assert session.ends is not None
             await steps.set_due(connection, session.id, StepKind.END, session.ends)
+            await settle_end(connection, session, now)
         connection.save(session, now)
         return Completed()
 
@@ -129,6 +128,7 @@ class Watch:
         match result.life:
             case Life.RUNNING:
                 connection.save(session, now)
+                await settle_end(connection, session, now)
                 if session.ends != loaded.order.ends:  # changed meanwhile: the platform is told
                     return PutBack(now)
                 if (
@@ -169,14 +169,7 @@ async def keep_streams(
 def _begin_running(session: StoredSession, now: datetime) -> None:
     """The end was fixed before the call, so that the platform could be told of it; it may have been
     changed since."""
-    assert session.ends is not None
     session.started = now
-    promised = planned_start(session) + timedelta(seconds=session.terms.advanced)
-    late = timedelta(seconds=int((now - promised).total_seconds()))
-    if late > timedelta(seconds=5):
-        session.is_promise_broken = True
-        end = write_instant(session.ends.replace(microsecond=0))
-        say(session, messages.STARTED_LATE(late=write_duration(late), end=end), now)
     enter(session, SessionPhase.RUNNING, now)
     note_schedule(session, now)
     for key in (EXECUTABLE, COMPUTE):
