@@ -165,6 +165,18 @@ def test_several_reasons_each_with_what_would_do() -> None:
     ]
 
 
+def test_a_no_begins_with_what_is_only_held() -> None:
+    remedy = "They are not yours. Ask again then."
+    held = messages.HELD(
+        platform="local", start="2026-11-22T14:00:00Z", until="2026-11-22T13:58:00Z", remedy=remedy
+    )
+    full = messages.NO_CAPACITY(platform="local", start="a", end="b", hint="Ask later.")
+    shown = text(offerset(no(held, full), HERE)).splitlines()
+    assert shown[1].startswith("- local could start this at ")
+    assert shown[1].endswith(remedy)
+    assert shown[2] == "- local has no room for this between a and b. Ask later."
+
+
 @pytest.mark.parametrize("change", [REMOVE, {"to": ""}])
 def test_what_is_to_be_left_out_is_said_so(change: dict[str, str]) -> None:
     """An empty `to` is what brokers of an earlier version say."""

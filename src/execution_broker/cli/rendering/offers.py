@@ -8,6 +8,7 @@ from rich.text import Text
 
 from execution_broker.cli.rendering import words
 from execution_broker.cli.rendering.words import Here
+from execution_broker.domain.messages import HELD
 from execution_broker.domain.suggesting import suggestion_of
 from execution_broker.models.component import Cost, Metric
 from execution_broker.models.execution import ExecutionSession, OfferSetResponse
@@ -65,11 +66,12 @@ def amount(wanted: Range | None, units: str = "") -> str:
 
 
 def reasons(messages: Sequence[Message], here: Here) -> list[Text]:
-    """Each reason for a NO, and under it what would take that reason away, once."""
-    lines: list[Text] = []
+    """Each reason for a NO, and under it what would take that reason away, once. First of all what
+    is only held, as nothing of the request has to change for it."""
+    lines = [_note(message, here) for message in messages if message.kind == HELD.kind]
     wishes: set[str] = set()
     errors = [message for message in messages if message.level == "ERROR"]
-    for message in errors or messages:
+    for message in errors or (one for one in messages if one.kind != HELD.kind):
         lines.append(_note(message, here))
         wish = suggestion(message)
         if wish and wish not in wishes:
