@@ -79,6 +79,19 @@ def no(*reasons: Message) -> OfferSetResponse:
     return OfferSetResponse(meta=Metadata(uuid=str(uuid4()), messages=reasons), result="NO")
 
 
+def held_until(until: datetime) -> tuple[Message, ...]:
+    """That unanswered offers hold an earlier start until then; nothing from then on."""
+    if datetime.now(UTC) >= until:
+        return ()
+    then = f"{until:%Y-%m-%dT%H:%M:%SZ}"
+    remedy = "They are not yours. Ask again then."
+    return (messages.HELD(platform="local", start=then, until=then, remedy=remedy, whose="others"),)
+
+
+def full() -> Message:
+    return messages.NO_CAPACITY(platform="local", start="now", end="then", hint="")
+
+
 def wire(value: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, media_type="application/json")
 

@@ -7,7 +7,7 @@ phase: each look at an accepted session after `looks_per_step` unchanged ones mo
 import hashlib
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -24,7 +24,17 @@ from execution_broker.models.execution import ExecutionSession, OfferSetResponse
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.reading import read_request
 from execution_broker.models.update import EnumUpdate, Update
-from tests.client.fake_answers import in_phase, no, not_found, offer, problem, unauthenticated, wire
+from tests.client.fake_answers import (
+    full,
+    held_until,
+    in_phase,
+    no,
+    not_found,
+    offer,
+    problem,
+    unauthenticated,
+    wire,
+)
 from tests.client.fake_records import FakeRecords
 
 __all__ = ["CORES", "LIFE", "Call", "FakeBroker", "no", "offer"]
@@ -64,6 +74,10 @@ class FakeBroker(FakeRecords):
     """How much later than at once its first offer starts."""
     early: timedelta = timedelta()
     """How long before its planned start that may start."""
+    lapsing: datetime | None = None
+    """Until then unanswered offers hold what could start at once, and answers say so."""
+    refuses_meanwhile: bool = False
+    """Until then the answer is a NO."""
     broken: int = 0
     """How many of the next answers break off in their middle, after what was asked was done."""
     bare_redirects: bool = False
@@ -222,14 +236,18 @@ class FakeBroker(FakeRecords):
         return uuid
 
     def _offers(self, executable: Any, cores: int) -> OfferSetResponse:
-        later = self.later / timedelta(hours=1)
+        told = () if self.lapsing is None else held_until(self.lapsing)
+        if told and self.refuses_meanwhile:
+            return no(*told, full())
+        later = (timedelta() if self.lapsing and not told else self.later) / timedelta(hours=1)
         hours = [later + hour for hour in range(2)]
         offers = tuple(
             offer(executable, cores, hour, SessionPhase.OFFERED, self.early) for hour in hours
         )
         for made in offers:
             self.keep(made)
-        return OfferSetResponse(meta=Metadata(uuid=str(uuid4())), result="YES", offers=offers)
+        meta = Metadata(uuid=str(uuid4()), messages=told)
+        return OfferSetResponse(meta=meta, result="YES", offers=offers)
 
     def _live(self, uuid: str) -> ExecutionSession:
         """Every `looks_per_step` looks an accepted session goes one phase further in its life."""

@@ -58,6 +58,14 @@ def reject_all(at: At) -> "list[ExecutionSession]":
     return list(_still_open(at, unanswered(at)))
 
 
+def give_back(at: At, answer: "OfferSetResponse") -> "list[ExecutionSession]":
+    """Give back those offers of an answer that are unanswered."""
+    from execution_broker.models.phases import SessionPhase
+
+    open_ = (one for one in answer.offers if one.phase is SessionPhase.OFFERED)
+    return list(_still_open(at, (one.meta.uuid for one in open_ if one.meta and one.meta.uuid)))
+
+
 def unanswered(at: At) -> list[str]:
     """The UUIDs of one's own unanswered offers."""
     from execution_broker.client import Which
@@ -93,16 +101,13 @@ def tell_unanswered(at: At, answer: "OfferSetResponse") -> None:
 def _rejected(at: At, uuid: UUID) -> "list[ExecutionSession]":
     """The offer of this name, or those of the offer set."""
     from execution_broker.client import BrokerRefused
-    from execution_broker.models.phases import SessionPhase
 
     try:
         return [at.client.reject(uuid)]
     except BrokerRefused as error:
         if error.problem.status != HTTPStatus.NOT_FOUND:
             raise
-    offers = at.client.offerset(uuid).offers
-    open_ = (one for one in offers if one.phase is SessionPhase.OFFERED)
-    return list(_still_open(at, (one.meta.uuid for one in open_ if one.meta and one.meta.uuid)))
+    return give_back(at, at.client.offerset(uuid))
 
 
 def _still_open(at: At, uuids: Iterable[str]) -> "Iterator[ExecutionSession]":

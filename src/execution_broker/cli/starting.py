@@ -69,13 +69,18 @@ def when_it_starts(start: Start, here: "Here") -> str:
     return f"It starts {at}."
 
 
+def is_soon(start: datetime | None, latest: datetime | None, now: datetime, *, wait: bool) -> bool:
+    """Whether what starts then may be taken without asking anybody."""
+    return wait or start is None or start <= (latest or now + SOON)
+
+
 def is_taken(at: At, start: datetime | None, latest: datetime | None, *, wait: bool) -> bool:
     """Whether to take an offer that starts then. On a terminal somebody is asked, where the start
     is later than a few minutes from now, or than `latest`."""
     from execution_broker.cli.rendering.words import length, moment, zone
 
     here = at.here()
-    if wait or start is None or start <= (latest or here.now + SOON):
+    if start is None or is_soon(start, latest, here.now, wait=wait):
         return True
     when = f"{moment(start, here)} {zone(here)}, in {length(start - here.now)}"
     if at.json or latest is not None or not (sys.stdin.isatty() and at.err.is_terminal):

@@ -14,7 +14,14 @@ from execution_broker.cli.completing import LiveUuid, OfferUuid, Uuid
 from execution_broker.cli.context import At, connected
 from execution_broker.cli.exits import Exit
 from execution_broker.cli.initial.command import init
-from execution_broker.cli.rejecting import Replace, reject, reject_all, tell_unanswered
+from execution_broker.cli.lapsing import ask
+from execution_broker.cli.rejecting import (
+    Replace,
+    give_back,
+    reject,
+    reject_all,
+    tell_unanswered,
+)
 from execution_broker.cli.starting import (
     StartBy,
     Wait,
@@ -193,13 +200,14 @@ def run(
     """Ask, accept the first offer, follow the session, list its results: all in one.
 
     An offer that starts more than five minutes from now is taken only where you say so: you are
-    asked, or say it beforehand with --wait or --start-by. What is not taken is given back.
+    asked, or say it beforehand with --wait or --start-by. What is not taken is given back. Where
+    unanswered offers alone hold an earlier start, it asks again when they have lapsed.
     """
     latest = None if start_by is None else read_latest(start_by, at.here().now)
     wanted = at.bring(wanted)
     if replace:
         reject_all(at)
-    answer = at.client.request(wanted)
+    answer = ask(at, wanted, latest, wait=wait)
     if _is_no(answer):
         if at.json:
             at.write_json_line(answer)
@@ -210,8 +218,7 @@ def run(
     uuid = _uuid(answer.offers[0])
     start = start_of(answer.offers[0], at.here())
     if not is_taken(at, start.planned if start else None, latest, wait=wait):
-        for offer in answer.offers:
-            at.client.reject(_uuid(offer))
+        give_back(at, answer)
         return Exit.LATER
     accepted = at.client.accept(uuid)
     at.err.print(f"Accepted {uuid}, the first of {len(answer.offers)} offers.")
