@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from execution_broker.cli.rendering.words import Here
     from execution_broker.models.execution import ExecutionSession
 
-SOON: Final = timedelta(minutes=5)
-"""A session that starts by then is what somebody expects who says `run`."""
+SOON: Final = timedelta(minutes=10)
+"""A session that starts by then is what somebody expects who says `run`. The first notebook on a
+machine is said to take five minutes to prepare."""
 
 Wait = Annotated[bool, typer.Option("--wait", help="Take the first offer, however late it starts.")]
 StartBy = Annotated[

@@ -199,7 +199,7 @@ def run(
 ) -> Exit:
     """Ask, accept the first offer, follow the session, list its results: all in one.
 
-    An offer that starts more than five minutes from now is taken only where you say so: you are
+    An offer that starts more than ten minutes from now is taken only where you say so: you are
     asked, or say it beforehand with --wait or --start-by. What is not taken is given back. Where
     unanswered offers alone hold an earlier start, it asks again when they have lapsed.
     """
