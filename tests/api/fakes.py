@@ -22,6 +22,9 @@ from execution_broker.models.execution import Connector, ExecutionSession, Offer
 from execution_broker.models.extensions import (
     ResultFile,
     ResultList,
+    Subscription,
+    SubscriptionList,
+    SubscriptionRequest,
     Upload,
     UploadList,
 )
@@ -198,6 +201,27 @@ class Uploads:
 
 
 @dataclass(frozen=True)
+class Subscriptions:
+    world: World
+
+    async def add(self, caller: Caller, wanted: SubscriptionRequest) -> Subscription:
+        return Subscription(
+            uuid=str(self.world.new_uuid()),
+            way=wanted.way,
+            address=wanted.address,
+            about=wanted.about,
+            secret="whsec_once" if wanted.secret is None else None,
+            created=NOW,
+        )
+
+    async def list(self, caller: Caller) -> SubscriptionList:
+        return SubscriptionList()
+
+    async def remove(self, caller: Caller, uuid: UUID) -> None:
+        assert uuid in self.world.sessions, "the tests delete what they know"
+
+
+@dataclass(frozen=True)
 class Services:
     offers: Offers
     sessions: Sessions
@@ -206,6 +230,7 @@ class Services:
     listing: Listing
     logbook: Logbook
     uploads: Uploads
+    subscriptions: Subscriptions
 
 
 def services(world: World) -> Services:
@@ -217,6 +242,7 @@ def services(world: World) -> Services:
         Listing(world),
         Logbook(world),
         Uploads(world),
+        Subscriptions(world),
     )
 
 

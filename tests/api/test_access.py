@@ -23,6 +23,7 @@ BODIES = {
     "IdentityCreate": {"username": "eve", "password": "eve-password"},
     "IdentityUpdate": {"disabled": True},
     "PasswordUpdate": {"password": "another-password"},
+    "SubscriptionCreate": {"way": "email", "address": "ada@example.org"},
 }
 REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 

@@ -10,7 +10,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from execution_broker.models.extensions import Account, Identity, IdentityChange, IdentityList
+from execution_broker.models.extensions import (
+    Account,
+    Identity,
+    IdentityChange,
+    IdentityList,
+    Subscription,
+    SubscriptionList,
+    SubscriptionRequest,
+)
 from tests.client.fake_answers import not_found, problem, unauthenticated, wire
 
 
@@ -21,6 +29,7 @@ class FakeAccounts:
     accounts: dict[str, str] = field(default_factory=lambda: {"admin": "secret", "ada": "lovelace"})
     disabled: set[str] = field(default_factory=set)
     tokens: dict[str, str] = field(default_factory=dict)
+    subscriptions: list[Subscription] = field(default_factory=list)
 
     def caller(self, request: Request) -> str | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -40,6 +49,27 @@ class FakeAccounts:
             return wire(account, 409)
         self.accounts[account.username] = wanted["password"]
         return wire(account, 201)
+
+    async def subscribe(self, request: Request) -> Response:
+        if self.caller(request) is None:
+            return unauthenticated()
+        wanted = msgspec.json.decode(await request.body(), type=SubscriptionRequest)
+        added = Subscription(
+            uuid=str(uuid4()), way=wanted.way, address=wanted.address, about=wanted.about
+        )
+        self.subscriptions.append(added)
+        made = wanted.way == "webhook" and wanted.secret is None
+        return wire(msgspec.structs.replace(added, secret="whsec_made" if made else None), 201)
+
+    async def list_subscriptions(self, request: Request) -> Response:
+        return wire(SubscriptionList(subscriptions=tuple(self.subscriptions)))
+
+    async def unsubscribe(self, request: Request) -> Response:
+        uuid = request.path_params["uuid"]
+        if uuid not in [one.uuid for one in self.subscriptions]:
+            return problem(404, "You have no such subscription.")
+        self.subscriptions = [one for one in self.subscriptions if one.uuid != uuid]
+        return Response(None, 204)
 
     def _someone(self, name: str) -> Identity:
         role: Literal["user", "administrator"] = "administrator" if name == "admin" else "user"

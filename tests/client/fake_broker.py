@@ -109,6 +109,9 @@ class FakeBroker(FakeRecords):
             Route("/admin/identities/{uuid}", self.change_identity, methods=["POST"]),
             Route("/identity", self.own_identity),
             Route("/identity/password", self.own_password, methods=["POST"]),
+            Route("/identity/subscriptions", self.subscribe, methods=["POST"]),
+            Route("/identity/subscriptions", self.list_subscriptions),
+            Route("/identity/subscriptions/{uuid}", self.unsubscribe, methods=["DELETE"]),
             Route("/readyz", self._ready),
             Route("/openapi.json", self._description),
         ]

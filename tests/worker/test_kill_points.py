@@ -18,6 +18,8 @@ import pytest
 from execution_broker.domain.errors import OutsideError
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.probing import Question
+from execution_broker.models.extensions import SubscriptionRequest
+from execution_broker.models.told import Told
 from execution_broker.steps.base import Applied, Handler
 from execution_broker.storage import steps
 from execution_broker.storage.auditing import audit
@@ -29,6 +31,7 @@ from execution_broker.worker.carrying import Carrier
 from tests.harness.asking import request
 from tests.harness.broker import Broker, broker
 from tests.harness.databases import another_database
+from tests.harness.receiver import Receiver, receiver
 
 LEASE = timedelta(seconds=30)
 EARLY = "starts early"
@@ -103,6 +106,7 @@ class End(NamedTuple):
     steps: list[Any]
     made: list[Any]
     left: list[Any]
+    notices: int
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -111,23 +115,37 @@ async def test_dropped_once_in_every_kind_of_step(
     tmp_path: Path, point: Point, script: str
 ) -> None:
     here = {"plugin": "scripted", **({"timings": SLOW} if script == EARLY else {})}
-    sections = {"platforms": {"here": here}}
-    async with another_database(), broker(tmp_path / "undisturbed", **sections) as made:
-        undisturbed = await _live(made, script, point, set())
+    sections: dict[str, Any] = {"platforms": {"here": here}}
+    sections["notices"] = {"plain_http": True, "allow": ["127.0.0.1"]}
     never = NEVER[script] if point is Point.LOADED else {StepKind.PROBE, *NEVER[script]}
     left = set(StepKind) - never  # nothing answers the probe: it has no result to apply
-    async with another_database(), broker(tmp_path / "disturbed", **sections) as made:
-        assert await _live(made, script, point, left) == undisturbed
+    async with (
+        receiver() as hook,
+        another_database(),
+        broker(tmp_path / "undisturbed", **sections) as made,
+    ):
+        undisturbed = await _live(made, hook, script, point, set())
+    async with (
+        receiver() as hook,
+        another_database(),
+        broker(tmp_path / "disturbed", **sections) as made,
+    ):
+        assert await _live(made, hook, script, point, left) == undisturbed
         assert (await audit(made.database)).findings == ()
         if script == EARLY:
             assert await made.rows(BOOKED) == [(2,)], "what it booked moved once"
     assert left == set()
+    assert undisturbed.notices == 1
     assert max(Counter(undisturbed.made).values()) == 1
 
 
-async def _live(made: Broker, script: str, point: Point, left: set[StepKind]) -> End:
+async def _live(
+    made: Broker, hook: Receiver, script: str, point: Point, left: set[StepKind]
+) -> End:
     """A session from its request to its release, by one carrier after another."""
     alice = await made.caller(f"alice-{uuid4()}")
+    wanted = SubscriptionRequest(way="webhook", address=hook.url, about=(Told.READY,))
+    await made.services.subscriptions.add(alice, wanted)
     uuid = await made.run(alice, request(script=SCRIPTS[script], duration="PT10M"))
     await _add_probe(made)
     handlers = {kind: Mortal(one, point, left) for kind, one in made.work.handlers.items()}
@@ -136,7 +154,7 @@ async def _live(made: Broker, script: str, point: Point, left: set[StepKind]) ->
             if await _is_over(made, uuid) and not left:
                 break
             made.shift(timedelta(seconds=20))
-    return await _end(made, uuid)
+    return await _end(made, uuid, len({told.id for told in hook.received}))
 
 
 async def _carry_one(made: Broker, handlers: Any) -> bool:
@@ -167,7 +185,7 @@ async def _is_over(made: Broker, uuid: str) -> bool:
     return rows == [(0,)]
 
 
-async def _end(made: Broker, uuid: str) -> End:
+async def _end(made: Broker, uuid: str, notices: int) -> End:
     ((session, phase, counted),) = await made.rows(
         "SELECT id, phase, events FROM session WHERE uuid = ?", uuid
     )
@@ -193,7 +211,7 @@ async def _end(made: Broker, uuid: str) -> End:
     )
     did = [(what, key) for what, of, key in made.creations() if of == uuid]
     assert made.holdings() == []
-    return End([phase, *components], told, ended, sorted(did), left)
+    return End([phase, *components], told, ended, sorted(did), left, notices)
 
 
 _TOLD = ("session-phase", "component-phase", "step-end")

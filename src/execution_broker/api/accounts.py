@@ -7,7 +7,12 @@ from starlette.responses import Response
 
 from execution_broker.api.call import Call
 from execution_broker.domain.errors import InvalidBody, MalformedBody
-from execution_broker.models.extensions import AccountRequest, IdentityChange, PasswordChange
+from execution_broker.models.extensions import (
+    AccountRequest,
+    IdentityChange,
+    PasswordChange,
+    SubscriptionRequest,
+)
 from execution_broker.models.reading import read_struct
 
 T = TypeVar("T")
@@ -48,6 +53,21 @@ async def change_password(call: Call) -> Response:
     wanted = await _read(call, PasswordChange)
     service = call.services.identities
     return call.answer(await service.change_password(call.identity, wanted.password))
+
+
+async def subscribe(call: Call) -> Response:
+    wanted = await _read(call, SubscriptionRequest)
+    added = await call.services.subscriptions.add(call.identity, wanted)
+    return call.answer(added, HTTPStatus.CREATED)
+
+
+async def list_subscriptions(call: Call) -> Response:
+    return call.answer(await call.services.subscriptions.list(call.identity))
+
+
+async def unsubscribe(call: Call) -> Response:
+    await call.services.subscriptions.remove(call.identity, call.uuid)
+    return Response(None, HTTPStatus.NO_CONTENT)
 
 
 async def _read(call: Call, type_: type[T]) -> T:

@@ -22,6 +22,9 @@ from execution_broker.models.extensions import (
     IdentityChange,
     IdentityList,
     ResultList,
+    Subscription,
+    SubscriptionList,
+    SubscriptionRequest,
     Upload,
     UploadList,
 )
@@ -217,6 +220,12 @@ class Uploads(Protocol):
     async def remove(self, caller: Caller, uuid: UUID) -> None: ...
 
 
+class Subscriptions(Protocol):
+    async def add(self, caller: Caller, wanted: SubscriptionRequest) -> Subscription: ...
+    async def list(self, caller: Caller) -> SubscriptionList: ...
+    async def remove(self, caller: Caller, uuid: UUID) -> None: ...
+
+
 class Services(Protocol):
     @property
     def offers(self) -> Offers: ...
@@ -232,3 +241,5 @@ class Services(Protocol):
     def logbook(self) -> Logbook: ...
     @property
     def uploads(self) -> Uploads: ...
+    @property
+    def subscriptions(self) -> Subscriptions: ...

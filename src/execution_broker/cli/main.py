@@ -4,7 +4,7 @@ from typing import Final
 
 import typer
 
-from execution_broker.cli import comparing, listing, operators, users
+from execution_broker.cli import comparing, listing, notifying, operators, users
 from execution_broker.cli.erring import Commands
 from execution_broker.cli.exits import MEANINGS
 
@@ -32,6 +32,7 @@ def broker() -> None:
 users.add_commands(app)
 listing.add_commands(app)
 comparing.add_commands(app)
+notifying.add_commands(app)
 operators.add_commands(app)
 
 

@@ -31,6 +31,9 @@ from execution_broker.models.extensions import (
     PlatformList,
     ResultFile,
     ResultList,
+    Subscription,
+    SubscriptionList,
+    SubscriptionRequest,
     Upload,
 )
 from execution_broker.models.listing import Event, EventList, OfferSetList, SessionList
@@ -168,6 +171,15 @@ class AsyncBrokerClient:
 
     async def change_identity(self, uuid: UUID | str, change: IdentityChange) -> Identity:
         return await self._shell.hold(requests.change_identity(self._peer, uuid, change))
+
+    async def subscribe(self, wanted: SubscriptionRequest) -> Subscription:
+        return await self._shell.hold(requests.subscribe(self._peer, wanted))
+
+    async def subscriptions(self) -> SubscriptionList:
+        return await self._shell.hold(requests.subscriptions(self._peer))
+
+    async def unsubscribe(self, uuid: UUID | str) -> None:
+        await self._shell.hold(requests.unsubscribe(self._peer, uuid))
 
     async def ready(self) -> bool:
         return await self._shell.hold(requests.ready(self._peer))

@@ -28,6 +28,9 @@ from execution_broker.models.extensions import (
     PlatformList,
     ResultFile,
     ResultList,
+    Subscription,
+    SubscriptionList,
+    SubscriptionRequest,
     Upload,
 )
 from execution_broker.models.listing import Event, EventList, OfferSetList, SessionList
@@ -206,6 +209,19 @@ class BrokerClient:
     def change_identity(self, uuid: UUID | str, change: IdentityChange) -> Identity:
         """Disable or enable an identity, change its password or role. For the administrator."""
         return self._shell.hold(requests.change_identity(self._peer, uuid, change))
+
+    def subscribe(self, wanted: SubscriptionRequest) -> Subscription:
+        """Be told of one's sessions by a webhook or by mail. The answer has the secret that signs
+        what is sent, if none was given: it is not told again."""
+        return self._shell.hold(requests.subscribe(self._peer, wanted))
+
+    def subscriptions(self) -> SubscriptionList:
+        """Where one is told of one's sessions."""
+        return self._shell.hold(requests.subscriptions(self._peer))
+
+    def unsubscribe(self, uuid: UUID | str) -> None:
+        """Be told there no more."""
+        self._shell.hold(requests.unsubscribe(self._peer, uuid))
 
     def ready(self) -> bool:
         """Whether the broker answers and can take requests now. Asked once, never repeated."""

@@ -32,6 +32,9 @@ from execution_broker.models.extensions import (
     Problem,
     ResultFile,
     ResultList,
+    Subscription,
+    SubscriptionList,
+    SubscriptionRequest,
 )
 from execution_broker.models.listing import EventList, OfferSetList, SessionList
 from execution_broker.models.phases import SessionPhase
@@ -213,6 +216,22 @@ def change_password(peer: Peer, password: str) -> Conversation[Identity]:
     body = PasswordChange(password=password)
     question = _post("identity/password", body, (200,), Again.UNSAFE)
     return read((yield from ask(peer, question)).values(), Identity)
+
+
+def subscribe(peer: Peer, wanted: SubscriptionRequest) -> Conversation[Subscription]:
+    question = _post("identity/subscriptions", wanted, (201,), Again.UNSAFE)
+    return read((yield from ask(peer, question)).values(), Subscription)
+
+
+def subscriptions(peer: Peer) -> Conversation[SubscriptionList]:
+    return _read(peer, "identity/subscriptions", SubscriptionList)
+
+
+def unsubscribe(peer: Peer, uuid: UUID | str) -> Conversation[None]:
+    question = Question(
+        place=f"identity/subscriptions/{name(uuid)}", method="DELETE", expect=(204,)
+    )
+    yield from ask(peer, question)
 
 
 def ready(peer: Peer) -> Conversation[bool]:

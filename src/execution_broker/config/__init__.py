@@ -13,6 +13,7 @@ from typing import Any
 from execution_broker.config.checking import (
     check_http,
     check_kinds,
+    check_notices,
     check_sealing,
     check_worker,
 )
@@ -26,7 +27,9 @@ from execution_broker.config.sections import (
     Issuer,
     Log,
     Negotiation,
+    Notices,
     Sealing,
+    Smtp,
     Traces,
     Uploads,
     Worker,
@@ -41,8 +44,10 @@ __all__ = [
     "Issuer",
     "Log",
     "Negotiation",
+    "Notices",
     "Sealing",
     "Settings",
+    "Smtp",
     "Traces",
     "Uploads",
     "Worker",
@@ -72,6 +77,7 @@ def load_values(values: dict[str, Any]) -> Settings:
     parsed = whole or _what_can_be_read(values)
     faults.of(check_http, parsed.http)
     faults.of(check_worker, parsed.worker)
+    faults.of(check_notices, parsed.notices)
     faults.of(check_sealing, parsed.sealing)
     for name, part in parsed.platforms.items():
         faults.of(platform, name, part)
@@ -94,6 +100,8 @@ def load_values(values: dict[str, Any]) -> Settings:
         cache=parsed.cache,
         staging=parsed.staging,
         uploads=parsed.uploads,
+        notices=parsed.notices,
+        smtp=parsed.smtp,
         sealing=parsed.sealing,
         log=parsed.log,
         platforms={name: platform(name, part) for name, part in parsed.platforms.items()},

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 
-from execution_broker.config.sections import Http, Pool, Sealing, Worker
+from execution_broker.config.sections import Http, Notices, Pool, Sealing, Worker
 from execution_broker.domain.errors import ConfigurationError
 from execution_broker.domain.plan import StepKind
+from execution_broker.ports.addresses import Permissions
 from execution_broker.sealing import read_keys
 
 
@@ -32,6 +33,16 @@ def check_worker(section: Worker) -> None:
         )
     check_kinds("worker.kinds", section.kinds)
     _check_pools(section.pools)
+
+
+def check_notices(section: Notices) -> None:
+    """ConfigurationError for an entry that allows nothing."""
+    try:
+        Permissions(section.allow)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"notices.allow: {error}.", "Write 192.0.2.0/24, or the name of a host."
+        ) from None
 
 
 def check_sealing(section: Sealing) -> None:

@@ -95,6 +95,7 @@ class Pool(Section, frozen=True):
 _POOLS: Final = {
     "staging": Pool(kinds=("prepare-data", "prepare-executable", "collect"), concurrency=32),
     "probes": Pool(kinds=("probe",)),
+    "notices": Pool(kinds=("notify",), concurrency=16),
     "upkeep": Pool(kinds=("report", "reconcile", "purge"), concurrency=4),
 }
 
@@ -199,6 +200,37 @@ class Uploads(Section, frozen=True):
     keep: Positive = 86400
 
 
+class Notices(Section, frozen=True):
+    """What owners are told of their sessions where they ask for it (`broker notify`). Webhooks are
+    https, unless `plain_http`, and lead to public addresses and besides them to the networks and
+    hosts in `allow` (`10.1.0.0/16`, `hooks.site.org`). Seconds: whoever is told answers within
+    `timeout`; a notice that does not arrive is tried again for `keep_trying`; a session ends soon
+    `ends_soon` before its end, or when half of its time is over. `most`: subscriptions of one
+    identity. Mail needs the section `smtp`."""
+
+    allow: tuple[str, ...] = ()
+    plain_http: bool = False
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
+    keep_trying: Natural = 86400
+    ends_soon: Positive = 600
+    most: Positive = 10
+
+
+class Smtp(Section, frozen=True):
+    """The server that takes mail for owners; without `host` there is none. `security` of the
+    connection: `starttls`, `tls`, or `none` for a server on this machine. `sender` is the address
+    that it comes from. `recipients`: patterns of the addresses that it may go to (`*@example.org`);
+    none unless they are named."""
+
+    host: str | None = None
+    port: Annotated[int, msgspec.Meta(gt=0, lt=65536)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password: str | None = None
+    sender: str = "execution-broker@localhost"
+    recipients: tuple[str, ...] = ()
+
+
 class Sealing(Section, frozen=True):
     """`keys`: what secrets in the database are sealed with, as `NAME:KEY` for each, between white
     space; a KEY is 32 random bytes in base64. The newest stands last, and seals; all open. Without
@@ -271,6 +303,8 @@ class File(Section, frozen=True):
     cache: Cache = Cache()
     staging: Staging = Staging()
     uploads: Uploads = Uploads()
+    notices: Notices = Notices()
+    smtp: Smtp = Smtp()
     sealing: Sealing = Sealing()
     log: Log = Log()
     plugins: Plugins = Plugins()

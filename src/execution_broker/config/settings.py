@@ -14,7 +14,9 @@ from execution_broker.config.sections import (
     Log,
     Metrics,
     Negotiation,
+    Notices,
     Sealing,
+    Smtp,
     Staging,
     Traces,
     Upkeep,
@@ -45,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cache: Cache
     staging: Staging
     uploads: Uploads
+    notices: Notices
+    smtp: Smtp
     sealing: Sealing
     log: Log
     platforms: dict[str, tuple[str, Any]]

@@ -19,7 +19,6 @@ import httpx
 import msgspec
 
 from execution_broker import __version__
-from execution_broker.data.addresses import Permissions, Resolve, system_resolve
 from execution_broker.data.answers import (
     length,
     permanent,
@@ -32,6 +31,7 @@ from execution_broker.data.answers import (
 from execution_broker.domain import messages
 from execution_broker.domain.errors import Permanent, Underway
 from execution_broker.domain.naming import shown
+from execution_broker.ports.addresses import Permissions, Resolve, system_resolve
 from execution_broker.ports.data import Looked, Source
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]

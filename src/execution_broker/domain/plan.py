@@ -32,6 +32,7 @@ class StepKind(StrEnum):
     REPORT = _URN + "report"
     RECONCILE = _URN + "reconcile"
     PURGE = _URN + "purge"
+    NOTIFY = _URN + "notify"
 
     def __init__(self, uri: str) -> None:
         self.word = uri.removeprefix(_URN)

@@ -14,6 +14,7 @@ from execution_broker.domain.resolve import Defaults
 from execution_broker.domain.spans import NoTracer, Tracer
 from execution_broker.factory.opening import Instance
 from execution_broker.factory.parts import (
+    make_ways,
     results_of,
 )
 from execution_broker.factory.randomness import random_uuids
@@ -36,6 +37,7 @@ from execution_broker.services.reading import KeptAnswers, Readings, ReadOfferSe
 from execution_broker.services.sessions import SessionsService
 from execution_broker.services.sign_ins import SignIns
 from execution_broker.services.status import StatusService
+from execution_broker.services.subscriptions import SubscriptionsService
 from execution_broker.services.uploads import Allowance, UploadsService
 from execution_broker.services.views import Viewing
 from execution_broker.storage.database import Database
@@ -91,6 +93,9 @@ def make_services(
         listing=ListingService(database, viewing.base_url),
         logbook=LogbookService(database),
         uploads=uploads,
+        subscriptions=SubscriptionsService(
+            database, make_ways(settings), instance.ring, settings.notices.most, uuid4
+        ),
     )
 
 

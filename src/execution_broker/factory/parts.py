@@ -7,6 +7,9 @@ from uuid import UUID
 
 from execution_broker.config import Settings
 from execution_broker.domain.errors import ConfigurationError
+from execution_broker.notices.email import Email, Server
+from execution_broker.notices.ways import EMAIL, WEBHOOK, Way
+from execution_broker.notices.webhook import Webhook
 from execution_broker.ports import registry
 from execution_broker.ports.data import DataKind, Transfer
 from execution_broker.ports.platform import Platform, PlatformContext
@@ -18,6 +21,26 @@ def make_plugins(settings: Settings) -> tuple[dict[str, DataKind], dict[str, Tra
         _serving(settings, "data_kinds", settings.data_kinds),
         _serving(settings, "transfers", settings.transfers),
     )
+
+
+def make_ways(settings: Settings) -> dict[str, Way]:
+    """The ways in which owners can be told, by their names. Nothing is opened."""
+    notices, smtp = settings.notices, settings.smtp
+    server = None
+    if smtp.host is not None:
+        server = Server(
+            smtp.host,
+            smtp.port,
+            smtp.security,
+            smtp.username,
+            smtp.password,
+            smtp.sender,
+            notices.timeout,
+        )
+    return {
+        WEBHOOK: Webhook(notices.allow, notices.timeout, plain_http=notices.plain_http),
+        EMAIL: Email(server, smtp.recipients),
+    }
 
 
 async def close_transfers(transfers: Mapping[str, Transfer]) -> None:

@@ -12,11 +12,14 @@ from execution_broker.config import Settings
 from execution_broker.domain.plan import StepKind
 from execution_broker.factory.opening import Instance
 from execution_broker.factory.outside import Outside, make_outside
+from execution_broker.factory.parts import make_ways
 from execution_broker.factory.pools import PoolPlan, plan_pools
 from execution_broker.models.secrets import Hiding
+from execution_broker.notices.ways import Way
 from execution_broker.ports.platform import Platform
 from execution_broker.steps.base import Handler, World
 from execution_broker.steps.handlers import handlers
+from execution_broker.steps.notify import Telling
 from execution_broker.steps.secrets import Opening
 from execution_broker.steps.sources import Pace
 from execution_broker.steps.staging import Staging
@@ -30,6 +33,7 @@ class Work:
 
     handlers: Mapping[StepKind, Handler]
     outside: Outside
+    ways: Mapping[str, Way]
     pools: tuple[PoolPlan, ...]
 
     @property
@@ -38,6 +42,8 @@ class Work:
 
     async def close(self) -> None:
         await self.outside.close()
+        for way in self.ways.values():
+            await way.close()
 
 
 _FOR_ALL: Final = (StepKind.SWEEP, StepKind.PURGE)
@@ -65,9 +71,17 @@ async def make_work(database: Database, settings: Settings, instance: Instance) 
         opening=Opening(instance.ring, hiding),
         grace=timedelta(seconds=settings.worker.grace),
     )
-    table = handlers(world, _intervals(settings), outside.data_kinds, outside.transfers)
+    ways = make_ways(settings)
+    telling = Telling(
+        ways=ways,
+        ring=instance.ring,
+        lead=timedelta(seconds=settings.notices.ends_soon),
+        keep_trying=timedelta(seconds=settings.notices.keep_trying),
+        base_url=settings.http.public_url or "",
+    )
+    table = handlers(world, _intervals(settings), outside.data_kinds, outside.transfers, telling)
     await database.write(partial(_add_upkeep, names))
-    return Work(table, outside, plan_pools(settings.worker, frozenset(table)))
+    return Work(table, outside, ways, plan_pools(settings.worker, frozenset(table)))
 
 
 @asynccontextmanager

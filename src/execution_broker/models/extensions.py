@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from execution_broker.models.base import Wire
+from execution_broker.models.told import Told
 
 
 class AccountRequest(Wire, frozen=True):
@@ -87,6 +88,42 @@ class UploadList(Wire, frozen=True):
     """One's uploads, the newest first."""
 
     uploads: tuple[Upload, ...] = ()
+
+
+Way = Literal["webhook", "email"]
+
+
+class SubscriptionRequest(Wire, frozen=True):
+    """Where one wants to be told of one's sessions. `about`: what; without it everything.
+
+    `secret` signs what is sent to a webhook: `whsec_` and 24 to 64 bytes in base64. It is never
+    shown again; without it one is made, and shown once."""
+
+    way: Way
+    address: str
+    about: tuple[Told, ...] = ()
+    secret: str | None = None
+
+
+class Subscription(Wire, frozen=True):
+    """Where somebody is told. `sent`: when a notice arrived last; `failed`: when one did not, and
+    `fault` why. `secret`: in the answer that it was made for alone."""
+
+    uuid: str
+    way: str
+    address: str
+    about: tuple[Told, ...] = ()
+    secret: str | None = None
+    created: datetime | None = None
+    sent: datetime | None = None
+    failed: datetime | None = None
+    fault: str | None = None
+
+
+class SubscriptionList(Wire, frozen=True):
+    """One's subscriptions, the oldest first."""
+
+    subscriptions: tuple[Subscription, ...] = ()
 
 
 class Overcommitment(Wire, frozen=True):

@@ -8,6 +8,7 @@ from execution_broker.services.logbook import LogbookService
 from execution_broker.services.offers import OffersService
 from execution_broker.services.sessions import SessionsService
 from execution_broker.services.status import StatusService
+from execution_broker.services.subscriptions import SubscriptionsService
 from execution_broker.services.uploads import UploadsService
 
 
@@ -22,3 +23,4 @@ class Services:
     listing: ListingService
     logbook: LogbookService
     uploads: UploadsService
+    subscriptions: SubscriptionsService

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from execution_broker.domain.plan import PREPARES, StepKind
 from execution_broker.ports.data import DataKind, Transfer
 from execution_broker.steps.base import Handler, World
+from execution_broker.steps.notify import Notify, Telling
 from execution_broker.steps.prepare import Prepare
 from execution_broker.steps.probe import Probe
 from execution_broker.steps.reconcile import Purge, Reconcile
@@ -19,6 +20,7 @@ def handlers(
     intervals: Mapping[StepKind, int],
     data_kinds: Mapping[str, DataKind],
     transfers: Mapping[str, Transfer],
+    telling: Telling,
 ) -> Mapping[StepKind, Handler]:
     """One handler for each kind of step. `intervals` in seconds, for each kind of upkeep."""
     every: list[Handler] = [
@@ -35,5 +37,6 @@ def handlers(
         Report(world, intervals[StepKind.REPORT]),
         Reconcile(world, intervals[StepKind.RECONCILE]),
         Purge(world, intervals[StepKind.PURGE]),
+        Notify(telling),
     ]
     return {handler.kind: handler for handler in every}

@@ -10,6 +10,7 @@ from typing import Final
 from execution_broker.domain import messages
 from execution_broker.domain.iso8601 import write_duration, write_instant
 from execution_broker.domain.measures import Measure
+from execution_broker.domain.notices import PUNCTUAL
 from execution_broker.domain.plan import StepKind
 from execution_broker.domain.reserving import postpone, tail
 from execution_broker.steps.advancing import planned_start
@@ -19,8 +20,6 @@ from execution_broker.storage.batch import Batch
 from execution_broker.storage.records import StoredSession
 from execution_broker.transitions.living import note_schedule, say
 
-_LATE: Final = timedelta(seconds=5)
-"""Nobody is told of less."""
 _DECIDED: Final = frozenset({messages.STARTED_LATE.kind, messages.POSTPONED.kind})
 
 
@@ -29,7 +28,7 @@ async def settle_end(connection: Batch, session: StoredSession, now: datetime) -
     its platform nothing is decided: whoever watches it asks again.
     """
     late = lateness(session)
-    if late <= _LATE or any(message.kind in _DECIDED for message in session.messages):
+    if late <= PUNCTUAL or any(message.kind in _DECIDED for message in session.messages):
         return
     decision = await bookings.decide(connection, [session.platform], waits=False)
     platform = decision.platforms.get(session.platform)

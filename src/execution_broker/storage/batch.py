@@ -11,7 +11,7 @@ from execution_broker.domain.capability import Capability
 from execution_broker.domain.lifecycle import StepPhase
 from execution_broker.domain.measures import Measure
 from execution_broker.domain.plan import StepKind
-from execution_broker.storage import bookings, waking
+from execution_broker.storage import bookings, subscriptions, waking
 from execution_broker.storage.bookings import Released
 from execution_broker.storage.database import Connection, Part, Row
 from execution_broker.storage.documents import decode_optional
@@ -109,6 +109,7 @@ class Batch:
         """Write all that was gathered; the steps that have become READY by it."""
         woken = await self.woken()
         await waking.make_ready(self, woken, now)
+        await subscriptions.tell(self._connection, self._opened.occasions(), now)
         await self._write(*self._steps_moved(), *self._opened.changes(now))
         await self._end_bookings()
         return woken

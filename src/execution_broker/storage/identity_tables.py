@@ -1,4 +1,4 @@
-"""The tables of what identities have done and sent: repeated requests, sign-ins, uploads."""
+"""The tables of what identities have done and sent: requests, sign-ins, uploads, subscriptions."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
 
@@ -40,6 +40,23 @@ upload = Table(
     Index(None, "expires_at"),
 )
 """Without `sha256` it has not arrived as a whole; `size` is what was announced."""
+
+subscription = Table(
+    "subscription",
+    metadata,
+    key(),
+    Column("uuid", UUID, nullable=False, unique=True),
+    of("identity"),
+    Column("way", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    instant("created", nullable=False),
+    instant("sent"),
+    instant("failed"),
+    Column("fault", Text),
+    Index(None, "identity_id"),
+)
+"""`value`, where somebody is told and with what secret, is sealed."""
 
 upload_chunk = Table(
     "upload_chunk",

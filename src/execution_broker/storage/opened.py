@@ -5,13 +5,21 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
+from execution_broker.domain.notices import TOLD_IN
 from execution_broker.models.message import Message
-from execution_broker.models.phases import ComponentPhase
+from execution_broker.models.phases import ComponentPhase, SessionPhase
 from execution_broker.storage import events, sessions
 from execution_broker.storage.database import Connection, Part, Row
 from execution_broker.storage.documents import decode, decode_optional
 from execution_broker.storage.frames import Frame, Frames, Kept
-from execution_broker.storage.records import NewEvent, Progress, StoredComponent, StoredSession
+from execution_broker.storage.records import (
+    SESSION_PHASE,
+    NewEvent,
+    Progress,
+    StoredComponent,
+    StoredSession,
+)
+from execution_broker.storage.subscriptions import Occasion
 from execution_broker.storage.waking import Planned
 
 
@@ -82,6 +90,18 @@ class Opened:
         self.told += ((session, event) for session in changed for event in session.new_events)
         saving, (add_event, told) = sessions.of_sessions(changed)
         return saving, counting, (add_event, [*told, *telling[1]]), sessions.of_components(parts)
+
+    def occasions(self) -> list[Occasion]:
+        """What there may be to tell the owners of what is to be written, where they want to be
+        told of their sessions. To be asked before `changes`."""
+        return [
+            Occasion(session.identity, session.uuid, told)
+            for session in (self._sessions[id_] for id_ in sorted(self._changed))
+            if self._locked[session.id]["is_subscribed"]
+            for event in session.new_events
+            if event.type == SESSION_PHASE
+            for told in TOLD_IN.get(SessionPhase(event.body["phase"]), ())
+        ]
 
     def left(self, planned: Mapping[int, dict[int, Planned]]) -> list[Kept]:
         """Those that were written, as they are then, with their steps where they are known."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -55,6 +55,10 @@ class StoredComponent(msgspec.Struct, kw_only=True):
     handle: str | None = None
     progress: Progress | None = None
     messages: list[Message] = []
+
+
+SESSION_PHASE: Final = "session-phase"
+"""The type of the event that a session has entered a phase."""
 
 
 class NewEvent(msgspec.Struct, frozen=True):

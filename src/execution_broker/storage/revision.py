@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-HEAD: Final = "0017"
+HEAD: Final = "0018"
 """The revision that this version of the broker needs; the newest in `migrations/`."""
 
 _QUESTION: Final = "SELECT version_num FROM alembic_version"

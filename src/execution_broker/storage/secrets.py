@@ -37,4 +37,5 @@ async def forget_sealed(connection: Connection, key: str) -> int:
     """Delete everything that is sealed with the key of this name; how much that was."""
     start = f"1.{key}.%"
     secrets = await connection.execute("forget_sealed_secrets", pattern=start)
+    secrets += await connection.execute("forget_sealed_subscriptions", pattern=start)
     return secrets + await connection.execute("forget_sealed_connectors", pattern=f'"{start}')

@@ -29,9 +29,15 @@ from execution_broker.storage.columns import (
     metadata,
     of,
 )
-from execution_broker.storage.identity_tables import repetition, sign_in, upload, upload_chunk
+from execution_broker.storage.identity_tables import (
+    repetition,
+    sign_in,
+    subscription,
+    upload,
+    upload_chunk,
+)
 
-__all__ = ["metadata", "repetition", "sign_in", "upload", "upload_chunk"]
+__all__ = ["metadata", "repetition", "sign_in", "subscription", "upload", "upload_chunk"]
 """With the tables below: who has the metadata from here has them, too."""
 
 _LIVE = text("ended_at IS NULL")

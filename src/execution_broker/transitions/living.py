@@ -7,9 +7,10 @@ import msgspec
 from execution_broker.domain.lifecycle import COMPONENT_ENDS, move_component, move_session
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.storage import records
 from execution_broker.storage.records import LockedOffer, NewEvent, StoredSession
 
-SESSION_PHASE = "session-phase"
+SESSION_PHASE = records.SESSION_PHASE
 COMPONENT_PHASE = "component-phase"
 MESSAGE = "message"
 STEP_END = "step-end"

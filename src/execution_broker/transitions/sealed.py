@@ -9,6 +9,7 @@ import msgspec
 from execution_broker.domain.probing import Question
 from execution_broker.models.execution import Connector
 from execution_broker.models.secrets import Secret
+from execution_broker.notices.ways import Target
 from execution_broker.sealing import KeyRing
 from execution_broker.storage.records import Connectors, StoredSession
 
@@ -18,6 +19,7 @@ _secrets: Final = msgspec.json.Decoder(Secrets)
 _SEALED: Final = "sealed"
 _question: Final = msgspec.json.Decoder(Question)
 _connectors: Final = msgspec.json.Decoder(tuple[Connector, ...])
+_target: Final = msgspec.json.Decoder(Target)
 
 
 def seal_secrets(ring: KeyRing, answer: UUID, secrets: Mapping[str, Secrets]) -> dict[str, str]:
@@ -65,6 +67,16 @@ def open_connectors(ring: KeyRing, session: StoredSession) -> tuple[Connector, .
     if not isinstance(session.connectors, str):
         return tuple(session.connectors)
     return _connectors.decode(ring.open(session.connectors, _place(session.uuid, "connectors")))
+
+
+def seal_target(ring: KeyRing, subscription: UUID, target: Target) -> str:
+    """Where somebody is told, as it is stored: an address may let somebody in."""
+    return ring.seal(msgspec.json.encode(target), _place(subscription, "target"))
+
+
+def open_target(ring: KeyRing, subscription: UUID, sealed: str) -> Target:
+    """CannotOpen."""
+    return _target.decode(ring.open(sealed, _place(subscription, "target")))
 
 
 def _place(owner: UUID, part: str) -> str:

@@ -15,6 +15,9 @@ from execution_broker.models.extensions import (
     IdentityList,
     PasswordChange,
     Problem,
+    Subscription,
+    SubscriptionList,
+    SubscriptionRequest,
 )
 
 IDENTITIES: Final = (
@@ -86,6 +89,41 @@ IDENTITIES: Final = (
             HTTPStatus.OK: Answer("One's own identity.", Identity),
             HTTPStatus.CONFLICT: Answer("One's issuer keeps the password.", Problem),
             HTTPStatus.UNPROCESSABLE_ENTITY: Answer("The password cannot be used.", Problem),
+        },
+    ),
+    Route(
+        method="POST",
+        path="/identity/subscriptions",
+        handler=accounts.subscribe,
+        access=Access.ANY_IDENTITY,
+        operation_id="SubscriptionCreate",
+        summary="Be told of one's sessions: by a webhook, or by mail.",
+        body=SubscriptionRequest,
+        answers={
+            HTTPStatus.CREATED: Answer("The subscription; its secret once.", Subscription),
+            HTTPStatus.CONFLICT: Answer("One may have no more.", Problem),
+            HTTPStatus.UNPROCESSABLE_ENTITY: Answer("Nobody can be told there.", Problem),
+        },
+    ),
+    Route(
+        method="GET",
+        path="/identity/subscriptions",
+        handler=accounts.list_subscriptions,
+        access=Access.ANY_IDENTITY,
+        operation_id="SubscriptionList",
+        summary="List where one is told of one's sessions.",
+        answers={HTTPStatus.OK: Answer("The subscriptions, the oldest first.", SubscriptionList)},
+    ),
+    Route(
+        method="DELETE",
+        path="/identity/subscriptions/{uuid:uuid}",
+        handler=accounts.unsubscribe,
+        access=Access.ANY_IDENTITY,
+        operation_id="SubscriptionDelete",
+        summary="Be told there no more.",
+        answers={
+            HTTPStatus.NO_CONTENT: Answer("It is gone, with what was still to be sent."),
+            HTTPStatus.NOT_FOUND: Answer("One has no such subscription.", Problem),
         },
     ),
 )

@@ -1,7 +1,10 @@
 -- lock_leased: Those of these steps that are leased (S1), and their sessions, which are locked first.
 WITH living AS (
     SELECT id, uuid, revision, phase, events, terms, name, description, facts, connectors,
-           messages, modified_at, accepted_at, started_at, ends_at, ended_at, released_at, is_promise_broken
+           messages, modified_at, accepted_at, started_at, ends_at, ended_at, released_at, is_promise_broken,
+           identity_id, EXISTS (
+               SELECT 1 FROM subscription WHERE subscription.identity_id = session.identity_id
+           ) AS is_subscribed
     FROM session WHERE id {among:sessions} ORDER BY id {for_update}
 ), held AS (
     SELECT id AS step_id, session_id, attempt, processor_uuid FROM step

@@ -1,7 +1,7 @@
-"""Which network addresses a transfer may connect to.
+"""Which network addresses may be connected to where a user says so.
 
-A location comes from a user, and the broker stands inside a site's network: without this rule
-anybody could read what only the site may (server-side request forgery).
+An address that comes from a user is used from inside a site's network: without this rule anybody
+could reach what only the site may (server-side request forgery).
 """
 
 import asyncio

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_broker.data.addresses import Permissions, system_resolve
+from execution_broker.ports.addresses import Permissions, system_resolve
 
 PRIVATE = [
     "0.0.0.0",
