@@ -9,7 +9,8 @@ of 4 MiB, `"hang"` never returns, `"drip"` neither, 190 of 100 000 bytes later, 
 again for ever, `"hang-once"` returns the second time, `"deaf"` heeds no cancellation and ends when
 its mark is removed, `"held"` until then, `"held-once"` likewise; `"stage"` puts what is asked for
 in its world, `"tell"` fails and tells all that it was asked, `"shout"` raises all of it;
-`{"run": "fail" | "forever"}`.
+`{"run": "fail" | "forever" | "idle"}`, where nothing is done unless there is a file `used` beside
+the log.
 `{"prepare_compute": "connect"}` opens a connector, `{"collect": "fault"}` finds a fault.
 
 While there is a file `away` beside the log, every call for a session fails as its place is away.
@@ -145,6 +146,10 @@ class ScriptedPlatform:
         match _script(order).get("run"):
             case "forever":
                 return Observation(life=Life.RUNNING, streams=streams)
+            case "idle":
+                is_used = self.log.with_name("used").exists()
+                idle = 0.0 if is_used else 100.0
+                return Observation(life=Life.RUNNING, streams=streams, idle=idle, seconds=0.05)
             case "fail":
                 return Observation(life=Life.FAILED, status=1, streams=streams)
             case _:

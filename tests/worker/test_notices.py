@@ -89,7 +89,11 @@ async def test_an_owner_is_told_once_that_a_session_ends_soon(tmp_path: Path) ->
         alice = await made.caller("alice")
         await subscribed(made, alice, hook.url)
         uuid = await made.run(alice, request(script={"run": "forever"}, duration="PT1H"))
-        await until(has(hook, "session.ready"))
+
+        async def is_sent() -> bool:
+            return (await the_one(made, alice)).sent is not None
+
+        await until(is_sent)
         assert not hook.of_type("session.ends-soon")
         made.shift(timedelta(minutes=51))
         await until(has(hook, "session.ends-soon"))

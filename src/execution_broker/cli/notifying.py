@@ -30,7 +30,7 @@ Webhook = Annotated[
 Email = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where mail is sent.")]
 About = Annotated[
     list[Told] | None,
-    typer.Option(metavar="WHAT", help="ready, late, ends-soon or failed. May be repeated."),
+    typer.Option(metavar="WHAT", help="ready, late, idle, ends-soon or failed. May be repeated."),
 ]
 SecretFile = Annotated[
     Path | None,
@@ -67,7 +67,7 @@ def add(
     about: About = None,
     secret_file: SecretFile = None,
 ) -> Exit:
-    """Be told when a session is ready, late, ends soon or has failed.
+    """Be told when a session is ready, late, idle, ends soon or has failed.
 
     What is sent to a webhook is signed with a secret. Without --secret-file the broker makes one,
     and it is shown once, now.

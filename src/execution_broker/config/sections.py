@@ -217,9 +217,10 @@ class Notices(Section, frozen=True):
 
 
 class Smtp(Section, frozen=True):
-    """The server that takes mail for owners; without `host` there is none. `security` of the
-    connection: `starttls`, `tls`, or `none` for a server on this machine. `sender` is the address
-    that it comes from. `recipients`: patterns of the addresses that it may go to (`*@example.org`);
+    """The server that takes mail for owners, at `host` and `port`; without `host` there is none.
+    `security` of the connection: `starttls`, `tls`, or `none` for a server on this machine.
+    `username` and `password`: who signs in there, if anybody. `sender` is the address that it comes
+    from. `recipients`: patterns of the addresses that it may go to (`*@example.org`);
     none unless they are named."""
 
     host: str | None = None

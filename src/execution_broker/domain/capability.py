@@ -218,13 +218,17 @@ class SiteRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     `policy`: what is allowed. `prices` and `qualities`: the costs and metrics of its offers,
     instead of the plugin's. `alternatives`: the share of each amount that all offers of answers but
     their first may hold together at any instant, until they are answered; where that is less than
-    one session needs, only the first is offered.
+    one session needs, only the first is offered. `idle_warning` and `idle_end`: seconds without any
+    activity after which an interactive session is warned, and after which it comes to its end; 0:
+    never.
     """
 
     policy: Policy = Policy()
     alternatives: _Share = 0.5
     prices: tuple[Price, ...] | None = None
     qualities: tuple[Quality, ...] | None = None
+    idle_warning: Annotated[int, msgspec.Meta(ge=0)] = 0
+    idle_end: Annotated[int, msgspec.Meta(ge=0)] = 0
 
     def over(self, reported: Capability) -> Capability:
         """What was reported, as the operator will have it."""

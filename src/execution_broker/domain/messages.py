@@ -228,6 +228,7 @@ REQUIREMENTS_FAILED = Template(
     "requirements-failed", "ERROR", "The requirements cannot be installed: {reason}."
 )
 SERVER_FAILED = Template("server-failed", "ERROR", "The Jupyter server did not start: {reason}.")
+IDLE_WARNING = Template("idle-warning", "WARN", "Nothing has been done in it for {idle}. {then}")
 IDLE_ENDED = Template(
     "idle-ended", "WARN", "Ended after {idle} without any activity: that is the most here."
 )

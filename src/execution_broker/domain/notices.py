@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from execution_broker.domain import messages
 from execution_broker.domain.offer import Terms
 from execution_broker.models.phases import SessionPhase
 from execution_broker.models.told import Told
@@ -19,10 +20,14 @@ TOLD_IN: Final[Mapping[SessionPhase, tuple[Told, ...]]] = {
 PUNCTUAL: Final = timedelta(seconds=5)
 """What starts within it after its time has started as promised."""
 
+TOLD_WITH: Final = {messages.IDLE_WARNING.kind: Told.IDLE}
+"""What there is to tell with a message to a session."""
+
 _TEMPLATES: Final = {
     Told.READY: "The session has started: it can be used until {end}.",
     Told.LATE: "The session was promised to start by {latest}, and {state}.",
     Told.ENDS_SOON: "The session ends at {end}. What is not saved by then is lost.",
+    Told.IDLE: "The session is idle. {reason}",
     Told.FAILED: "The session has failed: {reason}",
 }
 
@@ -60,6 +65,8 @@ def due(told: Told, course: Course, lead: timedelta) -> datetime | None:
             if course.started is None or course.ends is None or course.ended is not None:
                 return None
             return course.ends - min(lead, (course.ends - course.started) / 2)
+        case Told.IDLE:
+            return None if course.ended is not None else course.started
         case Told.FAILED:
             return course.ended if course.phase is SessionPhase.FAILED else None
 

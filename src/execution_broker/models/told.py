@@ -9,4 +9,5 @@ class Told(StrEnum):
     READY = "ready"
     LATE = "late"
     ENDS_SOON = "ends-soon"
+    IDLE = "idle"
     FAILED = "failed"

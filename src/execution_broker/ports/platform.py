@@ -106,12 +106,14 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """What watching saw. `status` is the exit status where there is one.
 
     `seconds`: when to look again, where the platform knows that nothing will happen before; at the
-    latest after 5 s.
+    latest after 5 s. `idle`: seconds for which nothing has been done in an interactive session, as
+    far as the platform knows; the broker knows what follows from that.
     """
 
     life: Life
     status: int | None = None
     seconds: float | None = None
+    idle: float = 0.0
     messages: tuple[Message, ...] = ()
     streams: tuple[StreamPart, ...] = ()
 

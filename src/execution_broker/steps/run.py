@@ -20,6 +20,7 @@ from execution_broker.steps.base import (
     World,
     asked_again,
 )
+from execution_broker.steps.idleness import judged, warn
 from execution_broker.steps.lateness import has_missed, in_time, latest_end
 from execution_broker.steps.orders import Loaded, load_order, session_of
 from execution_broker.steps.postponing import settle_end
@@ -125,17 +126,20 @@ class Watch:
         if session.ended is not None:
             return Cancelled()
         session.components[EXECUTABLE].progress = loaded.progress.latest
+        site = self._world.sites[session.platform]
+        result = judged(result, site)
         match result.life:
             case Life.RUNNING:
+                payload = warn(session, result.idle, site, step.payload, now)
                 connection.save(session, now)
                 await settle_end(connection, session, now)
                 if session.ends != loaded.order.ends:  # changed meanwhile: the platform is told
-                    return PutBack(now)
+                    return PutBack(now, payload)
                 if (
                     session.ends is not None and now >= session.ends
                 ):  # who ends it may wait for this
                     await steps.set_due(connection, session.id, StepKind.END, now)
-                return PutBack(now + asked_again(result.seconds, step.delays))
+                return PutBack(now + asked_again(result.seconds, step.delays), payload)
             case Life.SUCCEEDED:
                 for message in result.messages:
                     say(session, message, now, EXECUTABLE)

@@ -1,13 +1,14 @@
 """The sessions that a transaction has locked: each is read once, if anybody asks for it, and
 written once, if it has changed."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from execution_broker.domain.notices import TOLD_IN
+from execution_broker.domain.notices import TOLD_IN, TOLD_WITH
 from execution_broker.models.message import Message
 from execution_broker.models.phases import ComponentPhase, SessionPhase
+from execution_broker.models.told import Told
 from execution_broker.storage import events, sessions
 from execution_broker.storage.database import Connection, Part, Row
 from execution_broker.storage.documents import decode, decode_optional
@@ -99,8 +100,7 @@ class Opened:
             for session in (self._sessions[id_] for id_ in sorted(self._changed))
             if self._locked[session.id]["is_subscribed"]
             for event in session.new_events
-            if event.type == SESSION_PHASE
-            for told in TOLD_IN.get(SessionPhase(event.body["phase"]), ())
+            for told in _told(event)
         ]
 
     def left(self, planned: Mapping[int, dict[int, Planned]]) -> list[Kept]:
@@ -137,6 +137,14 @@ class Opened:
         ]
         self._before |= now
         return changed
+
+
+def _told(event: NewEvent) -> Iterator[Told]:
+    """What there may be to tell of an event."""
+    if event.type == SESSION_PHASE:
+        yield from TOLD_IN.get(SessionPhase(event.body["phase"]), ())
+    elif (said := event.body.get("message")) is not None and said["kind"] in TOLD_WITH:
+        yield TOLD_WITH[said["kind"]]
 
 
 def _session(row: Row, frame: Frame) -> StoredSession:

@@ -101,7 +101,7 @@ async def test_an_interactive_session_is_its_owners_and_closed_at_the_end_of_its
 async def test_an_interactive_session_that_nobody_uses_is_closed(
     tmp_path: Path, kernel_python: Path
 ) -> None:
-    whole = settings(tmp_path, kernel_python, idle=2)
+    whole = settings(tmp_path, kernel_python, idle_warning=1, idle_end=2)
     async with broker(tmp_path / "data", **whole) as made, working(made):
         alice, uuid, address = await interactive(made, tmp_path, "PT1H")
         session = await made.ended(alice, uuid, 120)
@@ -109,6 +109,8 @@ async def test_an_interactive_session_that_nobody_uses_is_closed(
         assert session.executable is not None
         assert session.executable.meta is not None
         assert any(one.kind.endswith("idle-ended") for one in session.executable.meta.messages)
+        assert session.meta is not None
+        assert any(one.kind.endswith("idle-warning") for one in session.meta.messages)
         assert not await answers(address)
         assert leftovers(made) == []
 

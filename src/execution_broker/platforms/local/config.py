@@ -42,8 +42,7 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     for `environments_age` seconds after the last use, `environments_size` MiB in all; what a
     session uses always is.
 
-    `idle`: seconds without any activity after which an interactive session comes to its end; 0:
-    never. `processes`: the most processes and threads that a session may have at the same time.
+    `processes`: the most processes and threads that a session may have at the same time.
 
     `control_groups`: whether the kernel is asked to hold a session to its memory and processes,
     where the machine allows that. They are metered in any case.
@@ -74,7 +73,6 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     environments: Positive = 20
     environments_age: Natural = 30 * 86400
     environments_size: Natural = 20480
-    idle: Natural = 3600
     processes: Positive = 1024
     control_groups: bool = True
     environment: dict[str, str] = {}

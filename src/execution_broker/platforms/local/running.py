@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, assert_never
 
 import msgspec
 
 from execution_broker.domain import messages
 from execution_broker.domain.errors import Permanent
-from execution_broker.domain.iso8601 import write_duration, write_instant
+from execution_broker.domain.iso8601 import write_instant
 from execution_broker.domain.requirements import package_of
 from execution_broker.models.message import Message
 from execution_broker.platforms.local import interactive, supervision
@@ -54,20 +54,11 @@ async def watch(site: Site, order: Order, seen: Mapping[str, int]) -> Observatio
         return msgspec.structs.replace(_observe(state, order, paths), streams=streams)
 
     seen_now = await site.in_thread("Watching", look)
-    if seen_now.life is Life.RUNNING and await _is_idle(site, order, paths):
-        idle = write_duration(timedelta(seconds=site.config.idle))
-        message = messages.IDLE_ENDED(idle=idle)
-        return msgspec.structs.replace(seen_now, life=Life.SUCCEEDED, messages=(message,))
-    return seen_now
-
-
-async def _is_idle(site: Site, order: Order, paths: SessionPaths) -> bool:
-    if (
-        not site.config.idle
-        or mode_of(notebook_of(order.document.executable, site.name)) == "BATCH"
-    ):
-        return False
-    return await interactive.quiet_for(paths) > timedelta(seconds=site.config.idle)
+    is_batch = mode_of(notebook_of(order.document.executable, site.name)) == "BATCH"
+    if seen_now.life is not Life.RUNNING or is_batch:
+        return seen_now
+    idle = (await interactive.quiet_for(paths)).total_seconds()
+    return msgspec.structs.replace(seen_now, idle=max(0.0, idle))
 
 
 def _tell_progress(order: Order, paths: SessionPaths) -> None:
