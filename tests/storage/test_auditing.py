@@ -77,6 +77,40 @@ def test_a_sweep_finds_what_looking_everywhere_finds(rows: list[Booked]) -> None
     assert bool(list(excesses(ordered, ceiling))) == overbooked(rows)
 
 
+def counted(made: int, until: timedelta, start: int, end: int, amount: int) -> Booked:
+    """Confirmed, and on time."""
+    return Booked(
+        made=at(made),
+        until=EPOCH + until,
+        expires=EPOCH + NEVER,
+        start=SECOND + start,
+        end=SECOND + end,
+        amount=amount,
+        ends_with_release=False,
+    )
+
+
+def test_what_takes_the_place_of_another_is_more_from_the_end_of_that_on() -> None:
+    """Though there was too much before, as capacity was lost, and nothing begins there."""
+    ceiling = Ceiling()
+    ceiling.add(EPOCH, 2 * CAPACITY)
+    ceiling.add(at(2), CAPACITY)
+    beside, before = counted(1, NEVER, 2, 8, 3), counted(1, timedelta(seconds=2), 2, 4, 3)
+    longer, shorter = counted(2, NEVER, 2, 8, 3), counted(2, NEVER, 2, 3, 3)
+    assert list(excesses([beside, before, shorter], ceiling)) == []
+    (found,) = excesses([beside, before, longer], ceiling)
+    assert (found.booked, found.used, found.capacity) == (SECOND + 4, 6, CAPACITY)
+
+
+def test_what_is_late_counts_beside_what_is_booked_for_before_its_decision() -> None:
+    ceiling = Ceiling()
+    ceiling.add(EPOCH, CAPACITY)
+    late = counted(0, NEVER, 0, 1, 1)._replace(ends_with_release=True)
+    rows = [late, counted(0, NEVER, 1, 2, 3), counted(2, NEVER, 0, 2, 1)]
+    assert overbooked(rows)
+    assert len(list(excesses(rows, ceiling))) == 1
+
+
 async def book(database: Any, rows: Rows, amount: int, made: datetime, **more: Any) -> None:
     """From the second 100 to 200, unless `start` and `end` say otherwise."""
 

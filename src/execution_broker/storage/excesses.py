@@ -114,7 +114,7 @@ def _peak(usage: Usage, one: Booking, late: int, decided: datetime) -> int:
     if not late:
         return most
     second = int(decided.timestamp())
-    soon = one._replace(start=max(one.start, second), end=min(one.end, second + _STILL))
+    soon = one._replace(end=min(one.end, second + _STILL))
     return max(most, usage.peak(soon) + late) if soon.start < soon.end else most
 
 
@@ -128,7 +128,7 @@ def _grown(
     """Of the instants at which there is too much, those at which this decision made it more."""
     before = [_as_counted(one, decided) for one in before]
     after = [_as_counted(one, decided) for one in after]
-    for instant in sorted({one.start for one in (*before, *after)}):
+    for instant in sorted({edge for one in (*before, *after) for edge in (one.start, one.end)}):
         used = _at(instant, after)
         if used > capacity and _at(instant, made) and used > _at(instant, before):
             yield Excess(decided, instant, used, capacity)
