@@ -10,6 +10,7 @@ import pytest
 
 from execution_broker.domain.errors import Conflict
 from execution_broker.domain.iso8601 import read_instant, write_interval
+from execution_broker.formats import JSON
 from execution_broker.models.execution import OfferSetResponse
 from execution_broker.models.message import IntegerOption, Message
 from execution_broker.models.update import IntegerUpdate
@@ -176,5 +177,12 @@ async def test_a_no_begins_with_what_is_only_held(tmp_path: Path) -> None:
         message, *others = refused.meta.messages
         assert message.values["offersets"] == name_of(first)
         assert {one.kind.rpartition(":")[2] for one in others} == {"no-capacity"}
+        uuid = UUID(name_of(refused))
+        own, public = [
+            await made.services.offers.show(uuid, reader, JSON) for reader in (alice, None)
+        ]
+        assert name_of(first).encode() in (own.body or b"")
+        assert name_of(first).encode() not in (public.body or b"")
+        assert own.etag != public.etag, "whoever knows one of them has not seen the other"
         await made.set_phase(alice, uuid_of(first.offers[0]), "REJECTED")
         assert (await made.ask(alice, request(duration="PT1H", start=window))).result == "YES"

@@ -148,7 +148,7 @@ def view_offers_for(
     """An answer for those readers, with its offers as they are now, and its tag."""
     views = [view_for(offer, reader, now, viewing) for offer in offers]
     shown = _with_offers(stored, [view.session for view in views], reader, viewing.base_url)
-    return OffersView(shown, _digest([view.etag for view in views]))
+    return OffersView(shown, _digest([reader, *(view.etag for view in views)]))
 
 
 def _with_offers(
