@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Final
 
 from execution_broker.cli.context import At
 from execution_broker.cli.rejecting import give_back
-from execution_broker.cli.starting import is_soon, start_of
+from execution_broker.cli.starting import SOON, is_soon, start_of
 
 if TYPE_CHECKING:
     from execution_broker.client.requests import Request
     from execution_broker.models.execution import OfferSetResponse
     from execution_broker.models.message import Message
 
-LAPSING: Final = timedelta(minutes=10)
-"""How long it goes on asking again where nobody says until when the session may start."""
 _PAUSE: Final = timedelta(seconds=1)
 
 
 def ask(at: At, wanted: "Request", latest: datetime | None, *, wait: bool) -> "OfferSetResponse":
     """The answer. Where unanswered offers alone keep its first offer from starting soon enough, it
-    is given back, and the request is made again when they have lapsed."""
-    last = latest or at.here().now + LAPSING
+    is given back, and the request is made again when they have lapsed: until `latest`, or for as
+    long as a start is soon."""
+    last = latest or at.here().now + SOON
     while True:
         answer = at.client.request(wanted)
         held = None if _is_taken(at, answer, latest, wait=wait) else held_message(answer)
