@@ -69,8 +69,12 @@ async def test_who_is_slow_to_start_early_has_broken_no_promise(tmp_path: Path) 
         made.shift(timedelta(seconds=30))
         made.unmark(uuid, "start")
         await until(lambda: _is(made, uuid, SessionPhase.RUNNING))
-        assert "started-late" not in _said(await made.session(alice, uuid))
+        said = _said(await made.session(alice, uuid))
+        assert not {"started-late", "postponed"} & set(said)
         assert await made.rows("SELECT is_promise_broken FROM session") == [(0,)]
+        ((started, ends),) = await made.rows("SELECT started_at, ends_at FROM session")
+        assert made.instant(ends) - made.instant(started) == timedelta(minutes=10)
+        await _is_sound(made, uuid)
 
 
 async def test_how_late_it_is_counts_from_what_was_promised(tmp_path: Path) -> None:

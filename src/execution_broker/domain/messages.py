@@ -179,7 +179,9 @@ WAITS_FOR_ROOM = Template(
     " the latest.",
 )
 STARTED_LATE = Template(
-    "started-late", "WARN", "Started {late} later than promised; the end stays at {end}."
+    "started-late",
+    "WARN",
+    "Started {late} later than promised. There is no room after its end, which stays at {end}.",
 )
 POSTPONED = Template(
     "postponed",

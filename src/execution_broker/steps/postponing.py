@@ -24,39 +24,42 @@ _DECIDED: Final = frozenset({messages.STARTED_LATE.kind, messages.POSTPONED.kind
 
 
 async def settle_end(connection: Batch, session: StoredSession, now: datetime) -> None:
-    """Decide once when a session that has started late ends. Where another process has the lock of
-    its platform nothing is decided: whoever watches it asks again.
+    """Decide once when a session ends that was started too late for its whole time. Where another
+    process has the lock of its platform nothing is decided: whoever watches it asks again.
     """
-    late = lateness(session)
-    if late <= PUNCTUAL or any(message.kind in _DECIDED for message in session.messages):
+    if session.started is None or session.ends is None:
+        return
+    whole = session.started + timedelta(seconds=session.terms.duration)
+    if whole - session.ends <= PUNCTUAL or _is_decided(session):
         return
     decision = await bookings.decide(connection, [session.platform], waits=False)
     platform = decision.platforms.get(session.platform)
     if platform is None:
         return
-    assert session.started is not None
+    late = max(_lateness(session), timedelta())
     moved = postpone(session.terms, int(session.started.timestamp()))
     missing = tail(session.terms, moved)
-    if await has_room(connection, session, platform.capacity, missing, decision.now):
-        session.terms = moved
-        session.ends = session.started + timedelta(seconds=moved.duration)
+    has_moved = await has_room(connection, session, platform.capacity, missing, decision.now)
+    if has_moved:
+        session.terms, session.ends = moved, whole
         await rebook(connection, session, decision)
-        await steps.set_due(connection, session.id, StepKind.END, session.ends)
+        await steps.set_due(connection, session.id, StepKind.END, whole)
         note_schedule(session, now)
-        told = messages.POSTPONED
-    else:
-        told = messages.STARTED_LATE
-    assert session.ends is not None
-    end = write_instant(session.ends.replace(microsecond=0))
-    say(session, told(late=write_duration(late), end=end), now)
-    session.is_promise_broken = True
-    connection.measure(Measure.PROMISES_BROKEN)
+    if late > PUNCTUAL or not has_moved:
+        told = messages.POSTPONED if has_moved else messages.STARTED_LATE
+        end = write_instant(session.ends.replace(microsecond=0))
+        say(session, told(late=write_duration(late), end=end), now)
+        session.is_promise_broken = True
+        connection.measure(Measure.PROMISES_BROKEN)
     connection.save(session, now)
 
 
-def lateness(session: StoredSession) -> timedelta:
-    """How much later than promised it has started."""
-    if session.started is None:
-        return timedelta()
+def _is_decided(session: StoredSession) -> bool:
+    return any(message.kind in _DECIDED for message in session.messages)
+
+
+def _lateness(session: StoredSession) -> timedelta:
+    """How much later than promised it has started; less than none if before that."""
+    assert session.started is not None
     promised = planned_start(session) + timedelta(seconds=session.terms.advanced)
     return timedelta(seconds=int((session.started - promised).total_seconds()))
