@@ -37,12 +37,13 @@ def test_it_opens_nowhere_else() -> None:
         RING.open(RING.seal(b"x", "here"), "there")
 
 
-@given(st.data())
-def test_it_does_not_open_once_it_was_touched(data: st.DataObject) -> None:
+@given(st.integers(0, 200), st.integers(0, 6))
+def test_it_does_not_open_once_it_was_touched(place: int, first: int) -> None:
+    """Whatever nonce it was sealed with: what is drawn does not depend on it."""
     sealed = RING.seal(b"some value", "p")
-    at = data.draw(st.integers(0, len(sealed) - 1))
-    other = data.draw(st.sampled_from("Ab0-_.=").filter(lambda c: c != sealed[at]))
-    touched = sealed[:at] + other + sealed[at + 1 :]
+    at = place % len(sealed)
+    others = [c for c in "Ab0-_.=" if c != sealed[at]]
+    touched = sealed[:at] + others[first % len(others)] + sealed[at + 1 :]
     with pytest.raises(CannotOpen):
         RING.open(touched, "p")
 

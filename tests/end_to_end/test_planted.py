@@ -35,6 +35,8 @@ SETTINGS = {
     "TRANSFERS__HTTP__ALLOW": '["127.0.0.1"]',
     "TRANSFERS__HTTP__INACTIVITY_TIMEOUT": "0.3",
     "WORKER__ATTEMPTS": "1",
+    "WORKER__GRACE": "0",
+    "WORKER__COLLECTING": "0",
     "LOG__LEVEL": "DEBUG",
     "LOG__FORMAT": "json",
 }

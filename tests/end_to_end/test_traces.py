@@ -72,8 +72,9 @@ def _unharmed(directory: Path, url: str) -> None:
 def test_nothing_is_imported_when_it_is_off(tmp_path: Path) -> None:
     """A whole session, with the API, a worker and all that `serve` imports."""
     program = f"""
-import asyncio, sys
+import asyncio, structlog, sys
 from pathlib import Path
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 from execution_broker.api.app import create_app
 from execution_broker.cli import main, serving
 from execution_broker.factory.tracing import make_tracer

@@ -33,6 +33,9 @@ _APART: Final = ""
 """Each statement is a transaction, and one that need not wait for the disk says so itself."""
 _RETRIES: Final = 10
 _AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_ENDED: Final = asyncpg.InternalClientError
+"""What the driver raises before it sends a statement, where the server has said meanwhile that it
+ends the connection."""
 
 _SETTINGS: Final = {
     "application_name": "execution-broker",
@@ -79,13 +82,17 @@ class PostgresDatabase:
         return await self._retry(work, _READ)
 
     async def look(self, look: Look[T]) -> T:
-        try:
-            async with self._connections.taken() as connection:
-                return await look(
-                    OneStatement(PostgresConnection(connection, self.shift, self._known))
-                )
-        except AWAY as error:
-            raise unavailable(error) from error
+        for _ in range(_RETRIES):
+            try:
+                async with self._connections.taken() as connection:
+                    return await look(
+                        OneStatement(PostgresConnection(connection, self.shift, self._known))
+                    )
+            except _ENDED:
+                connection.terminate()  # one fewer: the next one may be a new one
+            except AWAY as error:
+                raise unavailable(error) from error
+        raise Unavailable("The database ends every connection.")
 
     async def write(self, work: Work[T]) -> T:
         return await self._retry(work, _WRITE)
@@ -124,6 +131,8 @@ class PostgresDatabase:
         for attempt in range(_RETRIES):
             try:
                 return await self._run(work, begin)
+            except _NotBegun:
+                continue
             except _AGAIN as error:
                 _log.info(
                     LogEvent.TRANSACTION_RETRIED, reason=type(error).__name__, attempt=attempt
@@ -140,7 +149,7 @@ class PostgresDatabase:
             transaction = PostgresConnection(connection, self.shift, self._known)
             try:
                 if begin:
-                    await connection.execute(begin)
+                    await _begin(connection, begin)
                 result = await work(transaction)
                 is_idle = begin is not _READ and not transaction.has_changed
                 if begin:
@@ -167,6 +176,17 @@ class PostgresDatabase:
             connection.terminate()
             raise
         return connection
+
+
+class _NotBegun(Exception):
+    """The server has ended the connection before anything was asked on it."""
+
+
+async def _begin(connection: Any, begin: str) -> None:
+    try:
+        await connection.execute(begin)
+    except _ENDED:
+        raise _NotBegun from None
 
 
 async def _roll_back(connection: Any) -> None:
