@@ -84,8 +84,7 @@ async def test_streams_that_break_off_in_the_middle_of_an_event(
     between.cut = cut
     await _all_of_it(broker, between, uuid, follow)
     resumed = between.resumed()
-    assert len(resumed) > 1
-    assert between.cuts > 0
+    assert between.cuts > 0, "what it missed comes by another stream, or by pages"
     assert resumed == sorted(set(resumed)), "each goes on where the one before ended"
 
 

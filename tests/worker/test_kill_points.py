@@ -133,7 +133,10 @@ async def test_dropped_once_in_every_kind_of_step(
         assert await _live(made, hook, script, point, left) == undisturbed
         assert (await audit(made.database)).findings == ()
         if script == EARLY:
-            assert await made.rows(BOOKED) == [(2,)], "what it booked moved once"
+            generations = await made.rows(
+                BOOKED
+            )  # moved early, and later by what the drop has cost
+            assert generations in ([(2,)], [(3,)])
     assert left == set()
     assert undisturbed.notices == 1
     assert max(Counter(undisturbed.made).values()) == 1
