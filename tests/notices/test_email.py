@@ -1,5 +1,6 @@
 """Mail: to whom it goes, and what a real server gets."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -8,6 +9,7 @@ import pytest
 from execution_broker.notices.email import Email, Server
 from execution_broker.notices.ways import Notice, NotSent, Target
 from tests.harness.mailbox import PASSWORD, USER, Mailbox, mail_server
+from tests.harness.waiting import until
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SUBJECT = "fit\r\nBcc: eve@example.org\tä: ready"
@@ -94,3 +96,35 @@ async def test_without_tls_nothing_is_sent_where_tls_is_asked_for(
     with pytest.raises(NotSent):
         await Email(secure, ("*@example.org",)).send(Target("ada@example.org"), NOTICE, NOW)
     assert mailbox.messages == []
+
+
+async def test_a_server_that_says_nothing_keeps_nobody_else_waiting() -> None:
+    """Whoever checks a password or reads a file needs a thread, too."""
+    connected = 0
+
+    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connected
+        connected += 1
+        await silence.wait()
+        writer.close()
+
+    silence = asyncio.Event()
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        way = Email(
+            Server("127.0.0.1", port, "none", None, None, "b@x.org", 30), ("*@example.org",)
+        )
+        sending = [
+            asyncio.create_task(way.send(Target("ada@example.org"), NOTICE, NOW)) for _ in range(64)
+        ]
+
+        async def are_sent() -> bool:
+            return connected >= 4
+
+        await until(are_sent)
+        await asyncio.wait_for(asyncio.to_thread(int), 10)
+        silence.set()
+        for one in sending:
+            with pytest.raises(NotSent):
+                await one
+    await way.close()

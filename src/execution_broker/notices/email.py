@@ -5,6 +5,7 @@ import re
 import smtplib
 import ssl
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -16,6 +17,7 @@ from execution_broker.notices.ways import Notice, NotSent, Target, of_address, o
 
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,189}")
 _PERMANENT: Final = 500
+_ABREAST: Final = 4
 
 
 class Server(NamedTuple):
@@ -31,12 +33,15 @@ class Server(NamedTuple):
 
 
 class Email:
-    """Sends to the addresses that a site allows, by its server; without one to none."""
+    """Sends to the addresses that a site allows, by its server; without one to none.
+
+    A server that is slow holds only threads that nothing else needs."""
 
     def __init__(self, server: Server | None, recipients: Sequence[str]) -> None:
         """`recipients`: patterns of addresses."""
         self._server = server
         self._recipients = recipients
+        self._threads = ThreadPoolExecutor(_ABREAST, thread_name_prefix="mail")
 
     def fault(self, target: Target) -> Fault | None:
         if self._server is None:
@@ -55,7 +60,9 @@ class Email:
             raise NotSent(fault.fault if fault else "there is no server", is_final=True)
         message = _message(self._server.sender, target.address, notice, now)
         try:
-            await asyncio.to_thread(_deliver, self._server, message)
+            await asyncio.get_running_loop().run_in_executor(
+                self._threads, _deliver, self._server, message
+            )
         except smtplib.SMTPResponseException as error:
             raise NotSent(f"the mail server answered {error.smtp_code}") from None
         except smtplib.SMTPRecipientsRefused as error:
@@ -67,7 +74,8 @@ class Email:
             raise NotSent(f"the mail server failed ({type(error).__name__})") from None
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Waits for no server: what is being sent is sent again, as nobody knows of it."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _deliver(server: Server, message: EmailMessage) -> None:
