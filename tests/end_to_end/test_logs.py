@@ -1,7 +1,8 @@
 """What the log of a broker says of requests and sessions, so that one can be found in the other."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,25 @@ def run(client: httpx.Client, script: dict[str, Any], end: str) -> str:
     return uuid
 
 
+def found(broker: Server, event: str, key: str, wanted: Set[str]) -> dict[str, dict[str, Any]]:
+    """The lines with an event, by the value of a key. Whoever asks may be answered before they are
+    written, so they are waited for."""
+    deadline = time.monotonic() + 60
+    while True:
+        told = {one[key]: one for one in lines(broker) if one["event"] == event and key in one}
+        if wanted <= told.keys():
+            return told
+        assert time.monotonic() < deadline, (wanted, told)
+        time.sleep(0.01)
+
+
 def told_of(broker: Server, uuid: str) -> dict[str, dict[str, Any]]:
-    """What is told of how a session goes: each of it once."""
-    found = [one for one in lines(broker) if one.get("session") == uuid]
-    mine = [one for one in found if one["event"] in OF_SESSIONS]
+    """What is told of a session that has ended: each of it once."""
+    for event in OF_SESSIONS[::2]:
+        found(broker, event, "session", {uuid})
+    mine = [
+        one for one in lines(broker) if one.get("session") == uuid and one["event"] in OF_SESSIONS
+    ]
     assert len({one["event"] for one in mine}) == len(mine), mine
     return {one["event"]: one for one in mine}
 
@@ -93,8 +109,9 @@ def test_whatever_ends_a_session_is_told_once(
 
 def test_what_was_answered(broker: Server, client: httpx.Client) -> None:
     answers = [client.post("/requests", json=request(cores=cores)) for cores in (1, 4096)]
-    told = {one["offerset"]: one for one in lines(broker) if one["event"] == "offers-answered"}
-    yes, no = (told[answer.json()["meta"]["uuid"]] for answer in answers)
+    uuids = [answer.json()["meta"]["uuid"] for answer in answers]
+    told = found(broker, "offers-answered", "offerset", set(uuids))
+    yes, no = (told[uuid] for uuid in uuids)
     assert (yes["result"], yes["offers"] > 0, yes["platforms"]) == ("YES", True, ["here"])
     assert (no["result"], no["offers"], no["reasons"]) == ("NO", 0, ["too-much"])
     for one, answer in zip((yes, no), answers, strict=True):
@@ -106,6 +123,7 @@ def test_every_line_about_a_step_names_its_session_its_owner_and_its_platform(
     broker: Server, client: httpx.Client
 ) -> None:
     failed = run(client, {"prepare_data": "crash", "release_data": "transient"}, "FAILED")
+    found(broker, "step-gave-up", "session", {failed})
     about = [one for one in lines(broker) if "step" in one]
     assert {one["event"] for one in about} >= {"step-crashed", "step-failed", "step-gave-up"}
     assert failed in {one["session"] for one in about}
@@ -123,8 +141,9 @@ def test_every_request_has_a_line(broker: Server, client: httpx.Client) -> None:
         client.get("/nothing/secret-part"),
         client.get("/healthz", auth=("admin", "wrong")),
     ]
-    told = {one["request"]: one for one in lines(broker) if one["event"] == "request-answered"}
-    read, refused, nothing, healthy = (told[answer.headers["x-request-id"]] for answer in asked)
+    ids = [answer.headers["x-request-id"] for answer in asked]
+    told = found(broker, "request-answered", "request", set(ids))
+    read, refused, nothing, healthy = (told[one] for one in ids)
     assert (read["method"], read["route"], read["status"]) == ("GET", "/sessions/{uuid:uuid}", 200)
     assert (read["session"], read["identity"], read["client"]) == (uuid, "admin", "127.0.0.1")
     assert 0 <= read["seconds"] < 20
@@ -162,8 +181,7 @@ def test_a_line_has_the_id_of_its_own_request(broker: Server) -> None:
         told = told_of(broker, uuid)
         assert told["session-accepted"]["request"] == f"accept-{number}"
         assert told["session-ended"]["request"] == f"cancel-{number}"
-    asked = [one["request"] for one in lines(broker) if one["event"] == "offers-answered"]
-    assert {f"ask-{number}" for number in range(4)} <= set(asked)
+    found(broker, "offers-answered", "request", {f"ask-{number}" for number in range(4)})
 
 
 async def test_what_serves_everybody_belongs_to_no_request(
