@@ -164,6 +164,7 @@ def test_every_platform_has_a_policy_and_prices(tmp_path: Path) -> None:
         ('policy = {cores = {most = 1, over = "drop"}}', r"platforms\.small\.policy\.cores\.over"),
         ('prices = [{type = "a", by_hour = [1]}]', r"by_hour needs 24 numbers"),
         ('prices = [{type = "a", per_session = -1}]', r"platforms\.small\.prices"),
+        ("idle_warning = 60\nidle_end = 60", r"idle_end has to be later than idle_warning"),
         ('prices = [{type = "a", by_hour_file = "/nowhere"}]', r"prices\[0\]\.by_hour_file"),
     ],
 )

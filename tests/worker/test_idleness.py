@@ -83,7 +83,7 @@ async def test_it_comes_to_its_end_and_gives_back_what_it_holds(tmp_path: Path) 
         assert await made.rows(live) == [(0,)]
 
 
-@pytest.mark.parametrize("rules", [{}, {"idle_warning": 101, "idle_end": 101}])
+@pytest.mark.parametrize("rules", [{}, {"idle_warning": 101, "idle_end": 102}])
 async def test_otherwise_nothing_happens_to_it(tmp_path: Path, rules: dict[str, int]) -> None:
     async with broker(tmp_path, platforms=site(**rules)) as made, working(made):
         alice = await made.caller("alice")

@@ -12,7 +12,9 @@ import pytest
 from execution_broker.domain.identity import Caller
 from execution_broker.factory import operating
 from execution_broker.models.execution import ExecutionSession
+from execution_broker.models.extensions import SubscriptionRequest
 from execution_broker.models.phases import SessionPhase
+from execution_broker.models.told import Told
 from execution_broker.transitions.replaying import replay
 from tests.harness.asking import request
 from tests.harness.broker import Broker, broker, working
@@ -158,6 +160,8 @@ async def test_what_can_never_be_released_is_given_up_by_hand(tmp_path: Path) ->
     async with broker(tmp_path, worker=WORKER) as made, working(made):
         alice = await made.caller("alice")
         uuid = await begun(made, alice, "release_compute")
+        wanted = SubscriptionRequest(way="webhook", address="https://x.test/", about=(Told.FAILED,))
+        await made.services.subscriptions.add(alice, wanted)
         assert await operating.unreleased(made.settings) == []
         with away(made):
             made.unmark(uuid, "release_compute")
@@ -174,6 +178,7 @@ async def test_what_can_never_be_released_is_given_up_by_hand(tmp_path: Path) ->
         session = await made.ended(alice, uuid)
         assert session.phase is SessionPhase.FAILED
         assert told(session, "given-up")
+        assert await made.rows("SELECT count(*) FROM step WHERE kind LIKE '%:notify'") == [(1,)]
         assert await made.rows(booked) == [(0,)]
         assert await operating.unreleased(made.settings) == []
         replayed = await made.database.read(lambda c: replay(c, UUID(uuid)))

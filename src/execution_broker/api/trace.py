@@ -33,7 +33,6 @@ class Trace:
     ) -> None:
         self._app = app
         self._access = access
-        self._clock = time.monotonic
         self._new = new_request_id
         self._tracer = tracer
 
@@ -42,7 +41,7 @@ class Trace:
             await self._app(scope, receive, send)
             return
         request_id = scope[_KEY] = _given(scope) or self._new()
-        status, begun = 0, self._clock()
+        status, begun = 0, time.monotonic()
 
         async def send_on(message: Message) -> None:
             nonlocal status
@@ -62,7 +61,7 @@ class Trace:
                 route = _route(scope)
                 span.answered(route, _session(route, scope), status)
         finally:
-            self._tell(scope, status, self._clock() - begun)
+            self._tell(scope, status, time.monotonic() - begun)
             reset_contextvars(**bound)
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:

@@ -173,8 +173,8 @@ class Traces(Section, frozen=True):
 class Cache(Section, frozen=True):
     """`size`: the most MiB of verified content that are kept for other sessions. Each report of a
     platform makes room for an eighth of it: what was used least recently goes first, but nothing
-    that a session is still to be given. Nobody gets what is kept unless the source that he names
-    lets him read it."""
+    that a session is still to be given. Nobody gets what is kept unless
+    the source that was named lets them read it."""
 
     size: Natural = 20480
 

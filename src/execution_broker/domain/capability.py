@@ -230,6 +230,10 @@ class SiteRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     idle_warning: Annotated[int, msgspec.Meta(ge=0)] = 0
     idle_end: Annotated[int, msgspec.Meta(ge=0)] = 0
 
+    def __post_init__(self) -> None:
+        if 0 < self.idle_end <= self.idle_warning:
+            raise ValueError("idle_end has to be later than idle_warning: nobody would be warned")
+
     def over(self, reported: Capability) -> Capability:
         """What was reported, as the operator will have it."""
         return msgspec.structs.replace(

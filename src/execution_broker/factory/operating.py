@@ -13,11 +13,14 @@ from execution_broker.config import Settings
 from execution_broker.domain import messages
 from execution_broker.domain.errors import Conflict, NotFound
 from execution_broker.factory import keys
+from execution_broker.models.phases import SessionPhase
+from execution_broker.models.told import Told
 from execution_broker.steps import orphans as reconciling
 from execution_broker.steps.orphans import Orphan
-from execution_broker.storage import outside, remains, sessions, steps
+from execution_broker.storage import outside, remains, sessions, steps, subscriptions
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.remains import Unreleased
+from execution_broker.storage.subscriptions import Occasion
 from execution_broker.transitions import ending, replaying
 from execution_broker.transitions.replaying import Replayed
 
@@ -92,7 +95,11 @@ async def _give_up(connection: Connection, uuid: UUID) -> list[str]:
         one.component for one in await outside.receipts(connection, session.id) if one.gone is None
     ]
     told = messages.GIVEN_UP(components=", ".join(left) or "nothing")
+    has_failed = session.phase is SessionPhase.RELEASING
     await ending.give_up(connection, session, told, now)
+    if has_failed:
+        failed = Occasion(session.identity, session.uuid, Told.FAILED)
+        await subscriptions.tell(connection, [failed], now)
     await reconciling.end_bookings(connection, session)
     await sessions.save(connection, session, now)
     return left

@@ -17,7 +17,7 @@ from execution_broker.models.told import Told
 from execution_broker.notices.ways import WEBHOOK, Target, Way
 from execution_broker.notices.webhook import PREFIX
 from execution_broker.sealing import KeyRing
-from execution_broker.storage import subscriptions, uploads
+from execution_broker.storage import identities, subscriptions
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.subscriptions import StoredSubscription
 from execution_broker.transitions.sealed import open_target, seal_target
@@ -54,7 +54,7 @@ class SubscriptionsService:
         sealed = seal_target(self._ring, uuid, target)
 
         async def work(connection: Connection) -> StoredSubscription:
-            await uploads.lock_identity(connection, caller.key)
+            await identities.lock(connection, caller.key)
             if len(await subscriptions.of_identity(connection, caller.key)) >= self._most:
                 raise Conflict(
                     f"You have {self._most} subscriptions, and may have no more.",

@@ -21,7 +21,7 @@ from execution_broker.domain.uploads import CHUNK, is_upload, location_of, uuid_
 from execution_broker.models.executable import JupyterNotebook
 from execution_broker.models.extensions import Upload, UploadList
 from execution_broker.models.resources import SimpleData
-from execution_broker.storage import uploads
+from execution_broker.storage import identities, uploads
 from execution_broker.storage.database import Connection, Database
 from execution_broker.storage.uploads import StoredUpload
 
@@ -131,7 +131,7 @@ class UploadsService:
     async def _reserve(
         self, connection: Connection, caller: Caller, uuid: UUID, name: str, size: int
     ) -> int:
-        await uploads.lock_identity(connection, caller.key)
+        await identities.lock(connection, caller.key)
         now = await connection.clock()
         taken = await uploads.taken(connection, caller.key, now)
         if taken.size + size > self._allowance.budget:
@@ -183,7 +183,7 @@ class UploadsService:
     async def _complete(
         self, connection: Connection, caller: Caller, uuid: UUID, key: int, name: str, sha256: str
     ) -> Upload:
-        await uploads.lock_identity(connection, caller.key)
+        await identities.lock(connection, caller.key)
         now = await connection.clock()
         expires = now + self._allowance.keep
         known = await uploads.same(connection, caller.key, name, sha256, now)

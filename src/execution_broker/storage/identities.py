@@ -101,6 +101,11 @@ async def change(connection: Connection, stored: StoredAccount) -> None:
     )
 
 
+async def lock(connection: Connection, identity: int) -> None:
+    """Until the end of the transaction nobody else counts what belongs to it."""
+    await connection.row("lock_identity", identity=identity)
+
+
 async def lock_administrators(connection: Connection) -> list[int]:
     """The keys of the local administrators who may sign in, locked until the transaction ends."""
     return [row["id"] for row in await connection.rows("lock_administrators")]

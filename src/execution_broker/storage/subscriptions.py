@@ -15,7 +15,7 @@ from execution_broker.storage.documents import encode
 class StoredSubscription(NamedTuple):
     """`way`: how somebody is told. `value`: where, with what is secret of it, sealed.
 
-    `sent`: when a notice has reached him last; `failed`: when one has not, and `fault` why."""
+    `sent`: when a notice has arrived last; `failed`: when one has not, and `fault` why."""
 
     uuid: UUID
     identity: int
@@ -29,7 +29,7 @@ class StoredSubscription(NamedTuple):
 
 
 class Occasion(NamedTuple):
-    """There may be something to tell the owner of a session. `identity` is his key."""
+    """There may be something to tell the owner of a session. `identity`: the key of the owner."""
 
     identity: int
     session: UUID

@@ -33,10 +33,6 @@ class Known(NamedTuple):
     size: int
 
 
-async def lock_identity(connection: Connection, identity: int) -> None:
-    await connection.row("lock_identity", identity=identity)
-
-
 async def taken(connection: Connection, identity: int, now: datetime) -> Taken:
     row = await connection.row("uploaded", identity=identity, now=now)
     assert row is not None, "a sum always has a row"

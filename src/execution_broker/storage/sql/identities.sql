@@ -34,6 +34,9 @@ UPDATE identity SET password_hash = :password_hash, role = :role, disabled_at = 
     version = version + 1
 WHERE id = :id;
 
+-- lock_identity: One identity, so that one transaction at a time counts what belongs to it.
+SELECT id FROM identity WHERE id = :identity {for_update};
+
 -- lock_administrators: The local administrators who may sign in, locked.
 SELECT id FROM identity
 WHERE role = 'administrator' AND disabled_at IS NULL AND password_hash IS NOT NULL

@@ -1,6 +1,3 @@
--- lock_identity: One identity, so that what it has uploaded is counted by one transaction at a time.
-SELECT id FROM identity WHERE id = :identity {for_update};
-
 -- uploaded: What the uploads of an identity take, in bytes, and when the first of them expires.
 SELECT coalesce(sum(size), 0) AS size, min(expires_at) AS expires_at FROM upload
 WHERE identity_id = :identity AND expires_at > :now;
