@@ -24,6 +24,8 @@ NOTICE = Notice("one", "session.ready", NOW, "fit: ready", "It is ready.", {"ses
         ("https:///hook", "it is no URL of a host"),
         ("hook", "it is no URL of a host"),
         ("https://[::1", "it is no URL of a host"),
+        ("https://hooks example.org/", "it is no URL of a host"),
+        ("https://hooks_\u00e9.example.org/\u2028x", "it is no URL of a host"),
         (f"https://hooks.example.org/{'x' * 3000}", "it is no URL of a host"),
         ("https://127.0.0.1/", "127.0.0.1 is not public"),
         ("https://169.254.169.254/latest", "169.254.169.254 is not public"),

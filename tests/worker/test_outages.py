@@ -92,6 +92,8 @@ async def test_an_outage_of_minutes_at_any_time_ends_nothing(tmp_path: Path, cal
         assert session.phase is SessionPhase.COMPLETED
         (once,) = {one for one in told(session, "tried-again") if "is away" in one}
         assert f"{call.replace('_', '-')} failed: " in once
+        endless = {"watch": "until the session ends.", "release": "until it succeeds."}
+        assert once.endswith(endless.get(call.partition("_")[0], "Z."))
         assert made.holdings() == []
         replayed = await made.database.read(lambda c: replay(c, UUID(uuid)))
         assert replayed.differences == ()

@@ -161,7 +161,8 @@ def give_up(session: Unreleased = None, config: ConfigFile = None, json: Json = 
                     f" {what} failed {one.failures} times.",
                     soft_wrap=True,
                 )
-            where.out.print(f"{len(found) or 'No'} sessions cannot be released now.")
+            if not found:
+                where.out.print("There is no session that cannot be released.")
 
 
 def forget(name: KeyName, config: ConfigFile = None, json: Json = False) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -27,6 +28,8 @@ _LEAST: Final = 24
 _MOST: Final = 64
 _LONGEST: Final = 2000
 _SCHEMES: Final = frozenset({"http", "https"})
+_PLAIN: Final = re.compile(r"[!-~]+")
+"""A URL has no white space, and what else is not ASCII is written with % or in IDNA."""
 
 
 class Webhook:
@@ -61,7 +64,8 @@ class Webhook:
             host, user, _ = url.hostname, url.username, url.port
         except ValueError:
             host = None
-        if not host or url.scheme not in _SCHEMES or user or len(target.address) > _LONGEST:
+        is_spoiled = len(target.address) > _LONGEST or not _PLAIN.fullmatch(target.address)
+        if not host or url.scheme not in _SCHEMES or user or is_spoiled:
             return of_address("it is no URL of a host, without a user in it")
         if url.scheme not in self._schemes:
             return of_address("it is not https; the operator can permit it in notices.plain_http")

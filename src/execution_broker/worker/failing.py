@@ -8,6 +8,7 @@ from execution_broker.domain import messages
 from execution_broker.domain.errors import OutsideError, Permanent
 from execution_broker.domain.iso8601 import write_instant
 from execution_broker.domain.measures import Measure
+from execution_broker.domain.plan import StepKind
 from execution_broker.models.message import Message
 from execution_broker.steps.base import growing, left_alone
 from execution_broker.steps.patience import is_endless, tried_until
@@ -59,7 +60,8 @@ async def try_again(
     connection.measure(Measure.STEP_FAILURES, step.kind.word)
     if session is not None and failures <= settings.attempts:
         if not is_counted:
-            how_long = "until it succeeds"
+            ends = step.kind is StepKind.WATCH
+            how_long = "until the session ends" if ends else "until it succeeds"
         elif until is not None and now < until:
             how_long = f"until {write_instant(until)}"
         else:
