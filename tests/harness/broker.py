@@ -190,9 +190,9 @@ class Broker(Replica):
         return bool(list(self.settings.data_directory.glob(f"platforms/*/mark-{uuid}-*-{call}")))
 
     def unmark(self, uuid: str, call: str) -> None:
-        """Let a call that is held go on."""
+        """Let a call that is held go on, and all that another holder of its step repeats."""
         for mark in self.settings.data_directory.glob(f"platforms/*/mark-{uuid}-*-{call}"):
-            mark.unlink()
+            mark.rename(mark.with_name(f"{mark.name}-gone-on"))
 
     def holdings(self) -> list[Path]:
         """What the scripted platforms still hold."""

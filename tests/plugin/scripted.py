@@ -7,7 +7,8 @@ should, `"slow"` is asked again once, `"later"` after a moment, `"remember"` wit
 was told to remember, `"large"` tells
 of 4 MiB, `"hang"` never returns, `"drip"` neither, 190 of 100 000 bytes later, `"never"` is asked
 again for ever, `"hang-once"` returns the second time, `"deaf"` heeds no cancellation and ends when
-its mark is removed, `"held"` until then, `"held-once"` likewise; `"stage"` puts what is asked for
+its mark is removed, `"held"` until then, and no more once its mark says that it has gone on;
+`"stage"` puts what is asked for
 in its world, `"tell"` fails and tells all that it was asked, `"shout"` raises all of it;
 `{"run": "fail" | "forever" | "idle"}`, where nothing is done unless there is a file `used` beside
 the log.
@@ -264,8 +265,9 @@ class ScriptedPlatform:
         if once or mark.with_name(f"{mark.name}-gone-on").exists():
             return ""
         mark.touch()
-        if told in ("held", "held-once"):
-            await self._hold(mark, call, is_once=told == "held-once")
+        if told == "held":
+            await self._hold(mark)
+            self._require_there(call)
         match told:
             case "transient":
                 raise Transient(messages.STEP_FAILED(step=call, reason="as the script says"))
@@ -281,12 +283,9 @@ class ScriptedPlatform:
                         await asyncio.sleep(0.01)
         return told
 
-    async def _hold(self, mark: Path, call: str, *, is_once: bool) -> None:
+    async def _hold(self, mark: Path) -> None:
         while mark.exists() and not self.is_closed:  # noqa: ASYNC110, ASYNC240 - another process may remove it
             await asyncio.sleep(0.01)
-        if is_once:
-            mark.with_name(f"{mark.name}-gone-on").touch()
-        self._require_there(call)
 
     def _require_there(self, call: str) -> None:
         if self.log.with_name("away").exists():

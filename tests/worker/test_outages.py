@@ -38,7 +38,7 @@ def away(made: Broker) -> Iterator[None]:
 
 async def begun(made: Broker, alice: Caller, call: str, **script: Any) -> str:
     """A session that is at this call, which goes on once it is unmarked."""
-    uuid = await made.run(alice, request(script={call: "held-once", **script}, duration="PT1H"))
+    uuid = await made.run(alice, request(script={call: "held", **script}, duration="PT1H"))
 
     async def is_there() -> bool:
         return made.is_marked(uuid, call)

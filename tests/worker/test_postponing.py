@@ -25,7 +25,7 @@ QUEUE = {"plugin": "simulated", "capacity": CAPACITY, "delays": {"start": 20}}
 
 async def starting(made: Broker, caller: Caller, duration: str) -> str:
     """A session that its place is about to start."""
-    script = {**FOREVER, "start": "held-once"}
+    script = {**FOREVER, "start": "held"}
     uuid = await made.run(caller, request(duration=duration, script=script))
 
     async def is_held() -> bool:
